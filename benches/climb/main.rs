@@ -1,0 +1,150 @@
+//! What a verification costs over the floor.
+//!
+//! The floor is raw SQL in one session on the same kind of server: all upgrades, then on a second
+//! database up, down and up again for each migration, nothing read and nothing compared. What is
+//! measured is CPU time of client and server together, since wall time on a shared machine is noise:
+//! each run is a process of its own, which starts its server and waits for it, so that the kernel
+//! adds up everything that ran below it. The cost of starting and stopping a server is measured too
+//! and taken off both.
+//!
+//! ```text
+//! cargo bench --bench climb                    # synthetic histories of 50, 200 and 1000
+//! cargo bench --bench climb -- FOLDER..        # these histories
+//! STAIRWAY_BENCH_ROUNDS=5 cargo bench --bench climb
+//! ```
+
+mod synthetic;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use stairway::migrations::{History, Script};
+use stairway::postgres::Session;
+use stairway::runs::{Options, Silent, verify};
+use stairway::server::{Server, ServerSpec, Template};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const RUN: &str = "STAIRWAY_BENCH_RUN";
+
+fn main() -> Result<()> {
+    let folders: Vec<PathBuf> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).map(PathBuf::from).collect();
+    if let Ok(what) = std::env::var(RUN) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        return runtime.block_on(one_run(&what, &folders[0]));
+    }
+    // `cargo test --benches` only wants to know that this starts.
+    if std::env::args().any(|arg| arg == "--test") {
+        return Ok(());
+    }
+    let rounds = std::env::var("STAIRWAY_BENCH_ROUNDS").map_or(3, |text| text.parse().unwrap_or(3));
+    let scratch = tempfile::tempdir()?;
+    let folders = if folders.is_empty() { synthetic::histories(scratch.path())? } else { folders };
+    println!(
+        "{:>10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        "migrations", "up ms", "floor ms", "tool ms", "x floor", "x up+floor", "wall s"
+    );
+    for folder in folders {
+        report(&folder, rounds)?;
+    }
+    Ok(())
+}
+
+/// Runs every kind in alternation and prints the medians.
+fn report(folder: &Path, rounds: usize) -> Result<()> {
+    let count = History::load(folder, None)?.migrations.len();
+    let mut costs: [Vec<f64>; 4] = Default::default();
+    let mut walls = Vec::new();
+    for _ in 0..rounds {
+        for (at, what) in ["start", "up", "floor", "tool"].iter().enumerate() {
+            let (cpu, wall) = measure(what, folder)?;
+            costs[at].push(cpu.as_secs_f64());
+            if *what == "tool" {
+                walls.push(wall.as_secs_f64());
+            }
+        }
+    }
+    let [start, up, floor, tool] = costs.map(median);
+    let each = |cost: f64| (cost - start) * 1000.0 / count as f64;
+    println!(
+        "{count:>10} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2}",
+        each(up),
+        each(floor),
+        each(tool),
+        each(tool) / each(floor),
+        each(tool) / (each(up) + each(floor)),
+        median(walls)
+    );
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// One run in a process of its own: CPU time of it and everything below it, and wall time.
+fn measure(what: &str, folder: &Path) -> Result<(Duration, Duration)> {
+    let before = children()?;
+    let start = Instant::now();
+    let status = Command::new(std::env::current_exe()?).arg(folder).env(RUN, what).status()?;
+    let wall = start.elapsed();
+    if !status.success() {
+        return Err(format!("the run {what:?} of {} failed", folder.display()).into());
+    }
+    Ok((children()? - before, wall))
+}
+
+fn children() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let total = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(u64::try_from(
+        total.tv_sec() * 1_000_000 + i64::from(total.tv_usec()),
+    )?))
+}
+
+async fn one_run(what: &str, folder: &Path) -> Result<()> {
+    if what == "tool" {
+        let mut options = Options::new(folder);
+        options.server = ServerSpec::from_env()?;
+        verify(&options, &mut Silent).await?;
+        if std::env::var("STAIRWAY_BENCH_OWN").is_ok() {
+            let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+            eprintln!("own user {} sys {}", usage.user_time(), usage.system_time());
+        }
+        return Ok(());
+    }
+    let server = Server::acquire(&ServerSpec::from_env()?).await?;
+    let result = match what {
+        "start" => Ok(()),
+        "up" => raw(&server, folder, false).await,
+        _ => raw(&server, folder, true).await,
+    };
+    server.stop().await?;
+    result
+}
+
+/// Each script as one transaction in one session: up, or up, down and up again.
+async fn raw(server: &Server, folder: &Path, back: bool) -> Result<()> {
+    let history = History::load(folder, None)?;
+    let database = server.create_database(Template::Empty).await?;
+    let mut session = Session::connect(&database.target, "floor").await?;
+    for migration in &history.migrations {
+        send(&mut session, &migration.upgrade).await?;
+        if let (true, Some(downgrade)) = (back, &migration.downgrade) {
+            send(&mut session, downgrade).await?;
+            send(&mut session, &migration.upgrade).await?;
+        }
+    }
+    session.close().await?;
+    server.drop_database(database).await?;
+    Ok(())
+}
+
+async fn send(session: &mut Session, script: &Script) -> Result<()> {
+    // A message of several statements is one transaction already.
+    Ok(session.execute(&script.text).await?)
+}

@@ -1,0 +1,128 @@
+//! `broken-object`: a function still names a table or column that the upgrade took away.
+//!
+//! The server tracks what views and `BEGIN ATOMIC` bodies depend on and refuses to drop it; bodies
+//! that are text it does not. For `LANGUAGE sql` its validator is the judge. A plpgsql body is read
+//! as text, and only what can't be anything else is called broken: a relation in a place where only
+//! a relation can stand, `NEW.column` in a trigger's function, a column of the only table of a
+//! statement.
+
+use std::collections::BTreeSet;
+
+use crate::finding::{CheckId, Finding};
+use crate::schema::Snapshot;
+use crate::steps::Routine;
+
+use super::Climbed;
+use super::body::Body;
+
+const RELATIONS: [&str; 5] =
+    ["table", "view", "materialized view", "foreign table", "partitioned table"];
+
+/// What an upgrade took away, by names without quotes.
+#[derive(Debug, Default)]
+struct Vanished {
+    /// `schema.name` of relations that are gone.
+    relations: BTreeSet<String>,
+    /// (`schema.name`, column) of columns whose table is still there.
+    columns: BTreeSet<(String, String)>,
+    /// Names without a schema of relations that are there afterwards.
+    remaining: BTreeSet<String>,
+}
+
+/// Whether the upgrade took away a relation, a column or a function: only then is it worth asking
+/// the server for the bodies of all functions.
+pub fn may_break(before: &Snapshot, after: &Snapshot) -> bool {
+    let vanished = vanished(before, after);
+    let lost_routine = || {
+        let routines = |snapshot: &Snapshot| -> BTreeSet<String> {
+            let all = snapshot.objects().filter(|node| is_routine(&node.kind));
+            all.map(|node| node.name.clone()).collect()
+        };
+        !routines(before).is_subset(&routines(after))
+    };
+    !vanished.relations.is_empty() || !vanished.columns.is_empty() || lost_routine()
+}
+
+fn is_routine(kind: &str) -> bool {
+    matches!(kind, "function" | "procedure" | "aggregate")
+}
+
+pub(super) fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
+    if climbed.upgrade.is_err() || climbed.routines.is_empty() {
+        return Vec::new();
+    }
+    let vanished = vanished(climbed.before, &climbed.upgraded);
+    climbed
+        .routines
+        .iter()
+        .filter_map(|routine| Some((routine, why(routine, &vanished)?)))
+        .map(|(routine, why)| {
+            Finding::new(
+                CheckId::BrokenObject,
+                format!("the upgrade leaves {} unusable: {why}", routine.signature),
+            )
+            .in_file(&climbed.migration.upgrade.path)
+            .about([routine.signature.clone()])
+            .help("replace the function in the same migration")
+        })
+        .collect()
+}
+
+fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
+    let mut vanished = Vanished::default();
+    let relations = |snapshot: &Snapshot| -> Vec<(String, BTreeSet<String>)> {
+        let nodes = snapshot.objects().filter(|node| RELATIONS.contains(&node.kind.as_str()));
+        nodes
+            .map(|node| {
+                let columns = node.children.iter().filter(|child| child.kind == "column");
+                (bare(&node.name), columns.map(|column| bare(&column.name)).collect())
+            })
+            .collect()
+    };
+    let after = relations(after);
+    for (name, columns) in relations(before) {
+        match after.iter().find(|(other, _)| *other == name) {
+            None => {
+                vanished.relations.insert(name);
+            }
+            Some((_, left)) => {
+                let gone = columns.difference(left);
+                vanished.columns.extend(gone.map(|column| (name.clone(), column.clone())));
+            }
+        }
+    }
+    vanished.remaining = after.iter().map(|(name, _)| last(name).to_owned()).collect();
+    vanished
+}
+
+fn why(routine: &Routine, vanished: &Vanished) -> Option<String> {
+    if routine.language == "sql" {
+        let error = routine.refused.as_ref()?;
+        let body = Body::new(&routine.body);
+        let named = vanished.relations.iter().any(|name| body.mentions(last(name)))
+            || vanished.columns.iter().any(|(_, column)| body.mentions(column));
+        return named.then(|| error.clone());
+    }
+    let body = Body::new(&routine.body);
+    let relation = vanished.relations.iter().find(|name| {
+        body.reads(name) || (!vanished.remaining.contains(last(name)) && body.reads(last(name)))
+    });
+    if let Some(name) = relation {
+        return Some(format!("it still uses {name}"));
+    }
+    let column = vanished.columns.iter().find(|(table, column)| {
+        let of_trigger = routine.trigger_tables.contains(table) && body.reads_row_column(column);
+        of_trigger
+            || (!routine.arguments.contains(column)
+                && body.reads_column(table, last(table), column))
+    });
+    column.map(|(table, column)| format!("it still uses the column {column} of {table}"))
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
+}
+
+fn bare(name: &str) -> String {
+    name.replace('"', "")
+}

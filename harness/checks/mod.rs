@@ -1,0 +1,47 @@
+//! Judges: what was observed goes in, findings come out, one file per check.
+//!
+//! Knows what is wrong and how to say it. Must not touch a server, a file or the clock.
+
+mod body;
+mod broken_object;
+mod claims;
+mod column_order;
+mod downgrade_failed;
+mod downgrade_missing;
+mod explain;
+mod failure;
+mod invalid_index;
+mod observation;
+mod place;
+mod restore_failed;
+mod reupgrade_drift;
+mod reupgrade_failed;
+mod schema_drift;
+mod upgrade_failed;
+
+pub use broken_object::may_break;
+pub use claims::settle;
+pub use explain::explain;
+pub use failure::finding as failure;
+pub use observation::Climbed;
+pub use restore_failed::judge as restore_failed;
+
+use crate::finding::Finding;
+
+/// All findings about one migration, in the order of its steps, before claims are settled.
+pub fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
+    [
+        upgrade_failed::judge,
+        invalid_index::judge,
+        broken_object::judge,
+        downgrade_missing::judge,
+        downgrade_failed::judge,
+        schema_drift::judge,
+        column_order::judge,
+        reupgrade_failed::judge,
+        reupgrade_drift::judge,
+    ]
+    .iter()
+    .flat_map(|check| check(climbed))
+    .collect()
+}

@@ -1,0 +1,227 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+
+use crate::finding::Severity;
+use crate::runs::TransactionMode;
+
+/// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
+/// get back.
+#[derive(Debug, Parser)]
+#[command(name = "stairway", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
+                        3 no server could be had, 130 and 143 interrupted.\n\n\
+                        Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
+                        stairway doctor"
+)]
+pub(super) struct Args {
+    /// When to use colours; NO_COLOR is honoured
+    #[arg(long = "color", value_enum, default_value = "auto", global = true, value_name = "WHEN")]
+    pub(super) colour: Colour,
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Climb every migration up, down and up again on an ephemeral server
+    Verify(Box<VerifyArgs>),
+    /// List the migrations of a folder, base first
+    History(FolderArgs),
+    /// Tell which revision a database is at
+    Current(CurrentArgs),
+    /// Print the canonical schema of a database
+    Snapshot(SnapshotArgs),
+    /// Compare the schemas of two databases or snapshot files
+    Diff(DiffArgs),
+    /// Explain which servers were found and which one would be used
+    Doctor(DoctorArgs),
+}
+
+/// Where the migrations are.
+#[derive(Clone, Debug, Arguments)]
+#[command(after_help = "Examples:\n  stairway history --migrations db/migrations\n  \
+                        stairway history --tool golang-migrate")]
+pub(super) struct FolderArgs {
+    /// The folder of migrations [default: STAIRWAY_MIGRATIONS, stairway.toml, ./migrations]
+    #[arg(long, value_name = "DIR")]
+    pub(super) migrations: Option<PathBuf>,
+    /// Force a layout: sqlx, golang-migrate, diesel or plain
+    #[arg(long, value_name = "TOOL")]
+    pub(super) tool: Option<String>,
+}
+
+/// Which server.
+#[derive(Clone, Debug, Arguments)]
+pub(super) struct ServerArgs {
+    /// auto, local, container, command or a URL [default: STAIRWAY_SERVER, stairway.toml, auto]
+    #[arg(long, value_name = "SERVER")]
+    pub(super) server: Option<String>,
+    /// The major version that is wanted, 14 to 18 [default: STAIRWAY_POSTGRES, stairway.toml, any]
+    #[arg(long, value_name = "MAJOR")]
+    pub(super) postgres: Option<u32>,
+}
+
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Examples:\n  stairway verify\n  stairway verify db/migrations --postgres 15\n  \
+                        stairway verify --backup nightly.dump --format json --output report.json\n  \
+                        stairway verify --explain schema-drift"
+)]
+pub(super) struct VerifyArgs {
+    /// The folder of migrations, like --migrations
+    #[arg(value_name = "DIR", conflicts_with = "migrations")]
+    pub(super) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    /// Restore a pg_dump archive (-Fc, -Fd, -Ft or plain) first and climb what is pending from there
+    #[arg(long, value_name = "FILE")]
+    pub(super) backup: Option<PathBuf>,
+    /// How migrations are put into transactions
+    #[arg(long, value_enum, default_value = "as-is", value_name = "MODE")]
+    pub(super) transaction: Transaction,
+    /// The severity from which a finding fails the run [default: stairway.toml, error]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<FailOn>,
+    /// Stop after the first migration that fails
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Leave generated rows out (none are generated yet)
+    #[arg(long)]
+    pub(super) no_rows: bool,
+    /// The form of the report
+    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
+    pub(super) format: Format,
+    /// Write the report into a file instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// The folder for scripts that show a finding again with psql
+    #[arg(long, value_name = "DIR", default_value = ".stairway/repro")]
+    pub(super) repro: PathBuf,
+    /// Write no such scripts
+    #[arg(long, conflicts_with = "repro")]
+    pub(super) no_repro: bool,
+    /// Say nothing but the report
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// List the checks and end
+    #[arg(long)]
+    pub(super) list_checks: bool,
+    /// Explain one check and end
+    #[arg(long, value_name = "ID")]
+    pub(super) explain: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Transaction {
+    /// As the tool does it
+    AsIs,
+    /// Each script in a transaction of its own
+    PerMigration,
+    /// Besides the climb, all upgrades in one transaction
+    All,
+}
+
+impl From<Transaction> for TransactionMode {
+    fn from(mode: Transaction) -> Self {
+        match mode {
+            Transaction::AsIs => Self::AsIs,
+            Transaction::PerMigration => Self::PerMigration,
+            Transaction::All => Self::All,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+}
+
+impl From<FailOn> for Severity {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Error => Self::Error,
+            FailOn::Warning => Self::Warning,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// A database that is only looked at.
+#[derive(Clone, Debug, Arguments)]
+pub(super) struct DatabaseArgs {
+    /// The database to look at [default: DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(super) database_url: Option<String>,
+}
+
+#[derive(Debug, Arguments)]
+#[command(after_help = "Example:\n  DATABASE_URL=postgres://localhost/shop stairway current")]
+pub(super) struct CurrentArgs {
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+}
+
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Example:\n  stairway snapshot --database-url postgres://localhost/shop > shop.schema"
+)]
+pub(super) struct SnapshotArgs {
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+    /// Print only the digest: two equal schemas have the same one
+    #[arg(long)]
+    pub(super) digest: bool,
+    /// Write into a file instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Arguments)]
+#[command(after_help = "Example:\n  stairway diff shop.schema postgres://localhost/shop")]
+pub(super) struct DiffArgs {
+    /// A URL or a file that `stairway snapshot` wrote
+    pub(super) before: String,
+    /// Another one
+    pub(super) after: String,
+}
+
+#[derive(Debug, Arguments)]
+#[command(after_help = "Example:\n  stairway doctor --postgres 15")]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,33 @@
+//! `stairway history`
+
+use super::args::FolderArgs;
+use super::config::Config;
+use super::printer::Printer;
+use super::{Exit, Outcome, settings};
+
+pub(super) async fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
+    let history = settings::history(args, &Config::load()?)?;
+    printer.status(&format!(
+        "history: {} migrations ({}, since {})",
+        history.migrations.len(),
+        history.tool,
+        history.because
+    ));
+    let mut text = String::new();
+    for migration in &history.migrations {
+        let way_back = match &migration.downgrade {
+            None => "  (no downgrade)",
+            Some(script) if script.is_blank() => "  (empty downgrade)",
+            Some(_) => "",
+        };
+        text.push_str(&format!("{}  {}{way_back}\n", migration.revision, migration.name));
+    }
+    printer.result(&text);
+    for path in &history.lone {
+        printer.status(&format!("note: {} is a downgrade without an upgrade", path.display()));
+    }
+    for finding in &history.findings {
+        printer.status(&format!("{}: {}", finding.check, finding.message));
+    }
+    Ok(if history.findings.is_empty() { Exit::Clean } else { Exit::Findings })
+}

@@ -1,0 +1,106 @@
+//! The command line: one file per verb.
+//!
+//! Knows words, streams and exit codes. Only the printer prints, and nothing here judges.
+
+mod args;
+mod config;
+mod current;
+mod diff;
+mod doctor;
+mod history;
+mod printer;
+mod progress;
+mod settings;
+mod snapshot;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::exit::Exit;
+
+use args::{Args, Verb};
+use printer::Printer;
+
+/// Why a verb ended early, as a person reads it, and with which code.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    error: Box<dyn std::error::Error>,
+}
+
+impl Failure {
+    fn new(exit: Exit, error: impl Into<Box<dyn std::error::Error>>) -> Self {
+        Self { exit, error: error.into() }
+    }
+
+    fn usage(error: impl Into<Box<dyn std::error::Error>>) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// Reads the command line of this process, does what it says and gives the exit code.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // clap knows the stream: help goes to stdout, errors to stderr with code 2.
+            let _ = error.print();
+            return if error.use_stderr() { exit(Exit::Usage) } else { exit(Exit::Clean) };
+        }
+    };
+    let mut printer = Printer::new(args.colour);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(interruptible(args, &mut printer)),
+        Err(error) => Err(Failure::usage(error)),
+    };
+    match outcome {
+        Ok(code) => exit(code),
+        Err(failure) => {
+            printer.error(failure.error.as_ref());
+            exit(failure.exit)
+        }
+    }
+}
+
+fn exit(code: Exit) -> ExitCode {
+    ExitCode::from(code.code())
+}
+
+/// Runs the verb until it ends or a signal comes; dropping it stops its server.
+async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return Err(Failure::usage("signals can't be listened to"));
+    };
+    tokio::select! {
+        outcome = dispatch(args, printer) => outcome,
+        _ = interrupt.recv() => {
+            Err(Failure::new(Exit::Interrupted, "interrupted; the server is stopped and removed"))
+        }
+        _ = terminate.recv() => {
+            Err(Failure::new(Exit::Terminated, "terminated; the server is stopped and removed"))
+        }
+    }
+}
+
+async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
+    let Some(verb) = args.verb else {
+        printer.result(&Args::command().render_long_help().to_string());
+        return Ok(Exit::Usage);
+    };
+    match verb {
+        Verb::Verify(args) => verify::run(*args, printer).await,
+        Verb::History(args) => history::run(&args, printer).await,
+        Verb::Current(args) => current::run(&args, printer).await,
+        Verb::Snapshot(args) => snapshot::run(&args, printer).await,
+        Verb::Diff(args) => diff::run(&args, printer).await,
+        Verb::Doctor(args) => doctor::run(&args, printer).await,
+    }
+}

@@ -1,0 +1,50 @@
+//! The progress bar and who feeds it.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::runs::{Event, Watch};
+
+use super::printer::Printer;
+
+pub(super) fn bar(total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total.try_into().unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{pos:>5}/{len} {bar:30} {elapsed} {wide_msg}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Turns events into status lines and a bar.
+#[derive(Debug)]
+pub(super) struct Narrator<'p> {
+    pub(super) printer: &'p mut Printer,
+    pub(super) quiet: bool,
+}
+
+impl Watch for Narrator<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if self.quiet {
+            return;
+        }
+        match event {
+            Event::Loaded { migrations, layout } => {
+                self.printer.status(&format!("history: {migrations} migrations ({layout})"));
+            }
+            Event::Server(reason) => self.printer.status(&format!("server: {reason}")),
+            Event::Restored { seconds, applied } => self.printer.status(&format!(
+                "backup: restored in {seconds:.1} s, {applied} migrations are applied in it"
+            )),
+            Event::Begins { index, total, name } => {
+                self.printer.begin_bar(total);
+                self.printer.advance_bar(index, name);
+            }
+            Event::Judged { name, errors } => {
+                if errors > 0 {
+                    self.printer.status(&format!("FAIL {name}"));
+                }
+            }
+            Event::Note(text) => self.printer.status(&format!("note: {text}")),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `stairway verify`
+
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::checks;
+use crate::finding::{CheckId, Severity};
+use crate::report::{self, Report, Style};
+use crate::runs::{self, Options, Verdict};
+
+use super::args::{Format, VerifyArgs};
+use super::config::Config;
+use super::printer::Printer;
+use super::progress::Narrator;
+use super::{Exit, Failure, Outcome, settings};
+
+pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome {
+    if args.list_checks {
+        printer.result(&list());
+        return Ok(Exit::Clean);
+    }
+    if let Some(id) = &args.explain {
+        let check = CheckId::from_str(id).map_err(Failure::usage)?;
+        printer.result(checks::explain(check));
+        return Ok(Exit::Clean);
+    }
+    if let Some(dir) = args.dir.take() {
+        args.folder.migrations = Some(dir);
+    }
+    let config = Config::load()?;
+    let options = options(&args, &config)?;
+    if let Some(path) = &args.output {
+        writable(path)?;
+    }
+    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let verified = runs::verify(&options, &mut narrator).await;
+    printer.finish_bar();
+    let verification = verified.map_err(|error| Failure::new(error.exit(), error))?;
+    let report = Report::new(&verification, options.fail_on);
+    let text = match args.format {
+        Format::Json => report::json(&report).map_err(Failure::usage)?,
+        Format::Text if args.output.is_some() => report::terminal(&report, Style::Plain),
+        Format::Text => report::terminal(&report, Style::Coloured),
+    };
+    match &args.output {
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| Failure::usage(format!("can't write {}: {error}", path.display())))?,
+        None => printer.result(&text),
+    }
+    Ok(match report.verdict {
+        Verdict::Pass => Exit::Clean,
+        // What could not be judged did not pass.
+        Verdict::Fail | Verdict::Inconclusive => Exit::Findings,
+    })
+}
+
+fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
+    let mut options = Options::new(settings::folder(&args.folder, config));
+    options.tool = settings::tool(&args.folder, config)?;
+    options.server = settings::server(&args.server, config)?;
+    options.backup = args.backup.clone();
+    options.transaction = args.transaction.into();
+    options.fail_on = args.fail_on.or(config.fail_on).map_or(Severity::Error, Severity::from);
+    options.fail_fast = args.fail_fast;
+    options.repro = (!args.no_repro).then(|| args.repro.clone());
+    options.claims = config.claims()?;
+    Ok(options)
+}
+
+/// A report that can't be written must be known before the work is done.
+fn writable(path: &Path) -> Result<(), Failure> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map(drop)
+        .map_err(|error| Failure::usage(format!("can't write {}: {error}", path.display())))
+}
+
+fn list() -> String {
+    let line = |check: &CheckId| {
+        format!("{:18} {:8} {}\n", check, check.severity().as_str(), check.summary())
+    };
+    CheckId::ALL.iter().map(line).collect()
+}

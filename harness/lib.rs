@@ -1,0 +1,30 @@
+//! Stairway tells a team, before they deploy, whether a `PostgreSQL` migration is safe to run and
+//! whether they can get back.
+//!
+//! It climbs every migration of a history up, down and up again on an ephemeral server, reads the
+//! whole schema from the catalog after each step and reports what it saw as [`finding::Finding`]s.
+//!
+//! The rooms stand on floors: an import may only point down (see `DESIGN.md`; `tests/floors.rs`
+//! holds it).
+
+pub mod backup;
+pub mod checks;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod env;
+pub mod exit;
+pub mod finding;
+pub mod migrations;
+pub mod postgres;
+pub mod report;
+pub mod runs;
+pub mod schema;
+pub mod server;
+pub mod sql;
+pub mod steps;
+pub mod testing;
+
+/// The examples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

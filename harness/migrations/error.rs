@@ -1,0 +1,101 @@
+//! What can be wrong with a folder before any SQL is run.
+
+use std::path::PathBuf;
+
+use crate::finding::ClaimError;
+
+/// The folder, a file in it or a revision word can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationsError {
+    /// The folder is missing or can't be read.
+    #[error("can't read {path}")]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A script is not UTF-8.
+    #[error("{path} is not UTF-8 text: byte {at} is wrong")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that is wrong, counted from 0.
+        at: usize,
+    },
+    /// Nothing in the folder looks like a migration.
+    #[error(
+        "no migrations in {folder}\n  looked for: {looked_for}\n  help: name the folder with \
+         --migrations DIR, or its layout with --tool"
+    )]
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+        /// The layouts that were looked for.
+        looked_for: String,
+    },
+    /// Two layouts stand in one folder.
+    #[error(
+        "{folder} holds two layouts, {one} and {other}\n  help: say with --tool which one is meant"
+    )]
+    Mixed {
+        /// The folder.
+        folder: PathBuf,
+        /// A file of one.
+        one: String,
+        /// A file of the other.
+        other: String,
+    },
+    /// The name of a tool is unknown.
+    #[error("no layout is called {word:?}; known are {known}")]
+    UnknownTool {
+        /// What was given.
+        word: String,
+        /// What could have been.
+        known: String,
+    },
+    /// A file belongs to the layout, but its version can't be read.
+    #[error("{path}: {problem}")]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its name.
+        problem: String,
+    },
+    /// A claim is malformed.
+    #[error("{path}:{line}: {source}")]
+    Claim {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u32,
+        /// What is wrong with it.
+        #[source]
+        source: ClaimError,
+    },
+    /// A tool's own setting file is malformed.
+    #[error("{path}: {problem}")]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A revision word fits nothing.
+    #[error("no revision {word:?} in this history; `stairway history` lists {count} of them")]
+    NoRevision {
+        /// What was given.
+        word: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// A prefix fits several revisions.
+    #[error("revision {word:?} is ambiguous: {candidates}")]
+    Ambiguous {
+        /// What was given.
+        word: String,
+        /// What it could mean.
+        candidates: String,
+    },
+}

@@ -1,0 +1,164 @@
+//! The ordered migrations of a folder, base to head.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha384};
+
+use super::folder::Loaded;
+use super::{MigrationsError, Tool};
+use crate::finding::{CheckId, Claim, Finding, Span};
+use crate::sql;
+
+/// How a script is sent to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    /// As one message between `BEGIN` and `COMMIT`, with the version table in the same transaction.
+    Transaction,
+    /// As one message by itself: the server makes one implicit transaction of it.
+    OneMessage,
+    /// Statement by statement, each committed by itself.
+    Statements,
+}
+
+/// One direction of a migration.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its file, as it was found: the given folder joined with its name.
+    pub path: PathBuf,
+    /// Its text, byte for byte.
+    pub text: Arc<str>,
+    /// How it is sent.
+    pub wrap: Wrap,
+}
+
+impl Script {
+    /// Whether it holds no statement: nothing, white space or comments only.
+    pub fn is_blank(&self) -> bool {
+        sql::is_blank(&self.text)
+    }
+
+    /// SHA-384 of its bytes as lower-case hex: what sqlx records.
+    pub fn checksum(&self) -> String {
+        Sha384::digest(self.text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+/// One migration: an upgrade script and, unless its author left it out, a downgrade script.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// Its id as the file name has it, for example `20240131120000` or `0007`.
+    pub revision: String,
+    /// Its id as the version table has it, for example `7`.
+    pub version: String,
+    /// What the file name says about it, with blanks for underscores.
+    pub name: String,
+    /// Forward.
+    pub upgrade: Script,
+    /// Back.
+    pub downgrade: Option<Script>,
+    /// What its author claims, in both scripts.
+    pub claims: Vec<Claim>,
+}
+
+/// A folder of migrations, read.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Whose layout it is.
+    pub tool: Tool,
+    /// Why it was taken for that layout.
+    pub because: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The migrations, base first.
+    pub migrations: Vec<Migration>,
+    /// What is wrong with the files as a whole, for example two heads.
+    pub findings: Vec<Finding>,
+    /// Downgrades without an upgrade: no tool ever runs them, and neither do we.
+    pub lone: Vec<PathBuf>,
+}
+
+impl History {
+    /// Reads `folder`; `tool` forces a layout, otherwise it is detected.
+    ///
+    /// Reads every file once; runs nothing.
+    pub fn load(folder: &Path, tool: Option<Tool>) -> Result<Self, MigrationsError> {
+        let (tool, because) = match tool {
+            Some(tool) => (tool, "it was asked for".to_owned()),
+            None => {
+                let detection = super::detect(folder)?;
+                (detection.tool, detection.because)
+            }
+        };
+        let Loaded { mut migrations, lone } = tool.load(folder)?;
+        if migrations.is_empty() {
+            return Err(MigrationsError::Empty {
+                folder: folder.to_owned(),
+                looked_for: tool.layout().to_owned(),
+            });
+        }
+        for migration in &mut migrations {
+            migration.claims = claims_of(migration)?;
+        }
+        let findings = two_heads(&migrations);
+        Ok(Self { tool, because, folder: folder.to_owned(), migrations, findings, lone })
+    }
+
+    /// The index of the migration that the version table calls `version`.
+    pub fn position(&self, version: &str) -> Option<usize> {
+        self.migrations.iter().position(|migration| migration.version == version)
+    }
+}
+
+fn claims_of(migration: &Migration) -> Result<Vec<Claim>, MigrationsError> {
+    let mut claims = Vec::new();
+    for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
+        // Most files hold no claim: the word is looked for before any token is read.
+        if !script.text.contains("stairway:") {
+            continue;
+        }
+        for comment in sql::comments(&script.text) {
+            let Some(parsed) = Claim::parse(comment.text) else { continue };
+            let span = Span::new(&script.path, &script.text, comment.bytes.clone());
+            match parsed {
+                Ok(claim) => claims.push(Claim { span: Some(span), ..claim }),
+                Err(source) => {
+                    return Err(MigrationsError::Claim {
+                        path: span.file,
+                        line: span.line,
+                        source,
+                    });
+                }
+            }
+        }
+    }
+    Ok(claims)
+}
+
+/// In a linear layout two files with one version are two heads: which of them runs is chance.
+fn two_heads(migrations: &[Migration]) -> Vec<Finding> {
+    let pairs = migrations.iter().zip(migrations.iter().skip(1));
+    pairs
+        .filter(|(one, other)| one.version == other.version)
+        .map(|(one, other)| {
+            let message = format!(
+                "{} and {} both have the version {}",
+                file_name(&one.upgrade.path),
+                file_name(&other.upgrade.path),
+                one.version
+            );
+            Finding::new(CheckId::MultipleHeads, message)
+                .in_file(&other.upgrade.path)
+                .help("give the later one a version of its own")
+        })
+        .collect()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,24 @@
+//! What a folder of migrations is: its files in order, and the table in which its tool records
+//! what was applied.
+//!
+//! Knows layouts, markers and version tables, one file per tool since they change together. It
+//! *gives* scripts and SQL; it must not execute anything, nor know servers or snapshots.
+
+mod applied;
+mod detect;
+mod diesel;
+mod error;
+mod folder;
+mod golang_migrate;
+mod history;
+mod plain;
+mod revision;
+mod sqlx;
+mod tool;
+
+pub use applied::{Applied, compare, parse_applied};
+pub use detect::{Detection, detect};
+pub use error::MigrationsError;
+pub use history::{History, Migration, Script, Wrap};
+pub use revision::{Place, resolve};
+pub use tool::{Tool, VersionTable};

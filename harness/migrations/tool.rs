@@ -1,0 +1,126 @@
+//! The tools whose layouts and version tables Stairway keeps.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::folder::Loaded;
+use super::{Applied, Migration, MigrationsError, diesel, golang_migrate, plain, sqlx};
+
+/// A migration tool, or rather its layout and its version table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// `N_name.up.sql` and `N_name.down.sql`, or `N_name.sql`.
+    Sqlx,
+    /// `N_name.up.sql` and `N_name.down.sql`.
+    GolangMigrate,
+    /// `N_name/up.sql` and `N_name/down.sql`.
+    Diesel,
+    /// `up/N_name.sql` and `down/N_name.sql`, or folders with `up.sql` and `down.sql`.
+    Plain,
+}
+
+/// The table in which a tool records what was applied, as SQL to be run by `steps`.
+#[derive(Clone, Copy, Debug)]
+pub struct VersionTable {
+    /// Its name without a schema.
+    pub name: &'static str,
+    /// A statement that makes it if it is not there.
+    pub create: &'static str,
+    /// A query for what is applied: version, checksum as hex or NULL, and whether it is whole.
+    pub read: &'static str,
+}
+
+impl Tool {
+    /// All of them, in the order in which they are looked for.
+    pub const ALL: [Self; 4] = [Self::Sqlx, Self::GolangMigrate, Self::Diesel, Self::Plain];
+
+    /// The word for `--tool`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlx => "sqlx",
+            Self::GolangMigrate => "golang-migrate",
+            Self::Diesel => "diesel",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// The files it is made of, for messages.
+    pub fn layout(self) -> &'static str {
+        match self {
+            Self::Sqlx => sqlx::LAYOUT,
+            Self::GolangMigrate => golang_migrate::LAYOUT,
+            Self::Diesel => diesel::LAYOUT,
+            Self::Plain => plain::LAYOUT,
+        }
+    }
+
+    pub(super) fn load(self, folder: &Path) -> Result<Loaded, MigrationsError> {
+        match self {
+            Self::Sqlx => sqlx::load(folder),
+            Self::GolangMigrate => golang_migrate::load(folder),
+            Self::Diesel => diesel::load(folder),
+            Self::Plain => plain::load(folder),
+        }
+    }
+
+    /// Its version table.
+    pub fn version_table(self) -> VersionTable {
+        match self {
+            Self::Sqlx => sqlx::TABLE,
+            Self::GolangMigrate => golang_migrate::TABLE,
+            Self::Diesel => diesel::TABLE,
+            Self::Plain => plain::TABLE,
+        }
+    }
+
+    /// SQL that records in `table` (qualified and quoted) that `migration` was applied.
+    pub fn record(self, table: &str, migration: &Migration) -> String {
+        match self {
+            Self::Sqlx => sqlx::record(table, migration),
+            Self::GolangMigrate => golang_migrate::record(table, Some(&migration.version)),
+            Self::Diesel => diesel::record(table, migration),
+            Self::Plain => plain::record(table, migration),
+        }
+    }
+
+    /// SQL that takes `migration` out of `table` again; `before` is the one that is then the last.
+    pub fn erase(self, table: &str, migration: &Migration, before: Option<&Migration>) -> String {
+        match self {
+            Self::Sqlx => sqlx::erase(table, migration),
+            Self::GolangMigrate => {
+                golang_migrate::record(table, before.map(|migration| migration.version.as_str()))
+            }
+            Self::Diesel => diesel::erase(table, migration),
+            Self::Plain => plain::erase(table, migration),
+        }
+    }
+
+    /// What the rows of the version table mean for a history, base first. golang-migrate records
+    /// only the last version: all up to it are applied.
+    pub fn applied_versions(self, rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
+        match self {
+            Self::GolangMigrate => golang_migrate::expand(rows, history),
+            Self::Sqlx | Self::Diesel | Self::Plain => rows,
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Tool {
+    type Err = MigrationsError;
+
+    fn from_str(word: &str) -> Result<Self, MigrationsError> {
+        Self::ALL.into_iter().find(|tool| tool.as_str() == word).ok_or_else(|| {
+            MigrationsError::UnknownTool {
+                word: word.to_owned(),
+                known: Self::ALL.map(Self::as_str).join(", "),
+            }
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What went wrong, by SQLSTATE: messages are localised and never parsed.
+
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
+/// An error that the server reported about a statement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (SQLSTATE {sqlstate})")]
+pub struct SqlFailure {
+    /// Five characters, for example `42P01`.
+    pub sqlstate: String,
+    /// The server's message.
+    pub message: String,
+    /// The server's DETAIL. It may quote row values: not for logs of production runs.
+    pub detail: Option<String>,
+    /// The server's HINT.
+    pub hint: Option<String>,
+    /// The character in the sent text that the server points at, counted from 0.
+    pub position: Option<usize>,
+    /// The server's CONTEXT: which function, which line of it.
+    pub context: Option<String>,
+}
+
+/// A connection or a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The URL can't be read.
+    #[error("not a PostgreSQL URL: {0}")]
+    Url(String),
+    /// Nobody answered, or the server refused us.
+    #[error("can't connect to {target}")]
+    Connect {
+        /// Where, without a password.
+        target: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The server reported an error about a statement.
+    #[error(transparent)]
+    Sql(#[from] Box<SqlFailure>),
+    /// The connection broke while a statement ran.
+    #[error("the connection to the server was lost")]
+    Lost(#[source] sqlx::Error),
+    /// The server sent something that we did not ask for.
+    #[error("unexpected answer from the server: {0}")]
+    Unexpected(String),
+}
+
+impl PostgresError {
+    /// The server's report, if this is one.
+    pub fn sql(&self) -> Option<&SqlFailure> {
+        match self {
+            Self::Sql(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl From<&PgDatabaseError> for SqlFailure {
+    fn from(error: &PgDatabaseError) -> Self {
+        let position = match error.position() {
+            Some(PgErrorPosition::Original(at)) => Some(at.saturating_sub(1)),
+            Some(PgErrorPosition::Internal { .. }) | None => None,
+        };
+        Self {
+            sqlstate: error.code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+            position,
+            context: error.r#where().map(str::to_owned),
+        }
+    }
+}
+
+impl From<sqlx::Error> for PostgresError {
+    fn from(error: sqlx::Error) -> Self {
+        let failure = error
+            .as_database_error()
+            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+            .map(SqlFailure::from);
+        failure.map_or(Self::Lost(error), |failure| Self::Sql(Box::new(failure)))
+    }
+}

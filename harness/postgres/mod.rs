@@ -1,0 +1,16 @@
+//! One session with a `PostgreSQL` server: connect, send text, read rows, name what went wrong.
+//!
+//! Knows the protocol through sqlx, SQLSTATEs, identifiers and server versions. Must not know
+//! where the server came from, what a migration is, or what a schema holds.
+
+mod failure;
+mod ident;
+mod session;
+mod target;
+mod version;
+
+pub use failure::{PostgresError, SqlFailure};
+pub use ident::{qualified, quote_ident, quote_literal};
+pub use session::{ResultSet, Session};
+pub use target::Target;
+pub use version::Version;

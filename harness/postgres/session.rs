@@ -1,0 +1,113 @@
+//! A session: text in, rows of text out, over the simple query protocol.
+//!
+//! The simple protocol is what migration tools and psql use: many statements in one message,
+//! results as the server prints them, nothing prepared that DDL could make stale.
+
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgConnection, PgValueFormat};
+use sqlx::{AssertSqlSafe, Connection, Either, Row, ValueRef};
+
+use super::{PostgresError, Target, Version};
+
+/// The rows of one statement; a cell is `None` where SQL says NULL.
+pub type ResultSet = Vec<Vec<Option<String>>>;
+
+/// One connection to one database.
+#[derive(Debug)]
+pub struct Session {
+    connection: PgConnection,
+    target: Target,
+}
+
+impl Session {
+    /// Connects; `purpose` is shown in `pg_stat_activity` as `stairway <purpose>`.
+    pub async fn connect(target: &Target, purpose: &str) -> Result<Self, PostgresError> {
+        let options = target.0.clone().application_name(&format!("stairway {purpose}"));
+        let connection = PgConnection::connect_with(&options)
+            .await
+            .map_err(|source| PostgresError::Connect { target: target.to_string(), source })?;
+        Ok(Self { connection, target: target.clone() })
+    }
+
+    /// Where this session is connected to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Sends `sql`, any number of statements, as one message and drops their rows.
+    pub async fn execute(&mut self, sql: &str) -> Result<(), PostgresError> {
+        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        while answers.try_next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Like [`Session::execute`], and tells after how many statements an error came: what the
+    /// server's position does not say of errors such as "relation already exists".
+    pub async fn execute_counting(&mut self, sql: &str) -> (usize, Result<(), PostgresError>) {
+        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        let mut completed = 0;
+        loop {
+            match answers.try_next().await {
+                Ok(Some(Either::Left(_))) => completed += 1,
+                Ok(Some(Either::Right(_))) => {}
+                Ok(None) => return (completed, Ok(())),
+                Err(error) => return (completed, Err(error.into())),
+            }
+        }
+    }
+
+    /// Sends `sql` as one message and gives one set of rows for each statement in it, in order;
+    /// a statement without rows gives an empty set.
+    pub async fn query(&mut self, sql: &str) -> Result<Vec<ResultSet>, PostgresError> {
+        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        let mut sets = Vec::new();
+        let mut rows = ResultSet::new();
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(_) => sets.push(std::mem::take(&mut rows)),
+                Either::Right(row) => {
+                    rows.push((0..row.len()).map(|at| cell(&row, at)).collect::<Result<_, _>>()?);
+                }
+            }
+        }
+        Ok(sets)
+    }
+
+    /// The rows of the last statement of `sql`.
+    pub async fn rows(&mut self, sql: &str) -> Result<ResultSet, PostgresError> {
+        Ok(self.query(sql).await?.pop().unwrap_or_default())
+    }
+
+    /// The first cell of the last statement's first row; `None` for no row and for NULL.
+    pub async fn value(&mut self, sql: &str) -> Result<Option<String>, PostgresError> {
+        Ok(self
+            .rows(sql)
+            .await?
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// The server's version.
+    pub async fn version(&mut self) -> Result<Version, PostgresError> {
+        let text = self.value("SHOW server_version").await?.unwrap_or_default();
+        Version::parse(&text).ok_or(PostgresError::Unexpected(text))
+    }
+
+    /// Says goodbye and waits until the server has taken note.
+    pub async fn close(self) -> Result<(), PostgresError> {
+        self.connection.close().await.map_err(PostgresError::from)
+    }
+}
+
+fn cell(row: &sqlx::postgres::PgRow, at: usize) -> Result<Option<String>, PostgresError> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    if value.format() != PgValueFormat::Text {
+        return Err(PostgresError::Unexpected("a value in binary form".to_owned()));
+    }
+    let text = value.as_str().map_err(|error| PostgresError::Unexpected(error.to_string()))?;
+    Ok(Some(text.to_owned()))
+}

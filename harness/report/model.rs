@@ -1,0 +1,219 @@
+//! The report as data: the shape that `--format json` prints, version 1.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::finding::{CheckId, Finding, Row, Severity};
+use crate::runs::{Judged, Verdict, Verification};
+
+/// A verification under one threshold.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The version of this shape: 1.
+    pub schema: u32,
+    /// What wrote the report.
+    pub tool: ToolReport,
+    /// What it all comes to.
+    pub verdict: Verdict,
+    /// On which server.
+    pub server: ServerReport,
+    /// Which history.
+    pub history: HistoryReport,
+    /// The migrations that were climbed, base first.
+    pub migrations: Vec<MigrationReport>,
+    /// Findings that belong to no climbed migration.
+    pub findings: Vec<FindingReport>,
+    /// Which tables were given rows.
+    pub coverage: Coverage,
+    /// Wall time of the whole run.
+    pub seconds: f64,
+    /// The severity from which a finding counts.
+    pub fail_on: Severity,
+    /// The texts that findings point into; not part of the JSON.
+    #[serde(skip)]
+    pub sources: BTreeMap<PathBuf, Arc<str>>,
+}
+
+/// Name and version of the program.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToolReport {
+    /// `stairway`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// The server.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerReport {
+    /// For example `15.18`.
+    pub version: String,
+    /// `local`, `container`, `existing` or `command`.
+    pub backend: &'static str,
+}
+
+/// The history.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryReport {
+    /// Whose layout it has.
+    pub layout: &'static str,
+    /// The folder, as it was given.
+    pub folder: PathBuf,
+    /// How many migrations a backup had applied already.
+    pub applied: usize,
+    /// How many were left out after `--fail-fast`.
+    pub left_out: usize,
+}
+
+/// One migration.
+#[derive(Clone, Debug, Serialize)]
+pub struct MigrationReport {
+    /// Its id.
+    pub revision: String,
+    /// What its file name says.
+    pub name: String,
+    /// Its upgrade's file.
+    pub file: PathBuf,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Why it could not be judged, if so.
+    pub unjudged: Option<String>,
+    /// Wall time of its steps.
+    pub seconds: SecondsReport,
+    /// What was found.
+    pub findings: Vec<FindingReport>,
+}
+
+/// Wall time in seconds; null for a step that did not run to its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecondsReport {
+    /// The first upgrade.
+    pub upgrade: Option<f64>,
+    /// The downgrade.
+    pub downgrade: Option<f64>,
+    /// The second upgrade.
+    pub reupgrade: Option<f64>,
+    /// All of it.
+    pub total: f64,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingReport {
+    /// The id of its check.
+    pub check: CheckId,
+    /// How bad.
+    pub severity: Severity,
+    /// One line.
+    pub message: String,
+    /// The file it points at.
+    pub file: Option<PathBuf>,
+    /// The line, counted from 1.
+    pub line: Option<u32>,
+    /// The measured fact.
+    pub detail: Option<String>,
+    /// What to do instead.
+    pub help: Option<String>,
+    /// The objects it is about.
+    pub objects: Vec<String>,
+    /// A script that shows it again.
+    pub repro: Option<PathBuf>,
+    /// The reason of the claim that accepts it.
+    pub allowed: Option<String>,
+    /// The rows that bring it out.
+    pub rows: Vec<Row>,
+    /// The finding itself, for rendering.
+    #[serde(skip)]
+    pub finding: Finding,
+}
+
+/// Which tables were given rows. Rows are not generated yet: all three are 0.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Coverage {
+    /// Tables that exist at head.
+    pub tables: usize,
+    /// Tables that were given rows.
+    pub tables_seeded: usize,
+    /// Rows that were given.
+    pub rows: usize,
+}
+
+impl Report {
+    /// The report of a verification in which findings count from `fail_on`.
+    pub fn new(verification: &Verification, fail_on: Severity) -> Self {
+        Self {
+            schema: 1,
+            tool: ToolReport { name: "stairway", version: env!("CARGO_PKG_VERSION") },
+            verdict: verification.verdict(fail_on),
+            server: ServerReport {
+                version: verification.server_version.clone(),
+                backend: verification.backend,
+            },
+            history: HistoryReport {
+                layout: verification.tool,
+                folder: verification.folder.clone(),
+                applied: verification.applied,
+                left_out: verification.left_out,
+            },
+            migrations: verification
+                .migrations
+                .iter()
+                .map(|judged| MigrationReport::new(judged, fail_on))
+                .collect(),
+            findings: verification.findings.iter().map(FindingReport::new).collect(),
+            coverage: Coverage::default(),
+            seconds: verification.seconds,
+            fail_on,
+            sources: verification.sources.clone(),
+        }
+    }
+
+    /// All findings, those of the run first.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        let of_migrations = self.migrations.iter().flat_map(|migration| &migration.findings);
+        self.findings.iter().chain(of_migrations).map(|report| &report.finding)
+    }
+}
+
+impl MigrationReport {
+    fn new(judged: &Judged, fail_on: Severity) -> Self {
+        Self {
+            revision: judged.revision.clone(),
+            name: judged.name.clone(),
+            file: judged.file.clone(),
+            verdict: judged.verdict(fail_on),
+            unjudged: judged.unjudged.clone(),
+            seconds: SecondsReport {
+                upgrade: judged.seconds.upgrade,
+                downgrade: judged.seconds.downgrade,
+                reupgrade: judged.seconds.reupgrade,
+                total: judged.seconds.total,
+            },
+            findings: judged.findings.iter().map(FindingReport::new).collect(),
+        }
+    }
+}
+
+impl FindingReport {
+    fn new(finding: &Finding) -> Self {
+        let line = finding.span.as_ref().map(|span| span.line);
+        Self {
+            check: finding.check,
+            severity: finding.severity,
+            message: finding.message.clone(),
+            file: finding.file.clone(),
+            // A finding about a whole file points at its beginning.
+            line: line.or(finding.file.as_ref().map(|_| 1)),
+            detail: finding.detail.clone(),
+            help: finding.help.clone(),
+            objects: finding.objects.clone(),
+            repro: finding.repro.clone(),
+            allowed: finding.allowed.clone(),
+            rows: finding.rows.clone(),
+            finding: finding.clone(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The report for people: findings as rustc prints them, then a table, then one line.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use comfy_table::{Table, presets};
+
+use crate::finding::{Finding, Severity};
+use crate::runs::Verdict;
+
+use super::{MigrationReport, Report};
+
+/// Whether escape codes for colours may be in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// With colours; what prints it takes them out where they don't belong.
+    Coloured,
+    /// Text only.
+    Plain,
+}
+
+/// The whole report.
+pub fn terminal(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    for finding in report.all_findings() {
+        text.push_str(&self::finding(finding, report, style));
+        text.push('\n');
+    }
+    text.push_str(&table(report));
+    text.push_str(&closing(report));
+    text
+}
+
+/// One finding.
+pub fn finding(finding: &Finding, report: &Report, style: Style) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(finding.message.as_str()).id(finding.check.as_str());
+    let mut group = Group::with_title(title);
+    let source = finding.span.as_ref().and_then(|span| report.sources.get(&span.file));
+    let path = finding.file.as_ref().map(|file| file.display().to_string());
+    match (&finding.span, source) {
+        (Some(span), Some(source)) => {
+            let annotation = AnnotationKind::Primary.span(span.bytes.clone());
+            group =
+                group.element(Snippet::source(source.as_ref()).path(path).annotation(annotation));
+        }
+        _ => {
+            if let Some(path) = path {
+                group = group.element(Origin::path(path));
+            }
+        }
+    }
+    if let Some(detail) = &finding.detail {
+        group = group.element(Level::NOTE.message(detail.trim_end()));
+    }
+    for row in &finding.rows {
+        group = group.element(Level::NOTE.message(row.insert.as_str()));
+    }
+    if let Some(reason) = &finding.allowed {
+        group = group.element(Level::NOTE.message(format!("accepted by a claim: {reason}")));
+    }
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    if let Some(repro) = &finding.repro {
+        let message = format!("see it again with psql: {}", repro.display());
+        group = group.element(Level::HELP.message(message));
+    }
+    let renderer = match style {
+        Style::Coloured => Renderer::styled(),
+        Style::Plain => Renderer::plain(),
+    };
+    format!("{}\n", renderer.render(&[group]))
+}
+
+fn table(report: &Report) -> String {
+    if report.migrations.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["revision", "name", "up", "down", "up again", "verdict"]);
+    for migration in &report.migrations {
+        table.add_row(row(migration));
+    }
+    let lines = table.to_string();
+    lines.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn row(migration: &MigrationReport) -> [String; 6] {
+    let milliseconds = |seconds: Option<f64>| {
+        seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1} ms", seconds * 1000.0))
+    };
+    [
+        migration.revision.clone(),
+        migration.name.clone(),
+        milliseconds(migration.seconds.upgrade),
+        milliseconds(migration.seconds.downgrade),
+        milliseconds(migration.seconds.reupgrade),
+        verdict(migration),
+    ]
+}
+
+fn verdict(migration: &MigrationReport) -> String {
+    let counted: Vec<&str> = migration
+        .findings
+        .iter()
+        .map(|report| &report.finding)
+        .filter(|finding| finding.allowed.is_none())
+        .map(|finding| finding.check.as_str())
+        .collect();
+    let accepted = migration.findings.iter().filter(|report| report.allowed.is_some()).count();
+    let mut text = match migration.verdict {
+        Verdict::Pass => "ok".to_owned(),
+        Verdict::Fail => "FAIL".to_owned(),
+        Verdict::Inconclusive => "not judged".to_owned(),
+    };
+    if !counted.is_empty() {
+        let _ = write!(text, ": {}", counted.join(", "));
+    }
+    if accepted > 0 {
+        let _ = write!(text, " ({accepted} accepted)");
+    }
+    text
+}
+
+fn closing(report: &Report) -> String {
+    let count = |severity: Severity| {
+        report
+            .all_findings()
+            .filter(|finding| finding.severity == severity && finding.allowed.is_none())
+            .count()
+    };
+    let mut text = format!(
+        "\n{}: {} climbed on PostgreSQL {} ({}) in {:.1} s: {}, {}",
+        match report.verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::Inconclusive => "INCONCLUSIVE",
+        },
+        plural(report.migrations.len(), "migration"),
+        report.server.version,
+        report.server.backend,
+        report.seconds,
+        plural(count(Severity::Error), "error"),
+        plural(count(Severity::Warning), "warning"),
+    );
+    if report.history.applied > 0 {
+        let _ = write!(text, "; {} applied in the backup", report.history.applied);
+    }
+    if report.history.left_out > 0 {
+        let _ = write!(text, "; {} left out after the first failure", report.history.left_out);
+    }
+    text.push_str("\nrows: none were generated, so nothing is said about data\n");
+    text
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}

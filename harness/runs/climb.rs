@@ -1,0 +1,254 @@
+//! The climb: each migration up, down and up again, judged from the state that the upgrades before
+//! it give and nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::checks::{self, Climbed};
+use crate::finding::{CheckId, Finding, Severity};
+use crate::migrations::Migration;
+use crate::schema::{Node, Snapshot};
+use crate::steps::{self, Ground, Routine, StepFailure};
+
+use super::RunError;
+use super::outcome::{Judged, Seconds};
+
+/// A climb under way.
+#[derive(Debug)]
+pub(super) struct Climb<'s, 'h> {
+    ground: Ground<'s>,
+    /// The schema that the upgrades so far give.
+    state: Arc<Snapshot>,
+    /// What was applied when the climb began: the last of it is where a downgrade leads back to.
+    origin: Option<&'h Migration>,
+    /// The upgrades that ran since then.
+    linear: Vec<&'h Migration>,
+    /// The first migration whose upgrade failed.
+    missing: Option<&'h Migration>,
+}
+
+type Outcome = Option<Result<Duration, StepFailure>>;
+
+impl<'s, 'h> Climb<'s, 'h> {
+    /// Begins on `ground`, where `origin` was the last migration applied.
+    pub(super) async fn begin(
+        mut ground: Ground<'s>,
+        origin: Option<&'h Migration>,
+    ) -> Result<Self, RunError> {
+        let state = ground.snapshot().await?;
+        trust(&state)?;
+        Ok(Self { ground, state: Arc::new(state), origin, linear: Vec::new(), missing: None })
+    }
+
+    /// Climbs one migration and judges it.
+    pub(super) async fn one(&mut self, migration: &'h Migration) -> Result<Judged, RunError> {
+        let start = Instant::now();
+        let worn = self.ground.is_worn();
+        let before = Arc::clone(&self.state);
+        let mut climbed = self.attempt(migration, &before).await?;
+        if worn && failed(&climbed) {
+            // Rows and sequences that earlier cycles left may be to blame: only what happens on a
+            // clean database is said.
+            self.ground.put_back(&self.linear).await?;
+            climbed = self.attempt(migration, &before).await?;
+        }
+        let mut findings = checks::judge(&climbed);
+        let unjudged = self.unjudged(&climbed, &mut findings);
+        let seconds = seconds(&climbed);
+        self.settle(migration, Stood::after(climbed)).await?;
+        Ok(Judged {
+            revision: migration.revision.clone(),
+            name: migration.name.clone(),
+            file: migration.upgrade.path.clone(),
+            seconds: Seconds { total: start.elapsed().as_secs_f64(), ..seconds },
+            findings: checks::settle(migration, findings),
+            unjudged,
+        })
+    }
+
+    /// Drops what the climb stood on. Gives whether the schema that was followed from step to step
+    /// is the one that is there: if it is not, no verdict can be trusted.
+    pub(super) async fn end(mut self) -> Result<bool, RunError> {
+        let whole = self.ground.whole_snapshot().await?;
+        trust(&whole)?;
+        self.ground.close().await?;
+        Ok(whole == *self.state)
+    }
+
+    async fn attempt<'a>(
+        &mut self,
+        migration: &'a Migration,
+        before: &'a Snapshot,
+    ) -> Result<Climbed<'a>, RunError> {
+        let upgrade = self.up(migration).await?;
+        let upgraded = self.look().await?;
+        let mut climbed = Climbed {
+            migration,
+            before,
+            upgrade,
+            upgraded,
+            downgrade: None,
+            downgraded: None,
+            reupgrade: None,
+            reupgraded: None,
+            routines: Vec::new(),
+        };
+        if climbed.upgrade.is_err() {
+            return Ok(climbed);
+        }
+        if settings(before) != settings(&climbed.upgraded) {
+            self.ground.reconnect().await?;
+        }
+        if checks::may_break(before, &climbed.upgraded) {
+            climbed.routines = self.routines().await?;
+        }
+        climbed.downgrade = self.down(migration).await?;
+        if !matches!(climbed.downgrade, Some(Ok(_))) {
+            return Ok(climbed);
+        }
+        let downgraded = self.look().await?;
+        if settings(&climbed.upgraded) != settings(&downgraded) {
+            self.ground.reconnect().await?;
+        }
+        climbed.downgraded = Some(downgraded);
+        let again = self.up(migration).await?;
+        if again.is_ok() {
+            climbed.reupgraded = Some(self.look().await?);
+        }
+        climbed.reupgrade = Some(again);
+        Ok(climbed)
+    }
+
+    async fn up(
+        &mut self,
+        migration: &Migration,
+    ) -> Result<Result<Duration, StepFailure>, RunError> {
+        let (session, ledger) = self.ground.climber()?;
+        about_the_script(steps::apply(session, ledger, migration).await)
+    }
+
+    async fn down(&mut self, migration: &Migration) -> Result<Outcome, RunError> {
+        let Some(script) = migration.downgrade.as_ref().filter(|script| !script.is_blank()) else {
+            return Ok(None);
+        };
+        self.ground.wear();
+        let before = self.linear.last().copied().or(self.origin);
+        let (session, ledger) = self.ground.climber()?;
+        let result = steps::revert(session, ledger, migration, script, before).await;
+        about_the_script(result).map(Some)
+    }
+
+    async fn routines(&mut self) -> Result<Vec<Routine>, RunError> {
+        let (session, _) = self.ground.climber()?;
+        Ok(steps::probe_routines(session).await?)
+    }
+
+    async fn look(&mut self) -> Result<Snapshot, RunError> {
+        let snapshot = self.ground.snapshot().await?;
+        trust(&snapshot)?;
+        Ok(snapshot)
+    }
+
+    /// Leaves the ground in the state that the upgrades give: usually it is there already.
+    async fn settle(&mut self, migration: &'h Migration, stood: Stood) -> Result<(), RunError> {
+        let now = match stood.now {
+            Some(now) => now,
+            None => self.look().await?,
+        };
+        if stood.upgraded {
+            self.linear.push(migration);
+        } else if self.missing.is_none() {
+            self.missing = Some(migration);
+        }
+        let wanted = stood.wanted.unwrap_or_else(|| Arc::clone(&self.state));
+        self.state = wanted;
+        if now != *self.state {
+            self.ground.put_back(&self.linear).await?;
+            // Not always the same: `timestamp 'now'` in a view is another one each time.
+            self.state = Arc::new(self.look().await?);
+        }
+        Ok(())
+    }
+
+    /// A failed upgrade after another failed one may be for want of the first.
+    fn unjudged(&self, climbed: &Climbed<'_>, findings: &mut [Finding]) -> Option<String> {
+        let missing = self.missing.filter(|_| climbed.upgrade.is_err())?;
+        let why = format!(
+            "its upgrade fails, and so did the upgrade of {} before it, which it may need",
+            missing.revision
+        );
+        let failures =
+            findings.iter_mut().filter(|finding| finding.check == CheckId::UpgradeFailed);
+        for finding in failures {
+            finding.severity = Severity::Note;
+            finding.message =
+                format!("not judged, since {} failed: {}", missing.revision, finding.message);
+        }
+        Some(why)
+    }
+}
+
+/// Where an attempt left the ground.
+struct Stood {
+    /// Whether the upgrade ran.
+    upgraded: bool,
+    /// The schema that the ground must have for the next migration; `None` for the one before.
+    wanted: Option<Arc<Snapshot>>,
+    /// The schema that it has, where it was read last.
+    now: Option<Snapshot>,
+}
+
+impl Stood {
+    fn after(climbed: Climbed<'_>) -> Self {
+        if climbed.upgrade.is_err() {
+            return Self { upgraded: false, wanted: None, now: Some(climbed.upgraded) };
+        }
+        let wanted = Arc::new(climbed.upgraded);
+        let now = match (climbed.downgrade, climbed.reupgraded) {
+            (None, _) => Some(Snapshot::clone(&wanted)),
+            // A step that failed may have committed a part: it is looked at again.
+            (Some(_), reupgraded) => reupgraded,
+        };
+        Self { upgraded: true, wanted: Some(wanted), now }
+    }
+}
+
+fn trust(snapshot: &Snapshot) -> Result<(), RunError> {
+    match snapshot.unmodelled() {
+        [] => Ok(()),
+        classes => Err(RunError::Unmodelled(classes.join(", "))),
+    }
+}
+
+/// The block of the database: its settings apply to sessions that are opened later.
+fn settings(snapshot: &Snapshot) -> Option<&Node> {
+    snapshot.objects().find(|node| node.kind == "database")
+}
+
+/// A broken connection says nothing about a script: it ends the run.
+fn about_the_script(
+    result: Result<Duration, StepFailure>,
+) -> Result<Result<Duration, StepFailure>, RunError> {
+    match result {
+        Err(StepFailure::Postgres(error)) => Err(error.into()),
+        other => Ok(other),
+    }
+}
+
+fn failed(climbed: &Climbed<'_>) -> bool {
+    climbed.upgrade.is_err()
+        || matches!(climbed.downgrade, Some(Err(_)))
+        || matches!(climbed.reupgrade, Some(Err(_)))
+}
+
+fn seconds(climbed: &Climbed<'_>) -> Seconds {
+    let of = |step: &Option<Result<Duration, StepFailure>>| {
+        step.as_ref().and_then(|result| result.as_ref().ok()).map(Duration::as_secs_f64)
+    };
+    Seconds {
+        upgrade: climbed.upgrade.as_ref().ok().map(Duration::as_secs_f64),
+        downgrade: of(&climbed.downgrade),
+        reupgrade: of(&climbed.reupgrade),
+        total: 0.0,
+    }
+}

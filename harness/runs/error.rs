@@ -1,0 +1,55 @@
+//! Why a run could not be finished: never about the user's SQL, which is what findings are for.
+
+use crate::exit::Exit;
+use crate::migrations::MigrationsError;
+use crate::postgres::PostgresError;
+use crate::schema::SchemaError;
+use crate::server::ServerError;
+use crate::steps::{GroundError, RestoreError};
+
+/// A run ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The folder of migrations can't be used.
+    #[error(transparent)]
+    Migrations(#[from] MigrationsError),
+    /// No server could be had, or it failed.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A session failed.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The schema could not be read.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The ground of the climb could not be prepared or put back.
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    /// A file of the run could not be written.
+    #[error("can't write {path}")]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Two whole reads of one schema differ.
+    #[error("the schema changes while nothing is run: does something else use this database?")]
+    Unsteady,
+    /// The schema holds something that a snapshot does not: equal snapshots would prove nothing.
+    #[error("the schema holds objects that are not modelled, so no verdict can be trusted: {0}")]
+    Unmodelled(String),
+}
+
+impl RunError {
+    /// The code that the process exits with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Migrations(_)
+            | Self::Write { .. }
+            | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,
+            _ => Exit::NoServer,
+        }
+    }
+}

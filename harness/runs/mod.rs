@@ -1,0 +1,18 @@
+//! The recipes: ordinary async functions that call steps in order and hand what they saw to the
+//! checks.
+//!
+//! Knows the order of things. Must not print, nor speak SQL itself.
+
+mod batch;
+mod climb;
+mod error;
+mod event;
+mod outcome;
+mod repro;
+mod verify;
+
+pub use crate::steps::Reading;
+pub use error::RunError;
+pub use event::{Event, Silent, Watch};
+pub use outcome::{Judged, Seconds, Verdict, Verification};
+pub use verify::{Options, TransactionMode, verify};

@@ -1,0 +1,123 @@
+//! What a verification found: plain data, which reports are made of.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::finding::{Finding, Severity};
+
+/// A whole history, verified.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// The server's version, for example `15.18`.
+    pub server_version: String,
+    /// `local`, `container`, `existing` or `command`.
+    pub backend: &'static str,
+    /// Whose layout the history has.
+    pub tool: &'static str,
+    /// The folder of migrations, as it was given.
+    pub folder: PathBuf,
+    /// How many migrations the backup had applied already; they were not climbed.
+    pub applied: usize,
+    /// The migrations that were climbed, base first.
+    pub migrations: Vec<Judged>,
+    /// How many pending migrations were left out after `--fail-fast`.
+    pub left_out: usize,
+    /// Findings that belong to no climbed migration.
+    pub findings: Vec<Finding>,
+    /// The texts of the files that findings point into.
+    pub sources: BTreeMap<PathBuf, Arc<str>>,
+    /// From the first look at the folder to the last finding, in seconds.
+    pub seconds: f64,
+}
+
+/// One migration, judged.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Its id.
+    pub revision: String,
+    /// What its file name says.
+    pub name: String,
+    /// Its upgrade's file.
+    pub file: PathBuf,
+    /// How long each step took.
+    pub seconds: Seconds,
+    /// What was found, accepted findings included.
+    pub findings: Vec<Finding>,
+    /// Why it could not be judged, if it could not.
+    pub unjudged: Option<String>,
+}
+
+/// Wall time of the steps of one migration; `None` for a step that did not run to its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seconds {
+    /// The first upgrade.
+    pub upgrade: Option<f64>,
+    /// The downgrade.
+    pub downgrade: Option<f64>,
+    /// The second upgrade.
+    pub reupgrade: Option<f64>,
+    /// All of it, with snapshots and whatever was put back.
+    pub total: f64,
+}
+
+/// What a migration or a whole run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing at or over the threshold.
+    Pass,
+    /// At least one finding at or over the threshold.
+    Fail,
+    /// It could not be judged.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// `pass`, `fail` or `inconclusive`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl Judged {
+    /// What it comes to under `threshold`.
+    pub fn verdict(&self, threshold: Severity) -> Verdict {
+        if self.findings.iter().any(|finding| finding.counts(threshold)) {
+            Verdict::Fail
+        } else if self.unjudged.is_some() {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+impl Verification {
+    /// What the whole run comes to under `threshold`.
+    pub fn verdict(&self, threshold: Severity) -> Verdict {
+        let verdicts = || self.migrations.iter().map(|migration| migration.verdict(threshold));
+        let fails = self.findings.iter().any(|finding| finding.counts(threshold));
+        if fails || verdicts().any(|verdict| verdict == Verdict::Fail) {
+            Verdict::Fail
+        } else if verdicts().any(|verdict| verdict == Verdict::Inconclusive) {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    /// All findings with the revision they belong to, in order.
+    pub fn all_findings(&self) -> impl Iterator<Item = (Option<&Judged>, &Finding)> {
+        let own = self.findings.iter().map(|finding| (None, finding));
+        let of_migrations = self
+            .migrations
+            .iter()
+            .flat_map(|judged| judged.findings.iter().map(move |finding| (Some(judged), finding)));
+        own.chain(of_migrations)
+    }
+}

@@ -1,0 +1,87 @@
+//! The model: a tree of nodes for each object of the schema.
+//!
+//! Knows names, texts and nesting. Must not know the catalog or the layout of the text.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+/// An object, or a part of one. Two equal trees are the same schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// What it is, in words: `table`, `column`, `grant`.
+    pub kind: String,
+    /// Its name as SQL would write it; top-level names are qualified. Empty where the kind is
+    /// unique in its parent.
+    pub name: String,
+    /// What differs from the default. May hold several lines (bodies).
+    pub text: String,
+    /// Its parts, in the order of the text.
+    pub children: Vec<Node>,
+}
+
+/// The whole schema of one database at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub(super) major: u32,
+    pub(super) nodes: Arc<[Node]>,
+    pub(super) unmodelled: Vec<String>,
+}
+
+impl Snapshot {
+    /// The sha256 of the rendered text, in hexadecimal.
+    pub fn digest(&self) -> String {
+        let mut digest = String::with_capacity(64);
+        for byte in Sha256::digest(self.render().as_bytes()) {
+            let _ = write!(digest, "{byte:02x}");
+        }
+        digest
+    }
+
+    /// The top-level objects, in the order of the text.
+    pub fn objects(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// The major version of the server that it was read from.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// User-made objects of classes that the snapshot does not hold, as sentences. Whoever
+    /// compares snapshots must fail when there are any.
+    pub fn unmodelled(&self) -> &[String] {
+        &self.unmodelled
+    }
+
+    /// The qualified names of indexes that the server calls invalid.
+    pub fn invalid_indexes(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for object in self.nodes.iter() {
+            let schema = schema_of(&object.name);
+            for part in &object.children {
+                let backing = part.children.iter().find(|child| child.kind == "index");
+                let index = if part.kind == "index" { Some(part) } else { backing };
+                if index.is_some_and(is_invalid) {
+                    found.push(format!("{schema}.{}", part.name));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn is_invalid(index: &Node) -> bool {
+    index.text == "INVALID" || index.text.ends_with(", INVALID")
+}
+
+/// The schema of a qualified name.
+fn schema_of(qualified: &str) -> &str {
+    let mut quoted = false;
+    let dot = qualified.find(|c: char| {
+        quoted ^= c == '"';
+        c == '.' && !quoted
+    });
+    dot.and_then(|dot| qualified.get(..dot)).unwrap_or(qualified)
+}

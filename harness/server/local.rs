@@ -1,0 +1,233 @@
+//! A server from installed binaries: no port, no daemon, a private folder that goes with it.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::account::Account;
+use super::cluster::{self, SUPERUSER};
+use super::error::tail;
+use super::install::Installation;
+use super::lease::{Facts, Lease, MARKER};
+use super::spec::NEWEST;
+use super::watchdog::{self, Watchdog};
+use super::{Profile, ServerError, place};
+use crate::postgres::{Session, Target};
+
+/// Part of the socket's name; nothing listens on the network.
+const PORT: u16 = 5432;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Settings for servers whose data is thrown away.
+pub(super) const FAST: &[&str] = &[
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "autovacuum=off",
+    "max_wal_size=256MB",
+    "jit=off",
+    "shared_buffers=128MB",
+    "max_connections=50",
+    // Shared memory as files in the data directory, which go with it whatever kills the server.
+    "dynamic_shared_memory_type=mmap",
+];
+/// Settings for all servers.
+const ALWAYS: &[&str] = &["listen_addresses=", "lc_messages=C", "timezone=UTC", "log_timezone=UTC"];
+
+/// A running server.
+#[derive(Debug)]
+pub(super) struct Local {
+    // Dropped in this order: the lease is held until the server is gone.
+    watchdog: Watchdog,
+    lease: Lease,
+    /// The folder that holds the data, if that is another one than the lease's.
+    memory: Option<PathBuf>,
+    pub(super) admin: Target,
+    pub(super) reason: String,
+}
+
+impl Local {
+    /// Starts one and waits until it answers.
+    pub(super) async fn start(
+        installation: Installation,
+        profile: Profile,
+        account: Account,
+        cache: PathBuf,
+        runtime: PathBuf,
+    ) -> Result<Self, ServerError> {
+        let version = installation.version.clone();
+        let launch = move || launch(&installation, profile, &account, &cache, &runtime);
+        let mut local = blocking(launch).await?;
+        if let Err(what) = local.answers().await {
+            let log = fs::read_to_string(local.lease.home.join("log")).unwrap_or_default();
+            return Err(ServerError::Start { version, what, log: tail(&log, 20) });
+        }
+        let written = fs::read_to_string(local.lease.home.join("postmaster")).unwrap_or_default();
+        local.lease.record(|facts| facts.postmaster = written.trim().parse().ok())?;
+        Ok(local)
+    }
+
+    /// Waits until a session can be had; fails at once when the process has ended.
+    async fn answers(&self) -> Result<(), String> {
+        let home = &self.lease.home;
+        let socket = home.join(format!(".s.PGSQL.{PORT}"));
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(2);
+        let mut last = "no socket".to_owned();
+        while Instant::now() < deadline {
+            if let Ok(code) = fs::read_to_string(home.join("exit"))
+                && !code.is_empty()
+            {
+                return Err(format!("ended with exit status {}", code.trim()));
+            }
+            if socket.exists() {
+                match Session::connect(&self.admin, "start").await {
+                    Ok(session) => return session.close().await.map_err(|error| error.to_string()),
+                    Err(error) => last = error.to_string(),
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        Err(format!("did not answer within {} s ({last})", PATIENCE.as_secs()))
+    }
+
+    /// Ends it and waits until nothing is left.
+    pub(super) async fn stop(mut self) -> Result<(), ServerError> {
+        blocking(move || self.end()).await
+    }
+
+    fn end(&mut self) -> Result<(), ServerError> {
+        let path = self.lease.home.clone();
+        let ended = self.watchdog.let_go().map_err(|error| error.to_string());
+        if path.exists() {
+            // Somebody killed the watchdog: do its work.
+            watchdog::clean(
+                &path,
+                self.memory.as_deref().and_then(Path::parent),
+                &self.lease.facts,
+            );
+        }
+        self.lease.remove()?;
+        match ended {
+            Ok(_) => Ok(()),
+            Err(reason) => Err(ServerError::Stop { path, reason }),
+        }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // After `stop` both are no-ops.
+        let _ = self.end();
+    }
+}
+
+/// Runs what blocks where it disturbs nobody.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
+) -> Result<T, ServerError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ServerError::io("finish the work")(std::io::Error::other(error)))?
+}
+
+fn launch(
+    installation: &Installation,
+    profile: Profile,
+    account: &Account,
+    cache: &Path,
+    runtime: &Path,
+) -> Result<Local, ServerError> {
+    let prepared = cluster::prepared(installation, profile, cache, account)?;
+    let owner = std::process::id();
+    let facts = Facts { backend: "local".to_owned(), owner, ..Facts::default() };
+    let mut lease = Lease::take(runtime, account, true, facts)?;
+    let memory = match profile {
+        Profile::Fast => place::memory().and_then(|root| in_memory(&root, &lease, account)),
+        Profile::Faithful => Err("as a real server's".to_owned()),
+    };
+    let (folder, whereabouts) = match &memory {
+        Ok(folder) => (folder.clone(), "data in memory (/dev/shm)".to_owned()),
+        Err(reason) => (lease.home.clone(), format!("data on disk: {reason}")),
+    };
+    let data = folder.join("data");
+    lease.record(|facts| facts.data = Some(data.clone()))?;
+    let watchdog = watch(installation, profile, account, &lease, memory.as_deref().ok(), &data)?;
+    let admin = Target::socket(&lease.home, PORT, SUPERUSER, "postgres");
+    let reason = reason(installation, account, &whereabouts);
+    // From here on it cleans up after itself, whether we fail or are killed.
+    let mut local = Local { watchdog, lease, memory: memory.ok(), admin, reason };
+    cluster::copy(&prepared, &data, account).map_err(ServerError::at("make", &data))?;
+    local.watchdog.go().map_err(ServerError::io("start a server"))?;
+    Ok(local)
+}
+
+/// The server's folder in memory, with the marker that names its lease.
+fn in_memory(root: &Path, lease: &Lease, account: &Account) -> Result<PathBuf, String> {
+    let make = || -> Result<PathBuf, ServerError> {
+        let name = lease.home.file_name().unwrap_or_default();
+        let folder = root.join(name);
+        let mut tries = 0;
+        loop {
+            place::make_root(root, account)?;
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && tries < 100 => {
+                    tries += 1;
+                }
+                Err(error) => return Err(ServerError::at("make", &folder)(error)),
+            }
+        }
+        let marker = folder.join(MARKER);
+        fs::write(&marker, lease.home.display().to_string())
+            .and_then(|()| account.own(&marker))
+            .and_then(|()| account.own(&folder))
+            .map_err(ServerError::at("give away", &folder))?;
+        Ok(folder)
+    };
+    make().map_err(|error| error.to_string())
+}
+
+fn watch(
+    installation: &Installation,
+    profile: Profile,
+    account: &Account,
+    lease: &Lease,
+    memory: Option<&Path>,
+    data: &Path,
+) -> Result<Watchdog, ServerError> {
+    let mut arguments = vec![
+        "watch".into(),
+        lease.home.clone().into_os_string(),
+        memory.unwrap_or(Path::new("")).as_os_str().to_owned(),
+        data.as_os_str().to_owned(),
+        installation.bin.join("postgres").into_os_string(),
+        "-D".into(),
+        data.as_os_str().to_owned(),
+        "-p".into(),
+        PORT.to_string().into(),
+        "-k".into(),
+        lease.home.clone().into_os_string(),
+    ];
+    let fast = if profile == Profile::Fast { FAST } else { &[] };
+    for setting in ALWAYS.iter().chain(fast) {
+        arguments.push("-c".into());
+        arguments.push(setting.into());
+    }
+    Watchdog::start(account.command("sh"), arguments).map_err(ServerError::io("start a server"))
+}
+
+fn reason(installation: &Installation, account: &Account, whereabouts: &str) -> String {
+    let Installation { bin, version, place } = installation;
+    let mut reason = format!("PostgreSQL {version} from {} ({place})", bin.display());
+    if account.dropped {
+        reason = format!("{reason}, as user {} since root may not", account.name);
+    }
+    if version.major > NEWEST {
+        reason = format!("{reason}, newer than {NEWEST}, the newest that was tried");
+    }
+    format!("{reason}; {whereabouts}")
+}

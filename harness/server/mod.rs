@@ -1,0 +1,224 @@
+//! Where a server comes from: installed binaries, a container, a server that runs already, or the
+//! user's own commands. Databases on it; leases, so that nothing outlives its owner.
+//!
+//! Knows processes, folders, the Docker engine and administration SQL. Must not know what the
+//! databases are for: migrations, schemas, checks.
+//!
+//! A server must be told to [`Server::stop`]; dropping it does the same, but blocks and can't
+//! say what went wrong. If its owner is killed, a watchdog beside the server ends it within
+//! moments; if that is killed too, the next [`Server::acquire`] does.
+
+mod account;
+mod cluster;
+mod command;
+#[cfg(feature = "container")]
+mod container;
+mod database;
+mod error;
+mod guest;
+mod install;
+mod keeper;
+mod lease;
+mod local;
+mod place;
+mod spec;
+mod survey;
+mod watchdog;
+mod wheel;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+pub use database::{Database, Template};
+pub use error::{NoServer, ServerError};
+pub use spec::{Backend, Choice, Profile, ServerSpec};
+pub use survey::{Found, Looked, Survey, Taken, survey};
+
+use crate::postgres::{Target, Version};
+use command::Command;
+#[cfg(feature = "container")]
+use container::Container;
+use guest::Guest;
+use local::Local;
+use survey::{Ground, Way};
+
+/// A server to work on, ours until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Server {
+    version: Version,
+    backend: Backend,
+    reason: String,
+    admin: Target,
+    /// The folder of the server's own programs, if we know it.
+    bin: Option<PathBuf>,
+    programs: OnceLock<Option<PathBuf>>,
+    source: Source,
+}
+
+/// What keeps it running.
+#[derive(Debug)]
+enum Source {
+    Local(Box<Local>),
+    #[cfg(feature = "container")]
+    Container(Box<Container>),
+    Existing(Box<Guest>),
+    // Dropped in this order: our databases first, then the server.
+    Command(Box<Guest>, Box<Command>),
+}
+
+impl Server {
+    /// Gets a server as `spec` asks for, after removing what dead owners left behind.
+    pub async fn acquire(spec: &ServerSpec) -> Result<Self, ServerError> {
+        spec.checked()?;
+        let ground = Ground::find()?;
+        let runtime = ground.runtime.clone();
+        local::blocking(move || {
+            lease::reap(&runtime, Some(&place::memory_root()));
+            Ok(())
+        })
+        .await?;
+        let around = survey::look_around(spec, &ground, false).await;
+        match survey::decide(spec, &around)? {
+            Way::Local(installation) => {
+                let server = Self::local(installation, spec.profile, ground).await?;
+                Ok(server.because(spec))
+            }
+            #[cfg(feature = "container")]
+            Way::Container(engine, image) => {
+                let server = Self::container(engine, image, spec.profile, &ground).await?;
+                Ok(server.because(spec))
+            }
+            Way::Existing(target) => {
+                let (guest, version) = Guest::enter(&target, spec.major).await?;
+                let reason = format!("PostgreSQL {version}, {target}, as asked for");
+                let source = Source::Existing(Box::new(guest));
+                Ok(Self::of(version, Backend::Existing, reason, *target, source))
+            }
+            Way::Command(create) => {
+                let destroy = spec.destroy.as_deref();
+                let command =
+                    Command::start(&create, destroy, &ground.account, &ground.runtime).await?;
+                let admin = command.admin.clone();
+                let (guest, version) = Guest::enter(&admin, spec.major).await?;
+                let reason = format!("PostgreSQL {version}, {admin}, made by: {create}");
+                let source = Source::Command(Box::new(guest), Box::new(command));
+                Ok(Self::of(version, Backend::Command, reason, admin, source))
+            }
+        }
+    }
+
+    async fn local(
+        installation: install::Installation,
+        profile: Profile,
+        ground: Ground,
+    ) -> Result<Self, ServerError> {
+        let bin = Some(installation.bin.clone());
+        let version = installation.version.clone();
+        let Ground { account, cache, runtime } = ground;
+        let local = Local::start(installation, profile, account, cache, runtime).await?;
+        let (reason, admin) = (local.reason.clone(), local.admin.clone());
+        let server =
+            Self::of(version, Backend::Local, reason, admin, Source::Local(Box::new(local)));
+        Ok(Self { bin, ..server })
+    }
+
+    #[cfg(feature = "container")]
+    async fn container(
+        engine: container::Engine,
+        image: container::Image,
+        profile: Profile,
+        ground: &Ground,
+    ) -> Result<Self, ServerError> {
+        let Ground { account, runtime, .. } = ground;
+        let container = Container::start(engine, image, profile, account, runtime).await?;
+        let (version, admin) = (container.version.clone(), container.admin.clone());
+        let reason = container.reason.clone();
+        let source = Source::Container(Box::new(container));
+        Ok(Self::of(version, Backend::Container, reason, admin, source))
+    }
+
+    fn because(self, spec: &ServerSpec) -> Self {
+        let reason = format!("{}; {}", self.reason, spec.why());
+        Self { reason, ..self }
+    }
+
+    fn of(
+        version: Version,
+        backend: Backend,
+        reason: String,
+        admin: Target,
+        source: Source,
+    ) -> Self {
+        let programs = OnceLock::new();
+        Self { version, backend, reason, admin, bin: None, programs, source }
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Where it comes from.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// One line: what was taken, why, and where its data is.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Its maintenance database.
+    pub fn admin(&self) -> &Target {
+        &self.admin
+    }
+
+    /// The folder of `pg_restore`, `psql` and `pg_dump` that can handle this server: of its major
+    /// version or the next newer one, if there are any here. The first call looks.
+    pub fn programs(&self) -> Option<&Path> {
+        let find = || survey::programs(self.version.major, self.bin.as_deref());
+        self.programs.get_or_init(find).as_deref()
+    }
+
+    /// Makes a database. Copying one takes time with its size, and fails while anybody is
+    /// connected to it.
+    pub async fn create_database(&self, template: Template<'_>) -> Result<Database, ServerError> {
+        match self.guest() {
+            Some(guest) => guest.create(template).await,
+            None => database::create(&self.admin, database::new_name()?, template).await,
+        }
+    }
+
+    /// Drops a database, with everybody who is connected.
+    pub async fn drop_database(&self, database: Database) -> Result<(), ServerError> {
+        match self.guest() {
+            Some(guest) => guest.drop_database(&database.name).await,
+            None => database::drop(&self.admin, &database.name).await,
+        }
+    }
+
+    /// Us, where others work on the server too.
+    fn guest(&self) -> Option<&Guest> {
+        match &self.source {
+            Source::Existing(guest) | Source::Command(guest, _) => Some(guest),
+            Source::Local(_) => None,
+            #[cfg(feature = "container")]
+            Source::Container(_) => None,
+        }
+    }
+
+    /// Ends it and waits until nothing of it is left.
+    pub async fn stop(self) -> Result<(), ServerError> {
+        match self.source {
+            Source::Local(local) => local.stop().await,
+            #[cfg(feature = "container")]
+            Source::Container(container) => container.stop().await,
+            Source::Existing(guest) => guest.leave().await,
+            Source::Command(guest, command) => {
+                let left = guest.leave().await;
+                drop(guest);
+                command.stop().await.and(left)
+            }
+        }
+    }
+}

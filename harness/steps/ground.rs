@@ -1,0 +1,251 @@
+//! The database that a climb stands on, and the clean one beside it.
+//!
+//! The clean one has seen upgrades only. It is made when something must be put back for the first
+//! time, follows the climb from there, and is cloned; a sound climb never makes it.
+
+use std::path::{Path, PathBuf};
+
+use crate::migrations::{Migration, Tool};
+use crate::postgres::{PostgresError, Session};
+use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
+use crate::server::{Database, Server, ServerError, Template};
+
+use super::restore::{RestoreError, Restored, restore};
+use super::script::StepFailure;
+use super::version_table::Ledger;
+
+/// The ground could not be prepared or put back.
+#[derive(Debug, thiserror::Error)]
+pub enum GroundError {
+    /// A database could not be made, cloned or dropped.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A session failed.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The backup could not be restored at all.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The schema could not be read.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// An upgrade that ran before does not run again on a clean database.
+    #[error(
+        "the upgrade of {revision} ran once and not a second time on a clean database: {source}"
+    )]
+    NotRepeatable {
+        /// Whose upgrade.
+        revision: String,
+        /// How it failed.
+        #[source]
+        source: StepFailure,
+    },
+}
+
+/// One database, a session that changes it and a session that looks at it.
+#[derive(Debug)]
+struct Standing {
+    database: Database,
+    climber: Session,
+    eye: Reader,
+}
+
+/// The clean database and the versions that were applied to it.
+#[derive(Debug)]
+struct Clean {
+    database: Database,
+    applied: Vec<String>,
+}
+
+/// How the schema is read after each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// What was touched since the step before.
+    #[default]
+    Touched,
+    /// All of it.
+    Whole,
+}
+
+/// Where a climb stands.
+#[derive(Debug)]
+pub struct Ground<'s> {
+    server: &'s Server,
+    tool: Tool,
+    backup: Option<PathBuf>,
+    ledger: Ledger,
+    standing: Option<Standing>,
+    clean: Option<Clean>,
+    worn: bool,
+    reading: Reading,
+}
+
+impl<'s> Ground<'s> {
+    /// Makes a database, restores `backup` into it if there is one, and makes sure that it has
+    /// `tool`'s version table.
+    pub async fn open(
+        server: &'s Server,
+        tool: Tool,
+        backup: Option<&Path>,
+        reading: Reading,
+    ) -> Result<(Self, Option<Restored>), GroundError> {
+        let (database, restored) = make(server, backup).await?;
+        let mut standing = stand(server, database).await?;
+        let ledger = Ledger::ensure(&mut standing.climber, tool).await?;
+        let ground = Self {
+            server,
+            tool,
+            backup: backup.map(Path::to_owned),
+            ledger,
+            standing: Some(standing),
+            clean: None,
+            worn: false,
+            reading,
+        };
+        Ok((ground, restored))
+    }
+
+    /// The session that changes the database, with its version table.
+    pub fn climber(&mut self) -> Result<(&mut Session, &Ledger), GroundError> {
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        Ok((&mut standing.climber, &self.ledger))
+    }
+
+    /// The schema as it is now, without the version table, read on a connection of its own: what
+    /// was touched since the last time.
+    pub async fn snapshot(&mut self) -> Result<Snapshot, GroundError> {
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        if self.reading == Reading::Whole {
+            return Ok(standing.eye.read(&[self.ledger.names()]).await?);
+        }
+        if self.server.version().major >= COUNTS_AT_ONCE {
+            standing.climber.execute(FLUSH).await?;
+        }
+        Ok(standing.eye.reread(&[self.ledger.names()]).await?)
+    }
+
+    /// The schema as it is now, all of it read anew.
+    pub async fn whole_snapshot(&mut self) -> Result<Snapshot, GroundError> {
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        Ok(standing.eye.read(&[self.ledger.names()]).await?)
+    }
+
+    /// Whether a downgrade has been run here since the database was new or a clone of the clean
+    /// one. Its schema may be as it was; rows and sequences may not.
+    pub fn is_worn(&self) -> bool {
+        self.worn
+    }
+
+    /// Says that a downgrade is about to be run here.
+    pub fn wear(&mut self) {
+        self.worn = true;
+    }
+
+    /// Opens new sessions: settings of the database and its roles apply to those only.
+    pub async fn reconnect(&mut self) -> Result<(), GroundError> {
+        let standing = self.standing.take().ok_or_else(nowhere)?;
+        let database = leave(standing).await;
+        self.standing = Some(stand(self.server, database).await?);
+        Ok(())
+    }
+
+    /// Puts the database into the state that the upgrades of `linear` give, and nothing else: the
+    /// clean database is brought there and cloned, and the old one dropped.
+    pub async fn put_back(&mut self, linear: &[&Migration]) -> Result<(), GroundError> {
+        if let Some(standing) = self.standing.take() {
+            let database = leave(standing).await;
+            self.server.drop_database(database).await?;
+        }
+        let repeatable = self.clean.as_ref().is_some_and(|clean| is_prefix(&clean.applied, linear));
+        if !repeatable {
+            self.drop_clean().await?;
+        }
+        let mut clean = match self.clean.take() {
+            Some(clean) => clean,
+            None => Clean {
+                database: make(self.server, self.backup.as_deref()).await?.0,
+                applied: Vec::new(),
+            },
+        };
+        let follow = follow(&mut clean, self.tool, linear).await;
+        let database = match follow {
+            Ok(()) => self.server.create_database(Template::Of(&clean.database)).await,
+            Err(error) => {
+                self.server.drop_database(clean.database).await?;
+                return Err(error);
+            }
+        };
+        self.clean = Some(clean);
+        self.standing = Some(stand(self.server, database?).await?);
+        self.worn = false;
+        Ok(())
+    }
+
+    /// Drops both databases.
+    pub async fn close(mut self) -> Result<(), GroundError> {
+        if let Some(standing) = self.standing.take() {
+            let database = leave(standing).await;
+            self.server.drop_database(database).await?;
+        }
+        self.drop_clean().await
+    }
+
+    async fn drop_clean(&mut self) -> Result<(), GroundError> {
+        if let Some(clean) = self.clean.take() {
+            self.server.drop_database(clean.database).await?;
+        }
+        Ok(())
+    }
+}
+
+fn nowhere() -> PostgresError {
+    PostgresError::Unexpected("the climb has no database left to stand on".to_owned())
+}
+
+fn is_prefix(applied: &[String], linear: &[&Migration]) -> bool {
+    applied.len() <= linear.len()
+        && applied.iter().zip(linear).all(|(version, migration)| *version == migration.version)
+}
+
+async fn make(
+    server: &Server,
+    backup: Option<&Path>,
+) -> Result<(Database, Option<Restored>), GroundError> {
+    let database = server.create_database(Template::Empty).await?;
+    let Some(backup) = backup else { return Ok((database, None)) };
+    match restore(server, &database, backup).await {
+        Ok(restored) => Ok((database, Some(restored))),
+        Err(error) => {
+            server.drop_database(database).await?;
+            Err(error.into())
+        }
+    }
+}
+
+async fn stand(server: &Server, database: Database) -> Result<Standing, GroundError> {
+    let climber = Session::connect(&database.target, "climb").await?;
+    let eye = Session::connect(&database.target, "snapshot").await?;
+    let eye = Reader::new(eye, server.version().major);
+    Ok(Standing { database, climber, eye })
+}
+
+async fn leave(standing: Standing) -> Database {
+    // A session that is already lost needs no good-bye.
+    let _ = standing.climber.close().await;
+    let _ = standing.eye.into_session().close().await;
+    standing.database
+}
+
+/// Brings the clean database forward; it is a template afterwards, so no session stays.
+async fn follow(clean: &mut Clean, tool: Tool, linear: &[&Migration]) -> Result<(), GroundError> {
+    let mut session = Session::connect(&clean.database.target, "clean").await?;
+    let ledger = Ledger::ensure(&mut session, tool).await?;
+    for migration in linear.iter().skip(clean.applied.len()) {
+        super::apply(&mut session, &ledger, migration).await.map_err(|source| {
+            GroundError::NotRepeatable { revision: migration.revision.clone(), source }
+        })?;
+        clean.applied.push(migration.version.clone());
+    }
+    session.close().await?;
+    Ok(())
+}

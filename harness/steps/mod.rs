@@ -1,0 +1,20 @@
+//! The steps that verification and production share, one file each.
+//!
+//! Only this room executes migrations. A step does one thing to one database and says what came
+//! of it; it must not judge, order other steps, or print.
+
+mod apply;
+mod ground;
+mod probe;
+mod restore;
+mod revert;
+mod script;
+mod version_table;
+
+pub use apply::{apply, apply_together};
+pub use ground::{Ground, GroundError, Reading};
+pub use probe::{Routine, probe_routines};
+pub use restore::{RestoreError, Restored, restore};
+pub use revert::revert;
+pub use script::StepFailure;
+pub use version_table::Ledger;

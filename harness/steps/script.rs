@@ -1,0 +1,164 @@
+//! Sending one script of a migration, and saying where in its file an error came from.
+
+use std::ops::Range;
+
+use crate::finding::Span;
+use crate::migrations::{Script, Wrap};
+use crate::postgres::{PostgresError, Session, SqlFailure};
+use crate::sql::{self, SplitError};
+
+/// A script did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum StepFailure {
+    /// The server refused a statement.
+    #[error("{failure}")]
+    Sql {
+        /// What the server said.
+        failure: Box<SqlFailure>,
+        /// The statement, or the word in it that the server points at.
+        span: Option<Box<Span>>,
+    },
+    /// The script ran, and the version table could not be written.
+    #[error("the version table can't be written: {failure}")]
+    Record {
+        /// What the server said.
+        failure: Box<SqlFailure>,
+    },
+    /// The text can't be cut into statements.
+    #[error("{error}")]
+    Text {
+        /// What is in the way.
+        error: SplitError,
+        /// Where.
+        span: Box<Span>,
+    },
+    /// The connection failed: nothing is said about the script.
+    #[error(transparent)]
+    Postgres(PostgresError),
+}
+
+/// Runs `script` and then `record`, which keeps the version table, as the script's wrap demands.
+/// After an error nothing is left open on the session; what a script committed before it stays.
+pub(super) async fn run(
+    session: &mut Session,
+    script: &Script,
+    record: &str,
+) -> Result<(), StepFailure> {
+    // What an earlier script set or left in this session is not there in production, where a
+    // deployment has a session of its own.
+    session.execute("DISCARD ALL").await.map_err(StepFailure::Postgres)?;
+    match script.wrap {
+        Wrap::Transaction => in_transaction(session, script, record).await,
+        Wrap::OneMessage => in_open_transaction(session, script, record).await,
+        Wrap::Statements => {
+            statements(session, script).await?;
+            session.execute(record).await.map_err(unrecorded)
+        }
+    }
+}
+
+async fn in_transaction(
+    session: &mut Session,
+    script: &Script,
+    record: &str,
+) -> Result<(), StepFailure> {
+    session.execute("BEGIN").await.map_err(StepFailure::Postgres)?;
+    let result = async {
+        in_open_transaction(session, script, record).await?;
+        // COMMIT is its own message, so that an error in it can be told from one before it.
+        session.execute("COMMIT").await.map_err(|error| outside(error, script))
+    }
+    .await;
+    if result.is_err() {
+        // If even this fails, the connection is gone and the next step says so.
+        let _ = session.execute("ROLLBACK").await;
+    }
+    result
+}
+
+/// Sends the script and then its record into a transaction that is open already.
+pub(super) async fn in_open_transaction(
+    session: &mut Session,
+    script: &Script,
+    record: &str,
+) -> Result<(), StepFailure> {
+    one_message(session, script).await?;
+    session.execute(record).await.map_err(unrecorded)
+}
+
+async fn one_message(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
+    let (completed, result) = session.execute_counting(&script.text).await;
+    let result = result.map_err(|error| located(error, script, completed));
+    if result.is_err() {
+        // The script may hold a BEGIN of its own.
+        let _ = session.execute("ROLLBACK").await;
+    }
+    result
+}
+
+async fn statements(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
+    let statements = sql::split(&script.text).map_err(|error| not_text(error, script))?;
+    for statement in statements {
+        let Some(text) = script.text.get(statement.bytes.clone()) else { continue };
+        let Err(error) = session.execute(text).await else { continue };
+        let _ = session.execute("ROLLBACK").await;
+        return Err(match error {
+            PostgresError::Sql(failure) => {
+                let start = statement.bytes.start;
+                let word = failure.position.map(|at| start + sql::char_to_byte(text, at));
+                let bytes = word.map_or(statement.bytes, |at| word_at(&script.text, at));
+                let span = Some(Box::new(Span::new(&script.path, &script.text, bytes)));
+                StepFailure::Sql { failure, span }
+            }
+            other => StepFailure::Postgres(other),
+        });
+    }
+    Ok(())
+}
+
+/// An error of a whole file sent as one message: the server's position counts characters of it;
+/// where there is none, the number of completed statements tells.
+fn located(error: PostgresError, script: &Script, completed: usize) -> StepFailure {
+    let PostgresError::Sql(failure) = error else { return StepFailure::Postgres(error) };
+    let statements = match sql::split(&script.text) {
+        Ok(statements) => statements,
+        // The server stumbled over the same thing, and says it less well.
+        Err(error) => return not_text(error, script),
+    };
+    let bytes = match failure.position {
+        Some(at) => Some(word_at(&script.text, sql::char_to_byte(&script.text, at))),
+        None => statements.get(completed).map(|statement| statement.bytes.clone()),
+    };
+    let span = bytes.map(|bytes| Box::new(Span::new(&script.path, &script.text, bytes)));
+    StepFailure::Sql { failure, span }
+}
+
+fn unrecorded(error: PostgresError) -> StepFailure {
+    match error {
+        PostgresError::Sql(failure) => StepFailure::Record { failure },
+        other => StepFailure::Postgres(other),
+    }
+}
+
+pub(super) fn outside(error: PostgresError, script: &Script) -> StepFailure {
+    match error {
+        PostgresError::Sql(failure) => {
+            // A deferred constraint fails at COMMIT: the last statement is the nearest place.
+            let last = sql::split(&script.text).ok().and_then(|mut all| all.pop());
+            let span = last.map(|last| Box::new(Span::new(&script.path, &script.text, last.bytes)));
+            StepFailure::Sql { failure, span }
+        }
+        other => StepFailure::Postgres(other),
+    }
+}
+
+fn not_text(error: SplitError, script: &Script) -> StepFailure {
+    let at = error.at();
+    let span = Box::new(Span::new(&script.path, &script.text, word_at(&script.text, at)));
+    StepFailure::Text { error, span }
+}
+
+/// The token that begins at or holds the byte `at`.
+fn word_at(text: &str, at: usize) -> Range<usize> {
+    sql::tokens(text).map(|token| token.bytes).find(|bytes| bytes.contains(&at)).unwrap_or(at..at)
+}

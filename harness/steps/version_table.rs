@@ -1,0 +1,74 @@
+//! The version table of one database: where it is, what it says, what to write into it.
+
+use crate::migrations::{Applied, History, Migration, Tool, parse_applied};
+use crate::postgres::{PostgresError, Session, qualified, quote_literal};
+
+/// A tool's version table in one database.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    tool: Tool,
+    schema: String,
+    table: String,
+}
+
+impl Ledger {
+    /// Finds the table along the search path, or in any schema; where there is none, it would be
+    /// made in the first schema of the search path, `public` by default.
+    pub async fn find(session: &mut Session, tool: Tool) -> Result<(Self, bool), PostgresError> {
+        let name = tool.version_table().name;
+        let sql = format!(
+            "SELECT n.nspname FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relname = {} AND c.relkind IN ('r', 'p') \
+             AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+             ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 1; \
+             SELECT coalesce(pg_catalog.current_schema(), 'public')",
+            quote_literal(name)
+        );
+        let mut sets = session.query(&sql).await?.into_iter();
+        let cell = |set: Option<Vec<Vec<Option<String>>>>| {
+            set.and_then(|rows| rows.into_iter().next())
+                .and_then(|row| row.into_iter().next().flatten())
+        };
+        let found = cell(sets.next());
+        let current = cell(sets.next());
+        let exists = found.is_some();
+        let schema = found.or(current).unwrap_or_else(|| "public".to_owned());
+        let table = qualified(&schema, name);
+        Ok((Self { tool, schema, table }, exists))
+    }
+
+    /// Finds the table and makes it if it is not there.
+    pub async fn ensure(session: &mut Session, tool: Tool) -> Result<Self, PostgresError> {
+        let (ledger, exists) = Self::find(session, tool).await?;
+        if !exists {
+            let create = tool.version_table().create.replace("{table}", &ledger.table);
+            session.execute(&create).await?;
+        }
+        Ok(ledger)
+    }
+
+    /// What is applied, base first.
+    pub async fn read(
+        &self,
+        session: &mut Session,
+        history: &History,
+    ) -> Result<Vec<Applied>, PostgresError> {
+        let sql = self.tool.version_table().read.replace("{table}", &self.table);
+        let rows = parse_applied(&session.rows(&sql).await?);
+        Ok(self.tool.applied_versions(rows, &history.migrations))
+    }
+
+    /// Schema and name: what a snapshot leaves out.
+    pub fn names(&self) -> (String, String) {
+        (self.schema.clone(), self.tool.version_table().name.to_owned())
+    }
+
+    pub(super) fn record(&self, migration: &Migration) -> String {
+        self.tool.record(&self.table, migration)
+    }
+
+    pub(super) fn erase(&self, migration: &Migration, before: Option<&Migration>) -> String {
+        self.tool.erase(&self.table, migration, before)
+    }
+}
