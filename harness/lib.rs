@@ -7,6 +7,19 @@
 //! The rooms stand on floors: an import may only point down (see `DESIGN.md`; `tests/floors.rs`
 //! holds it).
 
+// What a caller must never meet: tests and benches may.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit
+)]
+
 pub mod backup;
 pub mod checks;
 #[cfg(feature = "cli")]

@@ -39,7 +39,7 @@ fn each_layout_is_recognised_and_read_in_order(
     assert_eq!(history.tool, tool, "{}", history.because);
     assert_eq!(history.migrations.len(), 4);
     assert_eq!(history.migrations[0].name, "create workspaces");
-    assert_eq!(history.migrations[3].name.contains("index"), true);
+    assert!(history.migrations[3].name.contains("index"));
     assert!(history.migrations.iter().all(|migration| migration.downgrade.is_some() == goes_back));
     assert!(history.findings.is_empty());
 }

@@ -75,6 +75,6 @@ fn the_readme_shows_what_the_program_prints() {
         comparable(&readme) == comparable(&wanted),
         "README.md is not what the program prints; write it anew with\n  \
          STAIRWAY_README=write cargo test --test readme\n{}",
-        similar::TextDiff::from_lines(&comparable(&readme), &comparable(&wanted)).unified_diff()
+        similar::TextDiff::from_lines(comparable(&readme), comparable(&wanted)).unified_diff()
     );
 }

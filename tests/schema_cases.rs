@@ -1,14 +1,6 @@
 //! Every case of `fixtures/schema/*.jsonl` (or of the file that `STAIRWAY_CASES` names) on every
 //! major version at hand: the snapshot differs exactly when the case says that the schema does.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it could not test"
-)]
-
 mod servers;
 
 use std::collections::BTreeMap;

@@ -2,16 +2,6 @@
 //!
 //! The commands of each test write down what they were told; the server behind the URL is a local
 //! one of the test.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    reason = "in a test, to panic is to fail, and to print is to say what was skipped"
-)]
-
 mod server_owner;
 
 use std::fs;

@@ -3,16 +3,6 @@
 //! Where no Docker engine answers or the image is missing these tests say so and pass, unless
 //! `STAIRWAY_REQUIRE_CONTAINER=1`.
 #![cfg(feature = "container")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    reason = "in a test, to panic is to fail, and to print is to say what was skipped"
-)]
-
 mod server_owner;
 
 use std::net::{SocketAddr, TcpStream};

@@ -1,16 +1,6 @@
 //! A server that runs already: only databases with our lease are made, and only those are dropped.
 //!
 //! The "existing" server of each test is a local one of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    reason = "in a test, to panic is to fail, and to print is to say what was skipped"
-)]
-
 mod server_owner;
 
 use server_owner::Owner;

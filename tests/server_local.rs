@@ -1,14 +1,4 @@
 //! Servers from installed binaries: that they work, and that nothing is left of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    reason = "in a test, to panic is to fail, and to print is to say what was skipped"
-)]
-
 mod server_owner;
 
 use std::path::Path;

@@ -1,14 +1,4 @@
 //! What is said about servers: the survey, and the error when none can be had.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    reason = "in a test, to panic is to fail, and to print is to say what was skipped"
-)]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

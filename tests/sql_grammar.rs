@@ -4,16 +4,6 @@
 //! `.sql` files are compared too. Without pglast these tests say that they are skipped, and fail
 //! when `STAIRWAY_REQUIRE_GRAMMAR=1`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says on stderr what it could not compare"
-)]
-
 mod sql_pieces;
 
 use std::cell::{Cell, RefCell};

@@ -68,7 +68,8 @@ fn report(folder: &Path, rounds: usize) -> Result<()> {
         }
     }
     let [start, up, floor, tool] = costs.map(median);
-    let each = |cost: f64| (cost - start) * 1000.0 / count as f64;
+    let migrations = f64::from(u32::try_from(count)?);
+    let each = |cost: f64| (cost - start) * 1000.0 / migrations;
     println!(
         "{count:>10} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2}",
         each(up),
@@ -95,15 +96,13 @@ fn measure(what: &str, folder: &Path) -> Result<(Duration, Duration)> {
     if !status.success() {
         return Err(format!("the run {what:?} of {} failed", folder.display()).into());
     }
-    Ok((children()? - before, wall))
+    Ok((children()?.saturating_sub(before), wall))
 }
 
 fn children() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let total = usage.user_time() + usage.system_time();
-    Ok(Duration::from_micros(u64::try_from(
-        total.tv_sec() * 1_000_000 + i64::from(total.tv_usec()),
-    )?))
+    Ok(Duration::from_micros(u64::try_from(total.tv_sec() * 1_000_000 + total.tv_usec())?))
 }
 
 async fn one_run(what: &str, folder: &Path) -> Result<()> {

@@ -59,8 +59,9 @@ impl Expects {
             ("alter", _) => self.after(&words, &["owner", "to"], 1),
             ("grant", _) | ("create", "policy") => self.after(&words, &["to"], usize::MAX),
             ("revoke", _) => self.after(&words, &["from"], usize::MAX),
-            ("set", "session") => self.after(&words, &["authorization"], 1),
-            ("create", "schema") => self.after(&words, &["authorization"], 1),
+            ("set", "session") | ("create", "schema") => {
+                self.after(&words, &["authorization"], 1);
+            }
             ("create", "user") if word(2) == "mapping" => self.after(&words, &["for"], 1),
             _ => {}
         }

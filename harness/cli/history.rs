@@ -1,11 +1,13 @@
 //! `stairway history`
 
+use std::fmt::Write;
+
 use super::args::FolderArgs;
 use super::config::Config;
 use super::printer::Printer;
 use super::{Exit, Outcome, settings};
 
-pub(super) async fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
+pub(super) fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
     let history = settings::history(args, &Config::load()?)?;
     printer.status(&format!(
         "history: {} migrations ({}, since {})",
@@ -20,7 +22,7 @@ pub(super) async fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
             Some(script) if script.is_blank() => "  (empty downgrade)",
             Some(_) => "",
         };
-        text.push_str(&format!("{}  {}{way_back}\n", migration.revision, migration.name));
+        let _ = writeln!(text, "{}  {}{way_back}", migration.revision, migration.name);
     }
     printer.result(&text);
     for path in &history.lone {

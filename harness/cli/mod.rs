@@ -97,7 +97,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
     };
     match verb {
         Verb::Verify(args) => verify::run(*args, printer).await,
-        Verb::History(args) => history::run(&args, printer).await,
+        Verb::History(args) => history::run(&args, printer),
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,
         Verb::Diff(args) => diff::run(&args, printer).await,

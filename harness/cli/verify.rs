@@ -58,7 +58,7 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     let mut options = Options::new(settings::folder(&args.folder, config));
     options.tool = settings::tool(&args.folder, config)?;
     options.server = settings::server(&args.server, config)?;
-    options.backup = args.backup.clone();
+    options.backup.clone_from(&args.backup);
     options.transaction = args.transaction.into();
     options.fail_on = args.fail_on.or(config.fail_on).map_or(Severity::Error, Severity::from);
     options.fail_fast = args.fail_fast;

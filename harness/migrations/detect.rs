@@ -80,8 +80,8 @@ fn sqlx_or_golang_migrate(folder: &Path, names: &[String]) -> Result<Detection, 
         _ => {}
     }
     let every = |length: usize| {
-        let files = names.iter().filter_map(|name| folder::versioned(name));
-        files.fold(true, |all, file| all && file.digits.len() == length)
+        let mut files = names.iter().filter_map(|name| folder::versioned(name));
+        files.all(|file| file.digits.len() == length)
     };
     if every(6) {
         return Ok(Detection::new(Tool::GolangMigrate, "its versions have six digits"));

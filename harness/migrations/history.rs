@@ -88,12 +88,11 @@ impl History {
     ///
     /// Reads every file once; runs nothing.
     pub fn load(folder: &Path, tool: Option<Tool>) -> Result<Self, MigrationsError> {
-        let (tool, because) = match tool {
-            Some(tool) => (tool, "it was asked for".to_owned()),
-            None => {
-                let detection = super::detect(folder)?;
-                (detection.tool, detection.because)
-            }
+        let (tool, because) = if let Some(tool) = tool {
+            (tool, "it was asked for".to_owned())
+        } else {
+            let detection = super::detect(folder)?;
+            (detection.tool, detection.because)
         };
         let Loaded { mut migrations, lone } = tool.load(folder)?;
         if migrations.is_empty() {

@@ -38,7 +38,10 @@ fn load_two_folders(from: &Path) -> Result<Loaded, MigrationsError> {
     }
     let down = from.join("down");
     let files = if down.is_dir() { folder::names(&down)? } else { Vec::new() };
-    let is_lone = |file: &&String| file.ends_with(".sql") && !from.join("up").join(file).is_file();
+    let is_lone = |file: &&String| {
+        Path::new(file).extension().is_some_and(|end| end == "sql")
+            && !from.join("up").join(file).is_file()
+    };
     let lone = files.iter().filter(is_lone).map(|file| down.join(file)).collect();
     Ok(Loaded { migrations, lone })
 }

@@ -88,7 +88,7 @@ fn table(report: &Report) -> String {
         table.add_row(row(migration));
     }
     let lines = table.to_string();
-    lines.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 fn row(migration: &MigrationReport) -> [String; 6] {

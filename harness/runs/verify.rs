@@ -86,7 +86,8 @@ pub async fn verify(
     }
     let server = Server::acquire(&options.server).await?;
     watch.event(Event::Server(server.reason()));
-    let result = followed_or_whole(&server, options, &history, watch).await;
+    // Boxed: what it holds over its waits is large.
+    let result = Box::pin(followed_or_whole(&server, options, &history, watch)).await;
     let stopped = server.stop().await;
     let mut verification = result?;
     stopped?;
@@ -118,12 +119,13 @@ async fn followed_or_whole(
     watch: &mut (dyn Watch + Send),
 ) -> Result<Verification, RunError> {
     let reading = options.reading;
-    if let Some(verification) = on_server(server, options, history, reading, watch).await? {
+    let followed = Box::pin(on_server(server, options, history, reading, watch)).await?;
+    if let Some(verification) = followed {
         return Ok(verification);
     }
     watch
         .event(Event::Note("the schema was not followed rightly; climbing again with whole reads"));
-    let whole = on_server(server, options, history, Reading::Whole, watch).await?;
+    let whole = Box::pin(on_server(server, options, history, Reading::Whole, watch)).await?;
     whole.ok_or_else(|| RunError::Unsteady)
 }
 
@@ -169,7 +171,7 @@ async fn on_server(
         seconds: 0.0,
     };
     let climb = Climb::begin(ground, origin).await?;
-    if !climb_all(climb, &pending, options, &mut verification, watch).await? {
+    if !Box::pin(climb_all(climb, &pending, options, &mut verification, watch)).await? {
         return Ok(None);
     }
     verification.migrations.extend(doubles);

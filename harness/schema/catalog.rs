@@ -212,16 +212,13 @@ impl Section {
             if !wanted || sql.starts_with("--") {
                 continue;
             }
-            match sql.split_once(RELATION) {
-                Some((before, after)) => {
-                    let expression = after.trim_end_matches("*/").trim();
-                    let _ = writeln!(kept, "{before}, {expression}");
-                    relation = Some(expression.to_owned());
-                }
-                None => {
-                    kept.push_str(sql);
-                    kept.push('\n');
-                }
+            if let Some((before, after)) = sql.split_once(RELATION) {
+                let expression = after.trim_end_matches("*/").trim();
+                let _ = writeln!(kept, "{before}, {expression}");
+                relation = Some(expression.to_owned());
+            } else {
+                kept.push_str(sql);
+                kept.push('\n');
             }
         }
         (kept, relation)

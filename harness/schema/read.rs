@@ -120,24 +120,24 @@ impl Reader {
         mut memory: Memory,
         now: Marks,
         catalogs: &BTreeSet<String>,
-        lost: &[&'static str],
+        gone_from: &[&'static str],
     ) -> Result<Option<Memory>, SchemaError> {
         let mut message = format!("{BEGIN};\n");
         let list: Vec<&str> = catalogs.iter().map(String::as_str).collect();
         let horizon = &memory.marks.horizon;
         let _ =
             writeln!(message, "EXECUTE stairway_touched('{horizon}', '{{{}}}');", list.join(","));
-        for class in lost {
+        for class in gone_from {
             let _ = writeln!(message, "EXECUTE stairway_present_{class};");
         }
         let mut sets = self.session.query(&message).await?.into_iter().skip(1);
-        let mut touched = oids(sets.next().unwrap_or_default());
+        let mut touched = oids(&sets.next().unwrap_or_default());
         if touched.iter().any(|oid| *oid < 16384) {
             self.session.execute("COMMIT").await?;
             return Ok(None);
         }
-        for (class, set) in lost.iter().zip(sets) {
-            touched.extend(memory.forget(class, &oids(set)));
+        for (class, set) in gone_from.iter().zip(sets) {
+            touched.extend(memory.forget(class, &oids(&set)));
         }
         let sections: Vec<&Section> = sections(self.scope).collect();
         let is_due = |section: &Section| {
@@ -147,9 +147,10 @@ impl Reader {
         let mut message = String::new();
         let list = touched.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         for section in sections.iter().filter(|section| is_due(section)) {
-            let _ = match section.is_by_relation() {
-                true => writeln!(message, "EXECUTE stairway_of_{}('{{{list}}}');", section.name),
-                false => writeln!(message, "EXECUTE stairway_{};", section.name),
+            let _ = if section.is_by_relation() {
+                writeln!(message, "EXECUTE stairway_of_{}('{{{list}}}');", section.name)
+            } else {
+                writeln!(message, "EXECUTE stairway_{};", section.name)
             };
         }
         message.push_str("COMMIT");
@@ -244,7 +245,7 @@ fn is_shown_elsewhere(row: &Row) -> bool {
 }
 
 /// The numbers of one row each, or of lists with commas.
-fn oids(set: ResultSet) -> HashSet<u32> {
+fn oids(set: &ResultSet) -> HashSet<u32> {
     let cells = set.iter().flatten().flatten();
     cells.flat_map(|cell| cell.split(',')).filter_map(|oid| oid.parse().ok()).collect()
 }
