@@ -6,7 +6,7 @@
 //! a relation can stand, `NEW.column` in a trigger's function, a column of the only table of a
 //! statement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{CheckId, Finding};
 use crate::schema::Snapshot;
@@ -70,7 +70,7 @@ pub(super) fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
 
 fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
     let mut vanished = Vanished::default();
-    let relations = |snapshot: &Snapshot| -> Vec<(String, BTreeSet<String>)> {
+    let relations = |snapshot: &Snapshot| -> BTreeMap<String, BTreeSet<String>> {
         let nodes = snapshot.objects().filter(|node| RELATIONS.contains(&node.kind.as_str()));
         nodes
             .map(|node| {
@@ -81,17 +81,17 @@ fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
     };
     let after = relations(after);
     for (name, columns) in relations(before) {
-        match after.iter().find(|(other, _)| *other == name) {
+        match after.get(&name) {
             None => {
                 vanished.relations.insert(name);
             }
-            Some((_, left)) => {
+            Some(left) => {
                 let gone = columns.difference(left);
                 vanished.columns.extend(gone.map(|column| (name.clone(), column.clone())));
             }
         }
     }
-    vanished.remaining = after.iter().map(|(name, _)| last(name).to_owned()).collect();
+    vanished.remaining = after.keys().map(|name| last(name).to_owned()).collect();
     vanished
 }
 

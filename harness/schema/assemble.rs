@@ -3,6 +3,7 @@
 //! Knows the row shape that all sections share. Must not know SQL.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::kinds::{child_rank, object_rank};
 use super::model::Node;
@@ -12,6 +13,24 @@ use super::rows::{Address, Row};
 /// A text that begins with this is worth a line only when something hangs on it.
 const IMPLIED: &str = "@implied";
 
+/// The trees of earlier readings, to be shared as long as their rows stay.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grown(HashMap<Address, Tree>);
+
+/// One tree, and what it was grown from.
+#[derive(Clone, Debug)]
+struct Tree {
+    rows: Rows,
+    node: Arc<Node>,
+}
+
+/// Which rows a tree has: a changed row is newer, a lost one is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Rows {
+    count: usize,
+    newest: u64,
+}
+
 /// All rows of one read, ready to become a tree.
 struct Forest<'r> {
     rows: Vec<&'r Row>,
@@ -20,11 +39,13 @@ struct Forest<'r> {
 }
 
 /// Builds the sorted top-level nodes; `ignore` are (schema, name) of tables that vanish with
-/// everything that hangs on them.
+/// everything that hangs on them. What was `grown` before is shared; the owner of the database
+/// must not have changed since.
 pub(super) fn assemble<'r>(
     rows: impl Iterator<Item = &'r Row>,
     ignore: &[(String, String)],
-) -> Vec<Node> {
+    grown: &mut Grown,
+) -> Vec<Arc<Node>> {
     let rows: Vec<&Row> = rows.collect();
     let ignored: Vec<String> = ignore.iter().map(|(schema, name)| shown(schema, name)).collect();
     let database = rows.iter().find(|row| row.kind == "database");
@@ -38,9 +59,26 @@ pub(super) fn assemble<'r>(
             None => roots.push(at),
         }
     }
-    let mut forest = Forest { rows, children, database_owner };
-    let mut nodes: Vec<Node> =
-        roots.into_iter().filter_map(|at| forest.grow(at, None)).map(|(node, _)| node).collect();
+    let forest = Forest { rows, children, database_owner };
+    let before = std::mem::take(grown);
+    let mut nodes = Vec::with_capacity(roots.len());
+    for at in roots {
+        let Some(root) = forest.rows.get(at) else { continue };
+        let mut rows = Rows::default();
+        forest.count(at, &mut rows);
+        let same = before.0.get(&root.address).filter(|tree| {
+            tree.rows == rows && tree.node.kind == root.kind && tree.node.name == root.name
+        });
+        let node = match same {
+            Some(tree) => Arc::clone(&tree.node),
+            None => match forest.grow(at, None) {
+                Some((node, _)) => Arc::new(node),
+                None => continue,
+            },
+        };
+        grown.0.insert(root.address, Tree { rows, node: Arc::clone(&node) });
+        nodes.push(node);
+    }
     nodes.retain(|node| !belongs_to(node, &ignored));
     nodes.sort_by(|a, b| {
         let (left, right) = (object_rank(&a.kind), object_rank(&b.kind));
@@ -70,18 +108,31 @@ fn shown(schema: &str, name: &str) -> String {
 }
 
 impl Forest<'_> {
+    /// Adds the row and all below it.
+    fn count(&self, at: usize, rows: &mut Rows) {
+        let Some(row) = self.rows.get(at) else { return };
+        rows.count += 1;
+        rows.newest = rows.newest.max(row.reading);
+        for below in self.below(row) {
+            self.count(*below, rows);
+        }
+    }
+
+    /// The children of a row. Facts of an object share its address; only the object itself has any.
+    fn below(&self, row: &Row) -> &[usize] {
+        if row.address.2 == -1 && row.acl.is_none() {
+            return &[];
+        }
+        self.children.get(&row.address).map_or(&[], Vec::as_slice)
+    }
+
     /// The node of a row with all below it, and its order among siblings.
-    fn grow(&mut self, at: usize, owner: Option<&str>) -> Option<(Node, Option<i64>)> {
+    fn grow(&self, at: usize, owner: Option<&str>) -> Option<(Node, Option<i64>)> {
         let row = *self.rows.get(at)?;
         let owner = row.owner.as_deref().or(owner);
-        // Facts of an object share its address; only the object itself has children.
-        let below = if row.address.2 == -1 && row.acl.is_none() {
-            Vec::new()
-        } else {
-            self.children.remove(&row.address).unwrap_or_default()
-        };
+        let below = self.below(row).iter();
         let mut parts: Vec<(Node, Option<i64>)> =
-            below.into_iter().filter_map(|child| self.grow(child, owner)).collect();
+            below.filter_map(|child| self.grow(*child, owner)).collect();
         if let Some(owner) = row.owner.as_deref().filter(|owner| *owner != self.database_owner) {
             parts.push((fact("owner", crate::schema::privileges::shown(owner)), None));
         }

@@ -2,6 +2,7 @@
 //!
 //! Knows the model. Must not know which differences matter to whom.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -65,21 +66,22 @@ impl Snapshot {
 
 /// Pairs nodes of the same kind and name, in the order of `before`, then what is only in `after`.
 /// Of several with one kind and name the equal ones are paired first.
-fn pair<'a>(before: &'a [Node], after: &'a [Node]) -> Vec<(Option<&'a Node>, Option<&'a Node>)> {
+fn pair<'a, N: Borrow<Node>>(before: &'a [N], after: &'a [N]) -> Pairs<'a> {
+    let (before, after) = (|| before.iter().map(N::borrow), || after.iter().map(N::borrow));
     let mut left: BTreeMap<(&str, &str), Vec<&Node>> = BTreeMap::new();
-    for node in after {
+    for node in after() {
         left.entry((&node.kind, &node.name)).or_default().push(node);
     }
-    let mut equal: Vec<Option<&Node>> = Vec::with_capacity(before.len());
-    for node in before {
+    let mut equal: Vec<Option<&Node>> = Vec::with_capacity(before().len());
+    for node in before() {
         let same = left.get_mut(&(&*node.kind, &*node.name));
         equal.push(same.and_then(|same| {
-            let at = same.iter().position(|other| *other == node)?;
+            let at = same.iter().position(|other| is_same(other, node))?;
             Some(same.remove(at))
         }));
     }
-    let mut pairs = Vec::with_capacity(before.len());
-    for (node, equal) in before.iter().zip(equal) {
+    let mut pairs = Vec::with_capacity(before().len());
+    for (node, equal) in before().zip(equal) {
         let other = equal.or_else(|| {
             let same = left.get_mut(&(&*node.kind, &*node.name))?;
             (!same.is_empty()).then(|| same.remove(0))
@@ -87,13 +89,14 @@ fn pair<'a>(before: &'a [Node], after: &'a [Node]) -> Vec<(Option<&'a Node>, Opt
         pairs.push((Some(node), other));
     }
     let rest: Vec<&Node> = left.into_values().flatten().collect();
-    pairs.extend(
-        after
-            .iter()
-            .filter(|node| rest.iter().any(|r| std::ptr::eq(*r, *node)))
-            .map(|n| (None, Some(n))),
-    );
+    let is_left = |node: &&Node| rest.iter().any(|left| std::ptr::eq(*left, *node));
+    pairs.extend(after().filter(is_left).map(|node| (None, Some(node))));
     pairs
+}
+
+/// Equality, at no price for what two snapshots share.
+fn is_same(one: &Node, other: &Node) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 /// Where the comparison stands, and what it found.
@@ -120,7 +123,7 @@ impl Found<'_> {
     }
 
     fn compare(&mut self, before: &Node, after: &Node) {
-        if before == after {
+        if is_same(before, after) {
             return;
         }
         if before.text != after.text {

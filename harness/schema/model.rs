@@ -25,7 +25,8 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub(super) major: u32,
-    pub(super) nodes: Arc<[Node]>,
+    /// Shared with the snapshots before and after it as far as they are the same.
+    pub(super) nodes: Arc<[Arc<Node>]>,
     pub(super) unmodelled: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl Snapshot {
 
     /// The top-level objects, in the order of the text.
     pub fn objects(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter()
+        self.nodes.iter().map(AsRef::as_ref)
     }
 
     /// The major version of the server that it was read from.

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use super::SchemaError;
-use super::assemble::assemble;
+use super::assemble::{Grown, assemble};
 use super::catalog::{Pinned, SECTIONS, Section, pins, unmodelled};
 use super::model::Snapshot;
 use super::rows::{Address, Classes, Row, row};
-use super::touched::{Changes, MARKS, Marks, TOUCHED, WITH_PARTS};
+use super::touched::{Changes, Marks, TOUCHED, WITH_PARTS, counted, marks};
 use crate::postgres::{PostgresError, ResultSet, Session};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -29,9 +30,41 @@ pub struct Reader {
     session: Session,
     major: u32,
     is_prepared: bool,
+    counted: Counted,
+    /// How many times something was read.
+    readings: u64,
     scope: Scope,
     memory: Option<Memory>,
 }
+
+/// The catalogs whose written rows are counted.
+#[derive(Debug, Default)]
+struct Counted {
+    /// With commas, in the order of the names.
+    oids: String,
+    names: Vec<String>,
+}
+
+impl Counted {
+    fn from_rows(rows: ResultSet) -> Self {
+        let mut counted = Self::default();
+        for row in rows {
+            let mut cells = row.into_iter().flatten();
+            if let (Some(oid), Some(name)) = (cells.next(), cells.next()) {
+                if !counted.oids.is_empty() {
+                    counted.oids.push(',');
+                }
+                counted.oids.push_str(&oid);
+                counted.names.push(name);
+            }
+        }
+        counted
+    }
+}
+
+/// The catalogs that each section follows, by its name.
+static READS: LazyLock<HashMap<&str, BTreeSet<&str>>> =
+    LazyLock::new(|| SECTIONS.iter().map(|section| (section.name, section.catalogs())).collect());
 
 /// What the role may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +83,21 @@ struct Memory {
     sections: Vec<Vec<Row>>,
     ignore: Vec<(String, String)>,
     snapshot: Snapshot,
+    grown: Grown,
 }
 
 impl Reader {
     /// Takes a connection of its own to a server of `major`.
     pub fn new(session: Session, major: u32) -> Self {
-        Self { session, major, is_prepared: false, scope: Scope::All, memory: None }
+        Self {
+            session,
+            major,
+            is_prepared: false,
+            counted: Counted::default(),
+            readings: 0,
+            scope: Scope::All,
+            memory: None,
+        }
     }
 
     /// Reads the whole schema in one round trip; see [`Snapshot::read`].
@@ -66,14 +108,21 @@ impl Reader {
             if prepare {
                 // The session is the reader's own: what is pinned stays, and so do plans made with it.
                 self.session.execute(&pins(Pinned::Session)).await?;
+                if self.major >= COUNTS_AT_ONCE {
+                    let mut sets = self.session.query(&counted()).await?;
+                    self.counted = Counted::from_rows(sets.pop().unwrap_or_default());
+                }
             }
-            let message = prepared_message(self.major, self.scope, prepare);
+            let message =
+                prepared_message(self.major, self.scope, prepare.then_some(&self.counted));
             if let Some(mut sets) = ask(&mut self.session, &message, self.scope).await? {
                 self.is_prepared = true;
-                let marks = (self.major >= COUNTS_AT_ONCE).then(|| marks(&mut sets)).transpose()?;
+                let marks =
+                    (self.major >= COUNTS_AT_ONCE).then(|| take_marks(&mut sets)).transpose()?;
                 let mut classes = Classes::default();
                 let (sections, unmodelled) = rows(self.scope, sets, &mut classes)?;
-                let nodes = assemble(sections.iter().flatten(), ignore);
+                let mut grown = Grown::default();
+                let nodes = assemble(sections.iter().flatten(), ignore, &mut grown);
                 let snapshot = Snapshot { major: self.major, nodes: nodes.into(), unmodelled };
                 self.memory = marks.map(|marks| Memory {
                     marks,
@@ -81,6 +130,7 @@ impl Reader {
                     sections,
                     ignore: ignore.to_vec(),
                     snapshot: snapshot.clone(),
+                    grown,
                 });
                 return Ok(snapshot);
             }
@@ -97,8 +147,9 @@ impl Reader {
             return self.read(ignore).await;
         };
         let mut sets = self.session.query("EXECUTE stairway_marks").await?;
-        let now = marks(&mut sets)?;
-        match memory.marks.changes(&now) {
+        let now = take_marks(&mut sets)?;
+        self.readings += 1;
+        match memory.marks.changes(&now, &self.counted.names) {
             Changes::Nothing => {
                 let snapshot = memory.snapshot.clone();
                 self.memory = Some(Memory { marks: now, ..memory });
@@ -140,8 +191,10 @@ impl Reader {
             touched.extend(memory.forget(class, &oids(&set)));
         }
         let sections: Vec<&Section> = sections(self.scope).collect();
+        let reading = self.readings;
         let is_due = |section: &Section| {
-            section.follows(catalogs.iter().map(String::as_str))
+            let reads = READS.get(section.name);
+            reads.is_some_and(|reads| catalogs.iter().any(|name| reads.contains(name.as_str())))
                 && (!section.is_by_relation() || !touched.is_empty())
         };
         let mut message = String::new();
@@ -159,14 +212,15 @@ impl Reader {
         for (at, section) in sections.iter().enumerate() {
             if is_due(section) {
                 let fresh = sets.next().unwrap_or_default();
-                is_renamed |= memory.replace(at, section, fresh, &touched)?;
+                is_renamed |= memory.replace(at, section, fresh, &touched, reading)?;
             }
         }
         if is_renamed {
             return Ok(None);
         }
         memory.marks = now;
-        let nodes = assemble(memory.sections.iter().flatten(), &memory.ignore);
+        let rows = memory.sections.iter().flatten();
+        let nodes = assemble(rows, &memory.ignore, &mut memory.grown);
         memory.snapshot.nodes = nodes.into();
         Ok(Some(memory))
     }
@@ -209,14 +263,19 @@ impl Memory {
         section: &Section,
         fresh: ResultSet,
         touched: &HashSet<u32>,
+        reading: u64,
     ) -> Result<bool, SchemaError> {
         let fresh: Vec<Row> = fresh
             .into_iter()
-            .map(|cells| row(section.name, cells, &mut self.classes))
+            .map(|cells| row(section.name, cells, &mut self.classes, reading))
             .collect::<Result<_, _>>()?;
         let Some(rows) = self.sections.get_mut(at) else { return Ok(true) };
         if !section.is_by_relation() {
-            *rows = fresh;
+            let is_same = rows.len() == fresh.len()
+                && rows.iter().zip(&fresh).all(|(old, new)| old.is_same(new));
+            if !is_same {
+                *rows = fresh;
+            }
             return Ok(false);
         }
         let is_touched =
@@ -251,7 +310,7 @@ fn oids(set: &ResultSet) -> HashSet<u32> {
 }
 
 /// Takes the marks out of the answers, of which they are the last but COMMIT's.
-fn marks(sets: &mut Vec<ResultSet>) -> Result<Marks, SchemaError> {
+fn take_marks(sets: &mut Vec<ResultSet>) -> Result<Marks, SchemaError> {
     let at = sets.iter().rposition(|set| !set.is_empty());
     let row = at.map(|at| sets.remove(at)).and_then(|set| set.into_iter().next());
     row.and_then(Marks::read).ok_or_else(|| {
@@ -274,7 +333,8 @@ impl Snapshot {
         loop {
             if let Some(sets) = ask(session, &plain_message(major, scope), scope).await? {
                 let (sections, unmodelled) = rows(scope, sets, &mut Classes::default())?;
-                let nodes = assemble(sections.iter().flatten(), ignore).into();
+                let nodes =
+                    assemble(sections.iter().flatten(), ignore, &mut Grown::default()).into();
                 return Ok(Self { major, nodes, unmodelled });
             }
             scope = Scope::Unrestricted;
@@ -314,10 +374,10 @@ fn plain_message(major: u32, scope: Scope) -> String {
     message
 }
 
-fn prepared_message(major: u32, scope: Scope, prepare: bool) -> String {
+fn prepared_message(major: u32, scope: Scope, prepare: Option<&Counted>) -> String {
     let mut message = String::new();
-    if prepare {
-        prepare_all(&mut message, major, scope);
+    if let Some(counted) = prepare {
+        prepare_all(&mut message, major, scope, counted);
     }
     let _ = writeln!(message, "{BEGIN};");
     for section in sections(scope) {
@@ -331,7 +391,7 @@ fn prepared_message(major: u32, scope: Scope, prepare: bool) -> String {
     message
 }
 
-fn prepare_all(message: &mut String, major: u32, scope: Scope) {
+fn prepare_all(message: &mut String, major: u32, scope: Scope, counted: &Counted) {
     let _ = writeln!(message, "{BEGIN};");
     for section in sections(scope) {
         let _ = writeln!(message, "PREPARE stairway_{} AS {};", section.name, section.sql(major));
@@ -341,7 +401,7 @@ fn prepare_all(message: &mut String, major: u32, scope: Scope) {
     }
     let _ = writeln!(message, "PREPARE stairway_unmodelled AS {};", unmodelled());
     if major >= COUNTS_AT_ONCE {
-        let _ = writeln!(message, "PREPARE stairway_marks AS {MARKS};");
+        let _ = writeln!(message, "PREPARE stairway_marks AS {};", marks(&counted.oids));
         let _ = writeln!(message, "PREPARE stairway_touched (text, text[]) AS {TOUCHED};");
         for class in WITH_PARTS {
             let _ = writeln!(
@@ -368,7 +428,7 @@ fn rows(
     let answers = sets.split_off(sets.len().saturating_sub(sections(scope).count()));
     let mut read = Vec::with_capacity(answers.len());
     for (section, answer) in sections(scope).zip(answers) {
-        let rows = answer.into_iter().map(|cells| row(section.name, cells, classes));
+        let rows = answer.into_iter().map(|cells| row(section.name, cells, classes, 0));
         read.push(rows.collect::<Result<Vec<Row>, _>>()?);
     }
     let mut missing: Vec<String> = unmodelled.into_iter().map(sentence).collect();

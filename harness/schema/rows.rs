@@ -10,7 +10,7 @@ use super::SchemaError;
 pub(super) type Address = (usize, u32, i32);
 
 /// One row of a section.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) address: Address,
     pub(super) parent: Option<Address>,
@@ -23,6 +23,19 @@ pub(super) struct Row {
     pub(super) acl_default: Option<String>,
     /// The relation that it is read with, for sections that can be read for single ones.
     pub(super) relation: Option<u32>,
+    /// The number of the reading that brought it.
+    pub(super) reading: u64,
+}
+
+impl Row {
+    /// Whether it says the same as `other`, whenever they were read.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let all = |row: &'_ Self| (row.address, row.parent, row.order, row.relation);
+        all(self) == all(other)
+            && (&self.kind, &self.name, &self.text) == (&other.kind, &other.name, &other.text)
+            && (&self.owner, &self.acl, &self.acl_default)
+                == (&other.owner, &other.acl, &other.acl_default)
+    }
 }
 
 /// Catalogs by number, so that an address is cheap to compare.
@@ -45,6 +58,7 @@ pub(super) fn row(
     section: &'static str,
     mut cells: Vec<Option<String>>,
     classes: &mut Classes,
+    reading: u64,
 ) -> Result<Row, SchemaError> {
     let bad = |row: String| SchemaError::Row { section, row };
     let relation = match cells.get(13) {
@@ -79,5 +93,6 @@ pub(super) fn row(
         acl,
         acl_default,
         relation,
+        reading,
     })
 }

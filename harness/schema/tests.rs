@@ -1,5 +1,7 @@
 //! The text reads back, and differences have the right class.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::{DriftClass, Node, Snapshot};
@@ -9,7 +11,7 @@ fn node(kind: &str, name: &str, text: &str, children: Vec<Node>) -> Node {
 }
 
 fn snapshot(nodes: Vec<Node>) -> Snapshot {
-    Snapshot { major: 18, nodes: nodes.into(), unmodelled: Vec::new() }
+    Snapshot { major: 18, nodes: nodes.into_iter().map(Arc::new).collect(), unmodelled: Vec::new() }
 }
 
 fn table(children: Vec<Node>) -> Snapshot {

@@ -5,6 +5,7 @@
 //! (a name with two blanks in a row) is written as a JSON list. Must not know the catalog.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::SchemaError;
 use super::kinds::{is_nameless, split_kind};
@@ -31,7 +32,7 @@ impl Snapshot {
     /// comparing databases on servers of different versions.
     pub fn render_stable(&self) -> String {
         let mut out = String::new();
-        for mut node in self.nodes.iter().cloned() {
+        for mut node in self.objects().cloned() {
             node.drop_major_facts();
             if !out.is_empty() {
                 out.push('\n');
@@ -80,7 +81,7 @@ impl Snapshot {
 /// What has been read of a text.
 #[derive(Default)]
 struct Read {
-    nodes: Vec<Node>,
+    nodes: Vec<Arc<Node>>,
     unmodelled: Vec<String>,
 }
 
@@ -91,7 +92,7 @@ fn close(open: &mut Vec<Node>, depth: usize, read: &mut Read) {
         match open.last_mut() {
             Some(parent) => parent.children.push(node),
             None if node.kind == UNMODELLED => read.unmodelled.push(node.text),
-            None => read.nodes.push(node),
+            None => read.nodes.push(Arc::new(node)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Knows which catalogs can be followed row by row and which can't. Must not know what rows say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Catalogs whose rows belong to relations: their changes are followed by relation.
 const BY_RELATION: [&str; 11] = [
@@ -75,16 +75,30 @@ const IRRELEVANT: [&str; 5] = [
 pub(super) const WITH_PARTS: [&str; 5] =
     ["pg_class", "pg_constraint", "pg_policy", "pg_rewrite", "pg_trigger"];
 
-/// Rows written to each catalog, members of extensions, and the next transaction.
-pub(super) const MARKS: &str = "SELECT \
-    (SELECT pg_catalog.string_agg(c.relname || ' ' || pg_catalog.pg_stat_get_tuples_inserted(c.oid) \
-       || ' ' || pg_catalog.pg_stat_get_tuples_updated(c.oid) \
-       || ' ' || pg_catalog.pg_stat_get_tuples_deleted(c.oid), ',') \
-       FROM pg_catalog.pg_class c WHERE c.oid < 16384 AND c.relkind = 'r' AND c.relnamespace = 11), \
-    (SELECT pg_catalog.count(*) || ' ' || COALESCE(pg_catalog.sum(d.objid::bigint), 0) \
-       FROM pg_catalog.pg_depend d \
-      WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'), \
-    pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid::text";
+/// The catalogs to be counted, of oids and names.
+pub(super) fn counted() -> String {
+    let irrelevant = IRRELEVANT.map(|name| format!("'{name}'")).join(", ");
+    format!(
+        "SELECT oid::text, relname FROM pg_catalog.pg_class \
+          WHERE oid < 16384 AND relkind = 'r' AND relnamespace = 11 AND relname NOT IN ({irrelevant})"
+    )
+}
+
+/// Rows written to each of the catalogs with these oids, what belongs to extensions, and the next
+/// transaction.
+pub(super) fn marks(oids: &str) -> String {
+    format!(
+        "SELECT \
+        (SELECT pg_catalog.string_agg(pg_catalog.pg_stat_get_tuples_inserted(o) \
+           || ' ' || pg_catalog.pg_stat_get_tuples_updated(o) \
+           || ' ' || pg_catalog.pg_stat_get_tuples_deleted(o), ',') \
+           FROM pg_catalog.unnest('{{{oids}}}'::oid[]) o), \
+        (SELECT pg_catalog.count(*) || ' ' || COALESCE(pg_catalog.sum(d.objid::bigint), 0) \
+           FROM pg_catalog.pg_depend d \
+          WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass), \
+        pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid::text"
+    )
+}
 
 /// The relations with a row since the transaction `$1` in one of the catalogs `$2`, and those whose
 /// text may follow theirs: indexes, sequences, partitions, views. An oid below 16384 among them means
@@ -123,11 +137,11 @@ UNION SELECT 0::oid FROM hit CROSS JOIN LATERAL (SELECT FROM pg_catalog.pg_depen
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
       AND d.objid = hit.oid AND d.objsubid = 0 AND d.deptype = 'e' OFFSET 0) d";
 
-/// One reading of [`MARKS`].
+/// One reading of [`marks`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     /// Rows inserted, updated and deleted since the server began to count, by catalog.
-    written: BTreeMap<String, [i64; 3]>,
+    written: Vec<[i64; 3]>,
     members: String,
     /// The transaction after all that were seen.
     pub(super) horizon: String,
@@ -150,46 +164,45 @@ pub(super) enum Changes {
 }
 
 impl Marks {
-    /// Reads the one row of [`MARKS`]; `None` if it has not its shape.
+    /// Reads the one row of [`marks`]; `None` if it has not its shape.
     pub(super) fn read(row: Vec<Option<String>>) -> Option<Self> {
         let mut cells = row.into_iter();
         let (written, members, horizon) = (cells.next()??, cells.next()??, cells.next()??);
         let written = written
             .split(',')
             .map(|entry| {
-                let mut words = entry.split(' ');
-                let name = words.next()?.to_owned();
-                let mut count = || words.next()?.parse().ok();
-                Some((name, [count()?, count()?, count()?]))
+                let mut counts = entry.split(' ').map(str::parse);
+                let mut count = || counts.next()?.ok();
+                Some([count()?, count()?, count()?])
             })
             .collect::<Option<_>>()?;
         Some(Self { written, members, horizon })
     }
 
-    /// What has changed up to `now`.
-    pub(super) fn changes(&self, now: &Self) -> Changes {
-        if self.members != now.members || self.written.len() != now.written.len() {
+    /// What has changed up to `now` in the catalogs with these names.
+    pub(super) fn changes(&self, now: &Self, names: &[String]) -> Changes {
+        let lengths = [self.written.len(), now.written.len()];
+        if self.members != now.members || lengths != [names.len(); 2] {
             return Changes::Everything;
         }
         let mut catalogs = BTreeSet::new();
         let mut lost = Vec::new();
-        for (catalog, counts) in &now.written {
-            let before = self.written.get(catalog);
-            if before == Some(counts) || IRRELEVANT.contains(&catalog.as_str()) {
+        for (name, (before, after)) in names.iter().zip(self.written.iter().zip(&now.written)) {
+            if before == after {
                 continue;
             }
-            let differs = |at: usize| before.and_then(|before| before.get(at)) != counts.get(at);
-            let name = catalog.as_str();
+            let ([_, updated, deleted], [_, updated_now, deleted_now]) = (before, after);
+            let name = name.as_str();
             let is_followed = BY_RELATION.contains(&name)
                 || BY_SECTION.contains(&name)
-                || BY_SECTION_UNLESS_UPDATED.contains(&name) && !differs(1);
+                || BY_SECTION_UNLESS_UPDATED.contains(&name) && updated == updated_now;
             if !is_followed {
                 return Changes::Everything;
             }
-            if differs(2) {
+            if deleted != deleted_now {
                 lost.extend(WITH_PARTS.into_iter().find(|part| *part == name));
             }
-            catalogs.insert(catalog.clone());
+            catalogs.insert(name.to_owned());
         }
         if catalogs.is_empty() { Changes::Nothing } else { Changes::In { catalogs, lost } }
     }
@@ -199,6 +212,8 @@ impl Marks {
 mod tests {
     use super::{Changes, Marks};
 
+    const NAMES: [&str; 4] = ["pg_class", "pg_proc", "pg_authid", "pg_depend"];
+
     fn marks(written: &str) -> Marks {
         let cells = [written, "4 100", "777"];
         Marks::read(cells.iter().map(|cell| Some((*cell).to_owned())).collect()).unwrap()
@@ -206,24 +221,21 @@ mod tests {
 
     #[test]
     fn what_can_not_be_followed_is_everything() {
-        let before = marks("pg_class 5 1 0,pg_proc 7 0 0,pg_authid 3 0 0,pg_depend 9 0 0");
-        let changes = |now: &str| before.changes(&marks(now));
-        assert_eq!(changes("pg_class 5 1 0,pg_proc 7 0 0,pg_authid 3 0 0,pg_depend 9 0 0"), {
-            Changes::Nothing
-        });
-        let now = changes("pg_class 5 2 1,pg_proc 8 0 0,pg_authid 3 0 0,pg_depend 9 0 0");
+        let names = NAMES.map(str::to_owned);
+        let before = marks("5 1 0,7 0 0,3 0 0,9 0 0");
+        let changes = |now: &str| before.changes(&marks(now), &names);
+        assert_eq!(changes("5 1 0,7 0 0,3 0 0,9 0 0"), Changes::Nothing);
+        let now = changes("5 2 1,8 0 0,3 0 0,9 0 0");
         let Changes::In { catalogs, lost } = now else { panic!("{now:?}") };
         assert_eq!(catalogs.into_iter().collect::<Vec<_>>(), ["pg_class", "pg_proc"]);
         assert_eq!(lost, ["pg_class"]);
-        for everything in [
-            "pg_class 5 1 0,pg_proc 7 1 0,pg_authid 3 0 0,pg_depend 9 0 0",
-            "pg_class 5 1 0,pg_proc 7 0 0,pg_authid 4 0 0,pg_depend 9 0 0",
-            "pg_class 5 1 0,pg_proc 7 0 0,pg_authid 3 0 0",
-        ] {
+        for everything in
+            ["5 1 0,7 1 0,3 0 0,9 0 0", "5 1 0,7 0 0,4 0 0,9 0 0", "5 1 0,7 0 0,3 0 0"]
+        {
             assert_eq!(changes(everything), Changes::Everything, "{everything}");
         }
-        let mut members = marks("pg_class 5 1 0,pg_proc 7 0 0,pg_authid 3 0 0,pg_depend 9 0 0");
+        let mut members = marks("5 1 0,7 0 0,3 0 0,9 0 0");
         members.members = "5 120".to_owned();
-        assert_eq!(before.changes(&members), Changes::Everything);
+        assert_eq!(before.changes(&members, &names), Changes::Everything);
     }
 }

@@ -3,7 +3,7 @@ SELECT 'pg_description', m.objoid, -1, m.class, m.objoid, m.objsubid, 'comment',
        NULL, NULL, NULL
   FROM (SELECT d.objoid, c.relname AS class, d.objsubid, d.description
           FROM pg_catalog.pg_description d
-          JOIN pg_catalog.pg_class c ON c.oid = d.classoid
+          JOIN pg_catalog.pg_class /*fixed*/ c ON c.oid = d.classoid
          WHERE d.objoid >= 16384
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' AND n.oid = d.objoid
                               AND d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)

@@ -5,6 +5,6 @@ SELECT 'pg_class', c.oid, -1, 'pg_class', c.oid, 0,
        || CASE WHEN i.inhdetachpending THEN ', detach pending' ELSE '' END,
        NULL, NULL, NULL
   FROM pg_catalog.pg_inherits i
-  JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
-  JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
-  JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+  JOIN pg_catalog.pg_class /*fixed*/ c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
+  JOIN pg_catalog.pg_class /*fixed*/ p ON p.oid = i.inhparent
+  JOIN pg_catalog.pg_namespace /*fixed*/ pn ON pn.oid = p.relnamespace

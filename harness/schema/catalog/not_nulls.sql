@@ -3,8 +3,8 @@ SELECT 'pg_constraint', k.oid, 0, 'pg_class', k.conrelid, k.conkey[1], 'not null
        CASE WHEN f.named OR f.facts <> '' THEN '' ELSE '@implied ' END || f.facts || '@18',
        NULL, NULL, NULL
   FROM pg_catalog.pg_constraint k
-  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+  JOIN pg_catalog.pg_class /*fixed*/ c ON c.oid = k.conrelid
+  JOIN pg_catalog.pg_attribute /*fixed*/ a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
  CROSS JOIN LATERAL (SELECT k.conname <> c.relname || '_' || a.attname || '_not_null',
        CASE WHEN k.convalidated THEN '' ELSE 'not valid ' END
        || CASE WHEN k.connoinherit THEN 'no inherit ' ELSE '' END

@@ -21,13 +21,13 @@ SELECT 'pg_publication_rel', r.oid, 0, 'pg_publication', r.prpubid, 0,
        NULL,
        pg_catalog.concat_ws(' ',
          '(' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") --@15+
-                   FROM pg_catalog.pg_attribute a --@15+
+                   FROM pg_catalog.pg_attribute /*fixed*/ a --@15+
                   WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')', --@15+
          'where `' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || '`', --@15+
          NULL),
        NULL, NULL, NULL
   FROM pg_catalog.pg_publication_rel r
-  JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+  JOIN pg_catalog.pg_class /*fixed*/ c ON c.oid = r.prrelid
 UNION ALL --@15+
 SELECT 'pg_publication_namespace', s.oid, 0, 'pg_publication', s.pnpubid, 0, --@15+
        'schema', --@15+

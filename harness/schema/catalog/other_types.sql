@@ -7,7 +7,7 @@ WITH made AS MATERIALIZED (
      AND t.typtype IN ('b', 'c', 'e', 'p', 'r')
      AND t.typinput <> 'pg_catalog.array_in'::regproc
      AND (t.typrelid = 0
-          OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+          OR EXISTS (SELECT FROM pg_catalog.pg_class /*fixed*/ c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
      AND NOT pg_catalog.starts_with(t.typnamespace::regnamespace::text, 'pg_temp_')
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                       WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.objsubid = 0

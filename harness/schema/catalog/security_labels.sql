@@ -5,4 +5,4 @@ SELECT 'pg_seclabel', l.objoid, -1, c.relname, l.objoid, l.objsubid, 'security l
           FROM pg_catalog.pg_shseclabel s
           JOIN pg_catalog.pg_database d ON d.oid = s.objoid AND d.datname = pg_catalog.current_database()
          WHERE s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass) l
-  JOIN pg_catalog.pg_class c ON c.oid = l.classoid
+  JOIN pg_catalog.pg_class /*fixed*/ c ON c.oid = l.classoid
