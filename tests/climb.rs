@@ -1,6 +1,8 @@
 //! Whole histories, verified on real servers through the library: what is sound passes, and each
 //! seeded fault is found where it is, and nothing else.
 
+#[cfg(feature = "container")]
+mod containers;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -124,6 +126,36 @@ fn without_times(value: &mut serde_json::Value) {
         }
         serde_json::Value::Array(list) => list.iter_mut().for_each(without_times),
         _ => {}
+    }
+}
+
+#[cfg(feature = "container")]
+#[tokio::test]
+async fn a_container_gives_the_same_report_as_a_local_server() {
+    if !containers::has_container().await {
+        return;
+    }
+    let major = containers::MAJOR;
+    if !servers::majors().contains(&major) {
+        println!("SKIPPED: no local server of {major} to compare the container with");
+        return;
+    }
+    for folder in ["clinic/migrations", "clinic-faulty/migrations"] {
+        let mut reports = Vec::new();
+        for server in [servers::spec(major), containers::contained()] {
+            let options = Options { server, ..Options::new(fixture(folder)) };
+            let verification = climb(&options).await;
+            assert!(verification.server_version.starts_with(&major.to_string()));
+            assert!(verification.migrations.len() >= 25);
+            let report = json(&Report::new(&verification, Severity::Error)).unwrap();
+            let mut value: serde_json::Value = serde_json::from_str(&report).unwrap();
+            without_times(&mut value);
+            let server = value.as_object_mut().unwrap().remove("server").unwrap();
+            reports.push((server["backend"].clone(), value));
+        }
+        let [(local, expected), (container, found)] = reports.try_into().unwrap();
+        assert_eq!((local, container), ("local".into(), "container".into()));
+        assert_eq!(found, expected, "{folder}");
     }
 }
 

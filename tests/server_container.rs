@@ -3,46 +3,22 @@
 //! Where no Docker engine answers or the image is missing these tests say so and pass, unless
 //! `STAIRWAY_REQUIRE_CONTAINER=1`.
 #![cfg(feature = "container")]
+mod containers;
 mod server_owner;
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use containers::{MAJOR, contained, containers_of, has_container};
 use server_owner::{Owner, eventually, kill, shells_of};
 use stairway::postgres::{Session, Target};
-use stairway::server::{Backend, Choice, Profile, Server, ServerSpec, Template, survey};
+use stairway::server::{Backend, Profile, Server, ServerSpec, Template};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder,
 };
 use testcontainers::core::client::docker_client_instance;
-
-const MAJOR: u32 = 15;
-
-fn contained() -> ServerSpec {
-    let choice = Choice::Container;
-    ServerSpec { choice, major: Some(MAJOR), ..ServerSpec::default() }
-}
-
-/// Whether a container can be had.
-async fn has_container() -> bool {
-    let Err(reason) = survey(&contained()).await.taken else { return true };
-    let required = std::env::var("STAIRWAY_REQUIRE_CONTAINER").is_ok_and(|value| value == "1");
-    assert!(!required, "a container is required: {reason}");
-    println!("SKIPPED: no container of {MAJOR}: {reason}");
-    false
-}
-
-/// Containers whose lease is in this folder, running or not.
-async fn containers_of(home: &Path) -> Vec<String> {
-    let docker = docker_client_instance().await.unwrap();
-    let label = format!("stairway.lease={}", home.display());
-    let filters = [("label", vec![label.as_str()])].into();
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-    let list = docker.list_containers(Some(options)).await.unwrap();
-    list.into_iter().filter_map(|container| container.id).collect()
-}
 
 /// Waits until no container of this lease is left.
 async fn gone(home: &Path) {

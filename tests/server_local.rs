@@ -4,7 +4,7 @@ mod server_owner;
 use std::path::Path;
 use std::process::Command;
 
-use server_owner::{Owner, Traces, eventually, kill, processes_of, shells_of};
+use server_owner::{Owner, Traces, eventually, kill, open_to_all, processes_of, shells_of};
 use stairway::postgres::Session;
 use stairway::server::{Backend, Choice, Profile, Server, ServerSpec, Template, survey};
 
@@ -253,10 +253,4 @@ fn start_owner(major: &str, runtime: Option<&Path>) -> Owner {
         environment.push(("STAIRWAY_RUNTIME", runtime));
     }
     Owner::start("owner", &environment)
-}
-
-/// Temporary folders are closed to other users; root's servers run as another user.
-fn open_to_all(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

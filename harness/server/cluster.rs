@@ -61,7 +61,7 @@ pub(super) fn prepared(
         return Ok(ready);
     }
     let fresh = clusters.join(format!("{key}.new"));
-    initialise(installation, profile, &fresh, account)?;
+    initialise(installation, profile, &fresh, &lock, account)?;
     fs::rename(&fresh, &ready).map_err(ServerError::at("rename", &fresh))?;
     Ok(ready)
 }
@@ -86,6 +86,7 @@ fn initialise(
     installation: &Installation,
     profile: Profile,
     folder: &Path,
+    lock: &File,
     account: &Account,
 ) -> Result<(), ServerError> {
     let program = installation.bin.join("initdb");
@@ -101,6 +102,9 @@ fn initialise(
             .arg(folder)
             .arg(format!("--locale={locale}"))
             .args(options(profile))
+            // If we are killed it works on, and nobody else may begin before it has ended: it
+            // has the lock too.
+            .stdin(lock.try_clone().map_err(ServerError::at("share the lock on", folder))?)
             .output()
             .map_err(ServerError::at("run", &program))?;
         if done.status.success() {

@@ -55,19 +55,8 @@ impl Lease {
         for_server: bool,
         facts: Facts,
     ) -> Result<Self, ServerError> {
-        let name = place::random(6)?;
-        let unnamed = root.join(format!("n-{}-{name}", std::process::id()));
-        let home = root.join(format!("s-{name}"));
-        let mut tries = 0;
-        loop {
-            place::make_root(root, account)?;
-            match DirBuilder::new().mode(0o700).create(&unnamed) {
-                Ok(()) => break,
-                // Another owner was the last one out and removed the root.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < 100 => tries += 1,
-                Err(error) => return Err(ServerError::at("make", &unnamed)(error)),
-            }
-        }
+        let home = root.join(format!("s-{}", place::random(6)?));
+        let unnamed = make_unnamed(root, account)?;
         let path = unnamed.join(LEASE);
         let make = || {
             let file = OpenOptions::new()
@@ -116,6 +105,22 @@ impl Lease {
     }
 }
 
+/// Makes a folder in `root` that says who is at work on it, until all is in it that others must
+/// see and it gets its final name.
+pub(super) fn make_unnamed(root: &Path, account: &Account) -> Result<PathBuf, ServerError> {
+    let folder = root.join(format!("n-{}-{}", std::process::id(), place::random(6)?));
+    let mut tries = 0;
+    loop {
+        place::make_root(root, account)?;
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            // Another owner was the last one out and removed the root.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < 100 => tries += 1,
+            Err(error) => return Err(ServerError::at("make", &folder)(error)),
+        }
+    }
+}
+
 /// Removes a folder of ours with all that is in it, its marker last, so that half of it is still
 /// known as ours. Nothing happens to a folder without a marker.
 pub(super) fn remove_marked(folder: &Path) -> io::Result<()> {
@@ -152,6 +157,20 @@ pub(super) fn reap(root: &Path, memory: Option<&Path>) -> Vec<Facts> {
             reaped.push(facts);
         }
     }
+    for folder in memory.map(|memory| folders(memory, "s-")).unwrap_or_default() {
+        let home = fs::read_to_string(folder.join(MARKER)).map(PathBuf::from);
+        if home.is_ok_and(|home| home.is_absolute() && !home.exists()) {
+            watchdog::clean(&folder, None, &Facts::default());
+        }
+    }
+    for root in [Some(root), memory].into_iter().flatten() {
+        tidy(root);
+    }
+    reaped
+}
+
+/// Removes what was left half made or half removed in `root`, and `root` if it is empty.
+fn tidy(root: &Path) {
     for folder in folders(root, "n-") {
         if never_named(&folder) {
             for file in [LEASE, MARKER] {
@@ -160,14 +179,11 @@ pub(super) fn reap(root: &Path, memory: Option<&Path>) -> Vec<Facts> {
             let _ = fs::remove_dir(&folder);
         }
     }
-    for folder in memory.map(|memory| folders(memory, "s-")).unwrap_or_default() {
-        let home = fs::read_to_string(folder.join(MARKER)).map(PathBuf::from);
-        if home.is_ok_and(|home| home.is_absolute() && !home.exists()) {
-            watchdog::clean(&folder, None, &Facts::default());
-        }
+    for folder in folders(root, "s-") {
+        // Only an empty one goes: whoever removed it ended after the marker was gone.
+        let _ = fs::remove_dir(&folder);
     }
     let _ = fs::remove_dir(root);
-    reaped
 }
 
 /// Whether the folder's owner died, or must have, before it gave the folder its final name.

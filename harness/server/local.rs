@@ -1,7 +1,6 @@
 //! A server from installed binaries: no port, no daemon, a private folder that goes with it.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use super::account::Account;
 use super::cluster::{self, SUPERUSER};
 use super::error::tail;
 use super::install::Installation;
-use super::lease::{Facts, Lease, MARKER};
+use super::lease::{self, Facts, Lease, MARKER};
 use super::spec::NEWEST;
 use super::watchdog::{self, Watchdog};
 use super::{Profile, ServerError, place};
@@ -168,24 +167,15 @@ fn launch(
 /// The server's folder in memory, with the marker that names its lease.
 fn in_memory(root: &Path, lease: &Lease, account: &Account) -> Result<PathBuf, String> {
     let make = || -> Result<PathBuf, ServerError> {
-        let name = lease.home.file_name().unwrap_or_default();
-        let folder = root.join(name);
-        let mut tries = 0;
-        loop {
-            place::make_root(root, account)?;
-            match DirBuilder::new().mode(0o700).create(&folder) {
-                Ok(()) => break,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && tries < 100 => {
-                    tries += 1;
-                }
-                Err(error) => return Err(ServerError::at("make", &folder)(error)),
-            }
-        }
-        let marker = folder.join(MARKER);
+        let folder = root.join(lease.home.file_name().unwrap_or_default());
+        let unnamed = lease::make_unnamed(root, account)?;
+        let marker = unnamed.join(MARKER);
         fs::write(&marker, lease.home.display().to_string())
             .and_then(|()| account.own(&marker))
-            .and_then(|()| account.own(&folder))
-            .map_err(ServerError::at("give away", &folder))?;
+            .and_then(|()| account.own(&unnamed))
+            // It has its final name only with the marker in it.
+            .and_then(|()| fs::rename(&unnamed, &folder))
+            .map_err(ServerError::at("give away", &unnamed))?;
         Ok(folder)
     };
     make().map_err(|error| error.to_string())

@@ -66,7 +66,7 @@ end_server() {
 # The bulk goes first and the marker last, so that half a folder is still known as ours.
 remove() {
     if [ -n "$1" ] && [ -f "$1/.stairway" ]; then
-        rm -rf "$1/data" && rm -rf "$1"
+        rm -rf "$1"/* "$1"/.s.* && rm -rf "$1"
         rmdir "$(dirname "$1")"
     fi 2>/dev/null
 }

@@ -25,9 +25,17 @@ pub(super) fn copy(bin: &Path, version: &Version, of: &Account, cache: &Path) ->
     let target = wheels.join(format!("copy-{version}"));
     let fill = || -> io::Result<()> {
         place::make_open(&wheels)?;
-        let random = place::random(6).map_err(io::Error::other)?;
+        let lock = fs::File::create(cache.join("wheel.lock"))?;
+        lock.lock()?;
+        if target.exists() {
+            return Ok(());
+        }
         // Outside of the names that are looked at, until it is whole.
-        let fresh = cache.join(format!("wheel-{random}"));
+        let fresh = cache.join("wheel.new");
+        if fresh.exists() {
+            // What an interrupted run left; we hold the lock.
+            fs::remove_dir_all(&fresh)?;
+        }
         for part in PARTS {
             let from = site.join(part);
             if from.is_dir() {
@@ -35,12 +43,7 @@ pub(super) fn copy(bin: &Path, version: &Version, of: &Account, cache: &Path) ->
                 copy_open(&from, &fresh.join(part))?;
             }
         }
-        let renamed = fs::rename(&fresh, &target);
-        if renamed.is_err() {
-            // Somebody else was faster.
-            fs::remove_dir_all(&fresh)?;
-        }
-        Ok(())
+        fs::rename(&fresh, &target)
     };
     if !target.exists() {
         fill().ok()?;

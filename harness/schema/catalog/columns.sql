@@ -12,7 +12,9 @@ SELECT 'pg_class', c.oid, a.attnum, 'pg_class', c.oid, 0, 'column', pg_catalog.q
        || CASE a.attcompression WHEN 'p' THEN ', compression pglz' WHEN 'l' THEN ', compression lz4' ELSE '' END
        || CASE WHEN a.attstattarget >= 0 THEN ', statistics ' || a.attstattarget ELSE '' END
        || CASE WHEN a.attoptions IS NULL THEN ''
-               ELSE (SELECT COALESCE(', options ' || pg_catalog.string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM pg_catalog.unnest(a.attoptions) o) END
+               ELSE (SELECT COALESCE(', options ' || pg_catalog.string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM pg_catalog.unnest(a.attoptions) o
+                      -- The server keeps a number of its own here (15.20 does): another one for each table that is made.
+                     WHERE pg_catalog.split_part(o, '=', 1) <> 'pg_attver') END
        || CASE WHEN a.attfdwoptions IS NULL THEN ''
                ELSE (SELECT COALESCE(', foreign ' || pg_catalog.string_agg(pg_catalog.quote_ident(o.option_name) || ' ' || pg_catalog.quote_literal(o.option_value), ', ' ORDER BY o.option_name COLLATE "C"), '')
                        FROM pg_catalog.pg_options_to_table(a.attfdwoptions) o) END
