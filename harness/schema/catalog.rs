@@ -194,7 +194,8 @@ impl Section {
         reads
             .map(|text| text.split_at(text.find([' ', '(', ')']).unwrap_or(text.len())))
             .filter(|(_, rest)| !rest.trim_start().starts_with(FIXED))
-            .map(|(name, _)| name)
+            // A view, since the catalog below it is for superusers only.
+            .map(|(name, _)| if name == "pg_user_mappings" { "pg_user_mapping" } else { name })
             .filter(|name| *name != "pg_depend" || asks_for_owners)
             .collect()
     }
