@@ -94,8 +94,8 @@ struct Outcome {
 fn snapshots_and_dumps_agree_about_generated_statements() {
     let is_full = std::env::var("STAIRWAY_SWEEP").is_ok_and(|sweep| sweep == "full");
     let plan = match is_full {
-        true => Plan { databases: 12, steps: 200 },
-        false => Plan { databases: 1, steps: 90 },
+        true => Plan { databases: 24, steps: 100 },
+        false => Plan { databases: 2, steps: 80 },
     };
     let seeds: Vec<u64> = std::env::var("STAIRWAY_SEED")
         .map_or(vec![1], |seeds| seeds.split(',').map(|seed| seed.parse().unwrap()).collect());
@@ -302,9 +302,10 @@ impl<'s> Table<'s> {
         if self.replay(&before, &after, quarrel.kind).await.is_none() {
             return format!("{text}\nnot seen again after\n{}", script(&before, &after));
         }
-        // Singles first: most statements have nothing to do with it.
-        for step in before.iter_mut().chain(&mut after) {
-            step.statements.retain(|statement| !statement.sql.is_empty());
+        // Most do not need their transactions.
+        let apart = (taken_apart(&before), taken_apart(&after));
+        if let Some(found) = self.replay(&apart.0, &apart.1, quarrel.kind).await {
+            ((before, after), text) = (apart, found);
         }
         let mut width = before.len().max(1);
         loop {
@@ -333,14 +334,14 @@ impl<'s> Table<'s> {
             width = (width / 2).max(1);
         }
         // Then the statements within what is left.
-        for at in 0..after.len() {
-            let mut one = after[at].statements.len();
-            while one > 0 {
-                one -= 1;
-                let mut later = after.clone();
-                later[at].statements.remove(one);
-                if let Some(found) = self.replay(&before, &later, quarrel.kind).await {
-                    (after, text) = (later, found);
+        for at in 0..before.len() + after.len() {
+            let length =
+                before.iter().chain(&after).nth(at).map_or(0, |step| step.statements.len());
+            for one in (0..length).rev().filter(|_| length > 1) {
+                let (mut fewer, mut later) = (before.clone(), after.clone());
+                fewer.iter_mut().chain(&mut later).nth(at).unwrap().statements.remove(one);
+                if let Some(found) = self.replay(&fewer, &later, quarrel.kind).await {
+                    (before, after, text) = (fewer, later, found);
                 }
             }
         }
@@ -508,23 +509,36 @@ fn mark(text: &str) -> u64 {
 fn judge(one: &Sight, other: &Sight, steps: &[Step]) -> Result<Vec<&'static str>, String> {
     let difference = one.snapshot.diff(&other.snapshot);
     assert_eq!(difference.is_empty(), one.snapshot == other.snapshot, "{difference:?}");
-    let (snapshots, dumps) = (difference.is_empty(), one.dump == other.dump);
-    if snapshots == dumps {
+    let dumps_are_equal = one.dump == other.dump;
+    if difference.is_empty() == dumps_are_equal {
         return Ok(Vec::new());
     }
     let statements: Vec<&str> =
         steps.iter().flat_map(|step| &step.statements).map(|one| one.sql.as_str()).collect();
-    let pair =
-        Pair { statements: &statements, difference: &difference, dumps: [&one.dump, &other.dump] };
+    let snapshots = [&one.snapshot, &other.snapshot];
+    let pair = Pair {
+        statements: &statements,
+        snapshots,
+        difference: &difference,
+        dumps: [&one.dump, &other.dump],
+    };
     let names = pair.excuse();
     if !names.is_empty() {
         return Ok(names);
     }
     let lines = lines_that_differ(&one.dump, &other.dump);
-    Err(match dumps {
+    Err(match dumps_are_equal {
         true => format!("only the snapshots differ:\n{}", difference.render()),
         false => format!("only the dumps differ:\n{lines}"),
     })
+}
+
+/// What is left of steps with each statement on its own.
+fn taken_apart(steps: &[Step]) -> Vec<Step> {
+    let kept = steps.iter().filter(|step| step.form != Form::RolledBack);
+    let statements = kept.flat_map(|step| &step.statements).filter(|one| !one.is_undone);
+    let alone = |one: &Statement| Step { form: Form::Single, statements: vec![one.clone()] };
+    statements.map(alone).collect()
 }
 
 /// One statement a line, each a step of its own.

@@ -221,8 +221,13 @@ impl Filling<'_> {
         let sort = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let holes = self.holes;
         let pieces = holes.get(sort).unwrap_or_else(|| panic!("no hole {sort}"));
-        let is_query =
-            matches!(pieces.first(), Some(Piece::Text(text)) if text.starts_with("SELECT "));
+        let is_part = |name: &str| !name.chars().any(char::is_lowercase);
+        let is_query = !is_part(name)
+            && match pieces.first() {
+                Some(Piece::Text(text)) => text.starts_with("SELECT "),
+                Some(Piece::Hole(name)) => is_part(name),
+                _ => false,
+            };
         let mut value = self.fill(pieces, is_query).await?;
         if is_query {
             let rows = self.session.rows(&value).await;

@@ -1,4 +1,5 @@
 CREATE SCHEMA annex;
+CREATE SCHEMA attic;
 CREATE TYPE mood AS ENUM ('calm', 'glad', 'cross');
 CREATE DOMAIN cents AS bigint DEFAULT 0 CONSTRAINT cents_positive CHECK (VALUE >= 0);
 CREATE TYPE place AS (street text, number integer);
@@ -61,3 +62,11 @@ COMMENT ON TABLE item IS 'what is sold';
 COMMENT ON COLUMN line.note IS 'free text';
 COMMENT ON CONSTRAINT line_place ON line IS 'one place each';
 CREATE TRANSFORM FOR integer LANGUAGE plpgsql (FROM SQL WITH FUNCTION prsd_lextype(internal));
+CREATE FUNCTION annex.compare(a integer, b numeric) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE TYPE coin;
+CREATE FUNCTION coin_in(cstring) RETURNS coin LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION coin_out(coin) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE coin (INPUT = coin_in, OUTPUT = coin_out, LIKE = integer);
+CREATE TABLE spread (id integer, kind text) PARTITION BY HASH (id);
+CREATE TABLE bare (street text, number integer);
+GRANT CREATE ON SCHEMA public TO clerk;

@@ -62,7 +62,7 @@ ALTER TABLE {generated} SET EXPRESSION AS ({1|2}) --@17+
 
 -- identity columns
 ALTER TABLE {table} ADD {short} {integer|bigint} GENERATED {ALWAYS|BY DEFAULT} AS IDENTITY {(START 10 INCREMENT 5)|}
-ALTER TABLE {table} ALTER {whole} ADD GENERATED {ALWAYS|BY DEFAULT} AS IDENTITY
+ALTER TABLE {table} ALTER {wholenotnull} ADD GENERATED {ALWAYS|BY DEFAULT} AS IDENTITY
 ALTER TABLE {identity} SET GENERATED {ALWAYS|BY DEFAULT}
 ALTER TABLE {identity} SET {INCREMENT {2|10}|START {5|50}|CACHE {1|20}|CYCLE|NO CYCLE|MAXVALUE 1000|NO MAXVALUE}
 ALTER TABLE {identity} RESTART WITH 30
@@ -130,7 +130,7 @@ CREATE UNIQUE INDEX {new} ON {table} ({column}) NULLS NOT DISTINCT
 CREATE INDEX {new} ON {table} ({column}) INCLUDE ({column2})
 CREATE INDEX {new} ON {table} ({column}) WHERE {condition}
 CREATE INDEX {new} ON {table} USING {hash|brin} ({column})
-CREATE INDEX {new} ON {table} ({whole} annex.int_again)
+CREATE INDEX {new} ON {table} ({whole} {intclass})
 CREATE INDEX {new} ON {table} ({column}) WITH (fillfactor = {50|70}) {TABLESPACE shelf|}
 CREATE INDEX {new} ON {matview} ({matcolumn})
 CREATE INDEX {new} ON ONLY {partitioned} ({at|id|kind})
@@ -141,8 +141,8 @@ ALTER INDEX {index} SET (fillfactor = {50|70|90})
 ALTER INDEX {index} SET (deduplicate_items = {on|off})
 ALTER INDEX {index} RESET (fillfactor)
 ALTER INDEX {index} SET TABLESPACE {shelf|pg_default}
-ALTER INDEX {index} ALTER COLUMN {1|2} SET STATISTICS {0|100|-1}
-ALTER INDEX {index} ATTACH PARTITION {index2}
+ALTER INDEX {expression} SET STATISTICS {0|100|-1}
+ALTER INDEX {attachable}
 DROP INDEX {freeindex} {CASCADE|}
 
 -- concurrent indexes
@@ -157,7 +157,7 @@ CREATE UNIQUE INDEX CONCURRENTLY {new} ON {plain} ((1)) --alone
 CREATE VIEW {schema}.{new} AS SELECT {column}, {column2} AS {short} FROM {table}
 CREATE VIEW {schema}.{new} WITH ({security_barrier|security_invoker} = {true|false}) AS SELECT {column} FROM {table} WHERE {condition}
 CREATE VIEW {schema}.{new} AS SELECT {column} FROM {table} WHERE {condition} WITH {LOCAL|CASCADED} CHECK OPTION
-CREATE OR REPLACE VIEW {view} AS SELECT 1 AS {short}
+{replaced}
 CREATE VIEW {schema}.{new} ({short}) AS SELECT {viewcolumn} FROM {view}
 CREATE RECURSIVE VIEW {schema}.{new} (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM {new} WHERE n < {5|9}
 ALTER VIEW {view} RENAME COLUMN {viewcolumn} TO {short}
@@ -206,12 +206,12 @@ DROP DOMAIN {domain} {CASCADE|}
 CREATE TYPE {schema}.{new} AS ({short} {type}, more {type2})
 ALTER TYPE {composite} ADD ATTRIBUTE {short} {type} {CASCADE|}
 ALTER TYPE {composite} DROP ATTRIBUTE {attribute} {CASCADE|}
-ALTER TYPE {composite} ALTER ATTRIBUTE {attribute} TYPE {type} {CASCADE|}
+ALTER TYPE {composite} ALTER ATTRIBUTE {attribute} TYPE {integer|text|numeric(8)|bigint} {CASCADE|}
 ALTER TYPE {composite} ALTER ATTRIBUTE {attribute} TYPE text COLLATE {collation}
 ALTER TYPE {composite} RENAME ATTRIBUTE {attribute} TO {short} {CASCADE|}
 CREATE TABLE {schema}.{new} OF {composite} {(PRIMARY KEY ({attribute}))|({attribute} WITH OPTIONS NOT NULL)|({attribute} DEFAULT NULL)|}
-ALTER TABLE {free} OF {composite}
-ALTER TABLE {plain} NOT OF
+ALTER TABLE {oftype}
+ALTER TABLE {typed} NOT OF
 DROP TYPE {composite} CASCADE
 
 -- ranges and base types
@@ -221,10 +221,13 @@ ALTER TYPE {multirange} RENAME TO {new}
 ALTER TYPE {range} RENAME TO {new}
 DROP TYPE {range} CASCADE
 
+ALTER TYPE {base} SET ({ANALYZE = {range_typanalyze|NONE}|SEND = int4send, RECEIVE = int4recv|SEND = NONE})
+ALTER TYPE {base} RENAME TO {new}
+
 -- functions
-CREATE FUNCTION {schema}.{new}({a integer|a text, b text DEFAULT 'x'|VARIADIC a integer[]|OUT a integer|INOUT a text|}) LANGUAGE sql AS {'SELECT 1'|'SELECT NULL'}
+CREATE FUNCTION {schema}.{new}({a integer, OUT b integer|a text, INOUT b text DEFAULT 'x'|OUT x integer, VARIADIC a integer[]|OUT a integer|INOUT a text}) LANGUAGE sql AS 'SELECT NULL'
 CREATE FUNCTION {schema}.{new}({|a {type}}) RETURNS {integer|SETOF integer|TABLE (x integer, y text)|{type2}} LANGUAGE plpgsql {IMMUTABLE|STABLE|STRICT|SECURITY DEFINER|COST 7|SET search_path = ''|SET work_mem = '7MB' SET datestyle = 'ISO'|PARALLEL SAFE|LEAKPROOF|} AS $$BEGIN RETURN{|  }; END$$
-CREATE OR REPLACE FUNCTION twice(value integer) RETURNS integer LANGUAGE sql {IMMUTABLE|STABLE|} AS {'SELECT value * 2'|'SELECT value + value'|E'-- doubled\nSELECT value * 2'}
+CREATE OR REPLACE FUNCTION {twice}(value integer) RETURNS integer LANGUAGE sql {IMMUTABLE|STABLE|} AS {'SELECT value * 2'|'SELECT value + value'|E'-- doubled\nSELECT value * 2'}
 CREATE OR REPLACE FUNCTION {schema}.{new}(a integer) RETURNS integer LANGUAGE sql {IMMUTABLE|} RETURN a + {1|2}
 CREATE FUNCTION {schema}.{new}() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM {table}; END
 CREATE FUNCTION {schema}.{new}(r {table}) RETURNS {type} LANGUAGE sql AS 'SELECT NULL'
@@ -234,35 +237,37 @@ ALTER FUNCTION {routine} RESET {search_path|work_mem|ALL}
 ALTER FUNCTION {routine} {DEPENDS|NO DEPENDS} ON EXTENSION plpgsql
 DROP FUNCTION {routine} {CASCADE|}
 
+CREATE FUNCTION {schema}.{new}() RETURNS bigint LANGUAGE internal WINDOW AS 'window_row_number'
+CREATE FUNCTION {schema}.{new}(a integer) RETURNS integer TRANSFORM FOR TYPE integer LANGUAGE plpgsql AS 'BEGIN RETURN a; END'
+
 -- procedures
 CREATE PROCEDURE {schema}.{new}({a integer|INOUT a text|}) LANGUAGE {plpgsql AS 'BEGIN END'|sql AS 'SELECT 1'}
-CREATE OR REPLACE PROCEDURE tidy(days integer DEFAULT {7|8}) LANGUAGE plpgsql AS 'BEGIN {RETURN;|} END'
+CREATE OR REPLACE PROCEDURE {schema}.{tidy|other}(days integer DEFAULT {7|8}) LANGUAGE plpgsql AS 'BEGIN {RETURN;|} END'
 ALTER PROCEDURE {procedure} {SECURITY DEFINER|SECURITY INVOKER|SET work_mem = '8MB'|RESET ALL}
 ALTER PROCEDURE {procedure} RENAME TO {new}
 DROP PROCEDURE {procedure}
 
 -- aggregates
 CREATE AGGREGATE {schema}.{new}({integer|bigint}) (SFUNC = {int4pl|int4larger}, STYPE = integer {, INITCOND = '0'|, PARALLEL = safe|, COMBINEFUNC = int4pl|, SSPACE = 64|})
-CREATE OR REPLACE AGGREGATE {new}(numeric) (SFUNC = annex.add_up, STYPE = numeric {, INITCOND = '1'|, FINALFUNC = abs|})
+CREATE OR REPLACE AGGREGATE {new}(numeric) (SFUNC = {adder}, STYPE = numeric {, INITCOND = '1'|, FINALFUNC = abs|})
 ALTER AGGREGATE {aggregate} RENAME TO {new}
 DROP AGGREGATE {aggregate} {CASCADE|}
 
 -- operators
-CREATE OPERATOR {annex.|}{==|~<|@@@} (LEFTARG = {integer|mood}, RIGHTARG = {integer|mood}, FUNCTION = {int4eq|same_mood} {, COMMUTATOR = {==|~<}|, NEGATOR = {<<<|@@@}|, HASHES|, RESTRICT = eqsel, JOIN = eqjoinsel|})
+CREATE OPERATOR {annex.|}{==|~<|@@@} (LEFTARG = integer, RIGHTARG = integer, FUNCTION = {int4eq|int4ne} {, COMMUTATOR = {==|~<}|, NEGATOR = {<<<|@@@}|, HASHES|, RESTRICT = eqsel, JOIN = eqjoinsel|})
 ALTER OPERATOR {operator} SET (RESTRICT = {eqsel|NONE})
 ALTER OPERATOR {operator} SET (JOIN = {eqjoinsel|NONE})
 DROP OPERATOR {operator} {CASCADE|}
 
 -- operator classes
 CREATE OPERATOR FAMILY {schema}.{new} USING {btree|hash|gin}
-CREATE OPERATOR CLASS {schema}.{new} {DEFAULT |}FOR TYPE {integer|mood} USING btree {FAMILY annex.folk |}AS OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 {btint4cmp(integer, integer)|enum_cmp(anyenum, anyenum)}
-CREATE OPERATOR CLASS {schema}.{new} FOR TYPE mood USING hash AS OPERATOR 1 ===, FUNCTION 1 hashenum(anyenum)
-ALTER OPERATOR FAMILY annex.folk USING btree ADD OPERATOR {1|2} < (integer, {bigint|smallint})
-ALTER OPERATOR FAMILY annex.folk USING btree ADD FUNCTION {1|2} (integer, bigint) {btint48cmp(integer, bigint)|btint4sortsupport(internal)}
-ALTER OPERATOR FAMILY annex.folk USING btree DROP OPERATOR {1|2} (integer, {bigint|smallint})
-ALTER OPERATOR FAMILY annex.folk USING btree DROP FUNCTION 1 (integer, bigint)
-ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 (integer, numeric) annex.compare(integer, numeric)
-CREATE FUNCTION annex.compare(a integer, b numeric) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'
+CREATE OPERATOR CLASS {schema}.{new} {DEFAULT |}FOR TYPE {integer USING btree AS OPERATOR 1 <, FUNCTION 1 btint4cmp(integer, integer)|{enum} USING btree AS OPERATOR 1 <(anyenum, anyenum), OPERATOR 3 =(anyenum, anyenum), FUNCTION 1 enum_cmp(anyenum, anyenum)}
+CREATE OPERATOR CLASS {schema}.{new} FOR TYPE {enum} USING hash AS OPERATOR 1 =(anyenum, anyenum), FUNCTION 1 hashenum(anyenum)
+ALTER OPERATOR FAMILY {btreefamily} ADD OPERATOR {1|2} < (integer, {bigint|smallint})
+ALTER OPERATOR FAMILY {btreefamily} ADD FUNCTION 1 (integer, {bigint) btint48cmp|smallint) btint42cmp}
+ALTER OPERATOR FAMILY {familyoperator}
+ALTER OPERATOR FAMILY {familyfunction}
+ALTER OPERATOR FAMILY integer_ops USING btree {ADD FUNCTION 1 (integer, numeric) {compare}|DROP FUNCTION 1 (integer, numeric)}
 ALTER OPERATOR FAMILY {family} RENAME TO {new}
 ALTER OPERATOR CLASS {class} RENAME TO {new}
 DROP OPERATOR CLASS {class} {CASCADE|}
@@ -272,7 +277,7 @@ DROP OPERATOR FAMILY {family} {CASCADE|}
 CREATE CAST ({enum} AS {integer|bigint|varchar}) WITH INOUT {AS ASSIGNMENT|AS IMPLICIT|}
 CREATE CAST (integer AS {composite}) WITH INOUT
 CREATE FUNCTION {schema}.to_number({enum}) RETURNS smallint LANGUAGE sql AS 'SELECT 1::smallint'
-CREATE CAST ({mood|{enum}} AS smallint) WITH FUNCTION {schema}.to_number({mood|{enum}})
+CREATE CAST ({castable})
 DROP CAST {cast} {CASCADE|}
 
 -- collations
@@ -292,7 +297,7 @@ CREATE {TRUSTED |}LANGUAGE {new} HANDLER plpgsql_call_handler {INLINE plpgsql_in
 ALTER LANGUAGE {language} RENAME TO {new}
 DROP LANGUAGE {language} {CASCADE|}
 CREATE OR REPLACE TRANSFORM FOR {integer|bigint|mood} LANGUAGE {plpgsql|sql} (FROM SQL WITH FUNCTION prsd_lextype(internal) {, TO SQL WITH FUNCTION int4recv(internal)|})
-DROP TRANSFORM FOR {integer|bigint|mood} LANGUAGE {plpgsql|sql}
+DROP TRANSFORM {transform}
 CREATE ACCESS METHOD {new} TYPE {TABLE HANDLER heap_tableam_handler|INDEX HANDLER bthandler}
 DROP ACCESS METHOD {accessmethod} {CASCADE|}
 
@@ -301,7 +306,7 @@ CREATE TEXT SEARCH DICTIONARY {schema}.{new} (TEMPLATE = {simple|simple, ACCEPT 
 ALTER TEXT SEARCH DICTIONARY {dictionary} (STOPWORDS {= english|= french|})
 ALTER TEXT SEARCH DICTIONARY {dictionary} (ACCEPT {= true|= false|})
 CREATE TEXT SEARCH CONFIGURATION {schema}.{new} ({COPY = simple|COPY = english|PARSER = default})
-ALTER TEXT SEARCH CONFIGURATION {configuration} ADD MAPPING FOR {word|email|url} WITH {simple|{dictionary}|{dictionary}, simple}
+ALTER TEXT SEARCH CONFIGURATION {configuration} ADD MAPPING FOR {unmapped} WITH {simple|{dictionary}|{dictionary}, simple}
 ALTER TEXT SEARCH CONFIGURATION {configuration} ALTER MAPPING FOR {mapping} WITH {simple|{dictionary}|{dictionary}, simple}
 ALTER TEXT SEARCH CONFIGURATION {configuration} ALTER MAPPING REPLACE simple WITH {dictionary}
 ALTER TEXT SEARCH CONFIGURATION {configuration} DROP MAPPING FOR {mapping}
@@ -334,7 +339,6 @@ CREATE OR REPLACE RULE {new} AS ON {INSERT|UPDATE|DELETE} TO {table} DO {ALSO|IN
 CREATE RULE {new} AS ON INSERT TO {table} WHERE NEW.{column} IS NULL DO INSTEAD SELECT 1
 CREATE RULE {new} AS ON UPDATE TO {view} DO INSTEAD NOTHING
 ALTER TABLE {ruled}
-ALTER TABLE {view} {DISABLE|ENABLE} RULE "_RETURN"
 ALTER RULE {rule} RENAME TO {new}
 DROP RULE {rule}
 
@@ -371,6 +375,9 @@ REVOKE ALL ON SEQUENCE {sequence} FROM {grantee}
 GRANT {SELECT|ALL} ON ALL TABLES IN SCHEMA {schema} TO {role}
 REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}
 
+SET ROLE {role}; GRANT {SELECT|INSERT} ON {privileged} TO {role2}; RESET ROLE
+SET ROLE {role}; REVOKE {SELECT|INSERT} ON {privileged} FROM {role2}; RESET ROLE
+
 -- other grants
 GRANT EXECUTE ON FUNCTION {routine} TO {role} {WITH GRANT OPTION|}
 REVOKE {ALL|EXECUTE} ON FUNCTION {routine} FROM {PUBLIC|{role}}
@@ -400,6 +407,9 @@ ALTER {shared} OWNER TO {{role}|CURRENT_USER}
 REASSIGN OWNED BY {role} TO {role2}
 DROP OWNED BY {role}
 
+SET ROLE {role}; CREATE {TABLE public.{new} (id integer)|SEQUENCE public.{new}|VIEW public.{new} AS SELECT 1 AS one|TYPE public.{new} AS ENUM ('x')}; RESET ROLE
+SET ROLE {role}; CREATE TABLE public.{new} (id serial PRIMARY KEY); RESET ROLE
+
 -- renames
 ALTER TABLE {table} RENAME TO {new}
 ALTER {relation} RENAME TO {new}
@@ -412,33 +422,37 @@ CREATE SCHEMA {new} {AUTHORIZATION {role}|}
 ALTER SCHEMA {schema} RENAME TO {new}
 ALTER {owned} SET SCHEMA {schema}
 ALTER {thing} SET SCHEMA {schema}
-DROP SCHEMA {schema} {CASCADE|}
+DROP SCHEMA {schema}
+DROP SCHEMA {small} CASCADE
 CREATE SCHEMA {new} CREATE TABLE tab (id integer) CREATE VIEW vue AS SELECT id FROM tab
 
 -- partitions
 CREATE TABLE {schema}.{new} (at date, id integer) PARTITION BY {RANGE (at)|LIST (id)|HASH (id)|RANGE (id, at)|LIST (({id + 1|id}))}
-CREATE TABLE {schema}.{new} PARTITION OF event FOR VALUES FROM ('{2001|2002|2003}-01-01') TO ('{2003|2004|2005}-01-01')
+CREATE TABLE {schema}.{new} PARTITION OF {dated} FOR VALUES FROM ('{2001|2002|2003}-01-01') TO ('{2003|2004|2005}-01-01')
 CREATE TABLE {schema}.{new} PARTITION OF {partitioned} DEFAULT
-CREATE TABLE {schema}.{new} PARTITION OF split FOR VALUES IN ({1|2|3, 4|NULL}) {PARTITION BY LIST (kind)|}
-CREATE TABLE {schema}.{new} PARTITION OF split (kind {NOT NULL|DEFAULT 'x'|WITH OPTIONS CHECK (kind <> '')}) FOR VALUES IN ({5|6})
-CREATE TABLE {schema}.{new} PARTITION OF {partitioned} FOR VALUES WITH (MODULUS 2, REMAINDER {0|1})
-ALTER TABLE event ATTACH PARTITION {free} FOR VALUES FROM ('{2006|2007}-01-01') TO (MAXVALUE)
-ALTER TABLE event ATTACH PARTITION event_new FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')
+CREATE TABLE {schema}.{new} PARTITION OF {listed} FOR VALUES IN ({1|2|3, 4|NULL}) {PARTITION BY LIST (kind)|}
+CREATE TABLE {schema}.{new} PARTITION OF {listed} (id {NOT NULL|DEFAULT 1|WITH OPTIONS CHECK (id <> 0)}) FOR VALUES IN ({5|6})
+CREATE TABLE {schema}.{new} PARTITION OF {hashed} FOR VALUES WITH (MODULUS {2|4}, REMAINDER {0|1})
+ALTER TABLE {alike} FOR VALUES FROM ('{2006|2007}-01-01') TO (MAXVALUE)
+ALTER TABLE {alike} FOR VALUES IN ({7|8})
+CREATE TABLE {schema}.{new} (LIKE {partitioned} {INCLUDING ALL|INCLUDING CONSTRAINTS|})
 ALTER TABLE {ofpartition} DETACH PARTITION {partition}
 ALTER TABLE {ofpartition} DETACH PARTITION {partition} CONCURRENTLY --alone
-ALTER TABLE {ofpartition} ATTACH PARTITION {free} DEFAULT
+ALTER TABLE {alike} DEFAULT
 DROP TABLE {partition}
 
 -- inheritance
 CREATE TABLE {schema}.{new} ({more integer|}) INHERITS ({free})
 CREATE TABLE {schema}.{new} ({|{short} text}) INHERITS ({free}, {free2})
-ALTER TABLE orphan INHERIT {free}
-ALTER TABLE {free} INHERIT {free2}
+ALTER TABLE {inherits}
+CREATE TABLE {schema}.{new} (LIKE {father} {INCLUDING ALL|INCLUDING CONSTRAINTS|}, extra integer)
 ALTER TABLE {heir} NO INHERIT {ofheir}
-ALTER TABLE parent ADD {short} {integer|text NOT NULL|integer DEFAULT 3}
-ALTER TABLE parent {ADD CHECK (id < {100|200})|ADD CONSTRAINT {new} CHECK (id <> {1|2})|ALTER word {SET|DROP} NOT NULL|ALTER id {SET|DROP} NOT NULL|ALTER word SET DEFAULT {'x'|'y'}|ALTER word DROP DEFAULT}
-ALTER TABLE ONLY parent {ADD CHECK (id < {100|200}) NO INHERIT|DROP CONSTRAINT parent_id_check|ALTER word SET DEFAULT {'x'|'y'}}
-ALTER TABLE child {ADD word text|ADD CHECK (id > 0)|ADD CONSTRAINT parent_id_check CHECK (id > 0)|ALTER word SET DEFAULT {'x'|'z'}|ALTER word DROP DEFAULT|ALTER word {SET|DROP} NOT NULL}
+ALTER TABLE {father} ADD {short} {integer|text NOT NULL|integer DEFAULT 3}
+ALTER TABLE {father} {ADD CHECK ({fatherly} IS NOT NULL)|ADD CONSTRAINT {new} CHECK ({fatherly} IS NOT NULL) {NOT VALID|}}
+ALTER TABLE {|ONLY }{father} ALTER {fatherly} {SET NOT NULL|DROP NOT NULL|SET DEFAULT NULL|DROP DEFAULT}
+ALTER TABLE ONLY {father} {ADD CHECK ({fatherly} IS NOT NULL) NO INHERIT|DROP {fatherly}}
+ALTER TABLE {heir} {ADD {fatherof} text|ADD {fatherof} integer|ADD CHECK ({fatherof} IS NOT NULL)|ALTER {fatherof} {SET|DROP} NOT NULL|ALTER {fatherof} {SET DEFAULT NULL|DROP DEFAULT}}
+ALTER TABLE {heir} ADD {again}
 
 -- extended statistics
 CREATE STATISTICS {schema}.{new} {(ndistinct)|(mcv, dependencies)|} ON {column}, {column2} FROM {table}
@@ -467,7 +481,7 @@ DROP SUBSCRIPTION {subscription}
 
 -- foreign objects
 CREATE FOREIGN DATA WRAPPER {new} {OPTIONS (mode 'x')|}
-ALTER FOREIGN DATA WRAPPER {wrapper} OPTIONS ({ADD|SET|DROP} {mode|other} {'x'|'y'|})
+ALTER FOREIGN DATA WRAPPER {wrapper} OPTIONS ({{ADD|SET} {mode|other} {'x'|'y'}|DROP {mode|other}})
 CREATE SERVER {new} {TYPE 'x'|VERSION '1'|} FOREIGN DATA WRAPPER {wrapper} {OPTIONS (host 'here')|}
 ALTER SERVER {server} {VERSION '{1|2}'|OPTIONS ({ADD|SET} {host|port} '{x|5432}')|OPTIONS (DROP host)}
 CREATE USER MAPPING FOR {PUBLIC|{role}} SERVER {server} OPTIONS (login {'x'|'y'})
@@ -503,5 +517,5 @@ TRUNCATE {plain} CASCADE
 ANALYZE {table}
 VACUUM ({FREEZE|FULL|ANALYZE}) {plain} --alone
 VACUUM {FREEZE|FULL} pg_catalog.{pg_class|pg_attribute|pg_proc|pg_type|pg_constraint|pg_depend} --alone
-CLUSTER {plain}
+CLUSTER {clustered}
 REINDEX SYSTEM {database} --alone
