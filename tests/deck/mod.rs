@@ -6,6 +6,7 @@
 //! one of the same sort; one in capitals is a part of queries. `--alone` marks what refuses a transaction, `--@17+` the majors.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 
 use proptest::prelude::RngExt;
@@ -14,6 +15,9 @@ use stairway::postgres::Session;
 
 /// What each database begins with.
 pub(crate) const START: &str = include_str!("start.sql");
+
+const FEW_KINDS: usize = 6;
+const FEW_FILLINGS: usize = 3;
 
 /// How often a kind is given another card after one that could not be played.
 const TRIES: usize = 6;
@@ -44,9 +48,17 @@ pub(crate) struct Dealt {
     pub(crate) sql: String,
 }
 
+#[derive(Debug)]
+struct Focus {
+    kinds: Vec<usize>,
+    salt: u64,
+}
+
 /// Deals statements, the same ones for the same seed and databases.
 pub(crate) struct Deck {
     rng: TestRng,
+    /// Few kinds and few fillings for each hole, so that what was done is undone and done again.
+    focus: Option<Focus>,
     holes: BTreeMap<String, Vec<Piece>>,
     kinds: Vec<String>,
     cards: Vec<Card>,
@@ -57,11 +69,8 @@ pub(crate) struct Deck {
 }
 
 impl Deck {
-    /// The cards for servers of `major`, shuffled by `seed`.
-    pub(crate) fn new(major: u32, seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    /// The cards for servers of `major`.
+    pub(crate) fn new(major: u32) -> Self {
         let (mut kinds, mut cards) = (Vec::<String>::new(), Vec::new());
         for line in lines(include_str!("statements.sql")) {
             if let Some(kind) = line.strip_prefix("-- ") {
@@ -87,17 +96,37 @@ impl Deck {
             (name.to_owned(), pieces(text))
         });
         let mut deck = Self {
-            rng,
+            rng: TestRng::from_seed(RngAlgorithm::ChaCha, &[0; 32]),
+            focus: None,
             holes: holes.collect(),
             heaps: vec![VecDeque::new(); kinds.len()],
             kinds,
             cards,
             next: VecDeque::new(),
         };
-        for at in deck.shuffled(deck.cards.len()) {
-            deck.heaps[deck.cards[at].kind].push_back(at);
-        }
+        deck.shuffle(0);
         deck
+    }
+
+    /// Begins anew with the cards in another order.
+    pub(crate) fn shuffle(&mut self, seed: u64) {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        self.rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        self.next.clear();
+        self.heaps.iter_mut().for_each(VecDeque::clear);
+        for at in self.shuffled(self.cards.len()) {
+            self.heaps[self.cards[at].kind].push_back(at);
+        }
+    }
+
+    /// Deals from few kinds and about few objects from now on, or of everything.
+    pub(crate) fn focus(&mut self, is_narrow: bool) {
+        self.next.clear();
+        self.focus = is_narrow.then(|| Focus {
+            kinds: self.shuffled(self.kinds.len()).split_off(self.kinds.len() - FEW_KINDS),
+            salt: self.rng.random(),
+        });
     }
 
     /// A number below `end`.
@@ -117,7 +146,9 @@ impl Deck {
     /// for is not there. Within a transaction, none that refuses one.
     pub(crate) async fn deal(&mut self, session: &mut Session, within: bool) -> Option<Dealt> {
         if self.next.is_empty() {
-            self.next = self.shuffled(self.kinds.len()).into_iter().map(|kind| (kind, 0)).collect();
+            let mut kinds = self.shuffled(self.kinds.len());
+            kinds.retain(|kind| self.focus.as_ref().is_none_or(|few| few.kinds.contains(kind)));
+            self.next = kinds.into_iter().map(|kind| (kind, 0)).collect();
         }
         let (kind, tries) = self.next.pop_front()?;
         let at = self.heaps[kind].iter().position(|card| !within || !self.cards[*card].is_alone);
@@ -131,8 +162,13 @@ impl Deck {
             self.next.push_front((kind, tries + 1));
         }
         let pieces = std::mem::take(&mut self.cards[card].pieces);
-        let mut filling =
-            Filling { rng: &mut self.rng, holes: &self.holes, session, known: BTreeMap::new() };
+        let mut filling = Filling {
+            rng: &mut self.rng,
+            salt: self.focus.as_ref().map(|focus| focus.salt),
+            holes: &self.holes,
+            session,
+            known: BTreeMap::new(),
+        };
         let sql = filling.fill(&pieces, false).await;
         self.cards[card].pieces = pieces;
         self.cards[card].filled += usize::from(sql.is_some());
@@ -182,6 +218,7 @@ impl Deck {
 
 struct Filling<'d> {
     rng: &'d mut TestRng,
+    salt: Option<u64>,
     holes: &'d BTreeMap<String, Vec<Piece>>,
     session: &'d mut Session,
     known: BTreeMap<String, String>,
@@ -234,6 +271,10 @@ impl Filling<'_> {
             let rows = rows.unwrap_or_else(|error| panic!("hole {sort}: {error:?}\n{value}"));
             let mut fitting: Vec<String> = rows.into_iter().flatten().flatten().collect();
             fitting.sort();
+            if let Some(salt) = self.salt {
+                fitting.sort_by_key(|text| mark(&(salt, text)));
+                fitting.truncate(FEW_FILLINGS);
+            }
             if fitting.is_empty() {
                 return None;
             }
@@ -242,6 +283,13 @@ impl Filling<'_> {
         self.known.insert(name.to_owned(), value.clone());
         Some(value)
     }
+}
+
+/// A number that stands for a value.
+pub(crate) fn mark(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Lines that say something.

@@ -70,3 +70,8 @@ CREATE TYPE coin (INPUT = coin_in, OUTPUT = coin_out, LIKE = integer);
 CREATE TABLE spread (id integer, kind text) PARTITION BY HASH (id);
 CREATE TABLE bare (street text, number integer);
 GRANT CREATE ON SCHEMA public TO clerk;
+CREATE INDEX event_item ON ONLY event (item_id);
+CREATE INDEX event_old_item ON event_old (item_id);
+CREATE TYPE couple AS (one integer, two text);
+CREATE FUNCTION annex.to_small(mood) RETURNS smallint LANGUAGE sql AS 'SELECT 1::smallint';
+CREATE LANGUAGE tongue HANDLER plpgsql_call_handler;

@@ -375,8 +375,8 @@ REVOKE ALL ON SEQUENCE {sequence} FROM {grantee}
 GRANT {SELECT|ALL} ON ALL TABLES IN SCHEMA {schema} TO {role}
 REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}
 
-SET ROLE {role}; GRANT {SELECT|INSERT} ON {privileged} TO {role2}; RESET ROLE
-SET ROLE {role}; REVOKE {SELECT|INSERT} ON {privileged} FROM {role2}; RESET ROLE
+SET ROLE {grantable} TO {role}; RESET ROLE
+SET ROLE {regrantable}; RESET ROLE
 
 -- other grants
 GRANT EXECUTE ON FUNCTION {routine} TO {role} {WITH GRANT OPTION|}
@@ -422,7 +422,7 @@ CREATE SCHEMA {new} {AUTHORIZATION {role}|}
 ALTER SCHEMA {schema} RENAME TO {new}
 ALTER {owned} SET SCHEMA {schema}
 ALTER {thing} SET SCHEMA {schema}
-DROP SCHEMA {schema}
+DROP SCHEMA {empty}
 DROP SCHEMA {small} CASCADE
 CREATE SCHEMA {new} CREATE TABLE tab (id integer) CREATE VIEW vue AS SELECT id FROM tab
 
@@ -433,8 +433,8 @@ CREATE TABLE {schema}.{new} PARTITION OF {partitioned} DEFAULT
 CREATE TABLE {schema}.{new} PARTITION OF {listed} FOR VALUES IN ({1|2|3, 4|NULL}) {PARTITION BY LIST (kind)|}
 CREATE TABLE {schema}.{new} PARTITION OF {listed} (id {NOT NULL|DEFAULT 1|WITH OPTIONS CHECK (id <> 0)}) FOR VALUES IN ({5|6})
 CREATE TABLE {schema}.{new} PARTITION OF {hashed} FOR VALUES WITH (MODULUS {2|4}, REMAINDER {0|1})
-ALTER TABLE {alike} FOR VALUES FROM ('{2006|2007}-01-01') TO (MAXVALUE)
-ALTER TABLE {alike} FOR VALUES IN ({7|8})
+ALTER TABLE {alikedated} FOR VALUES FROM ('{2006|2007}-01-01') TO (MAXVALUE)
+ALTER TABLE {alikelisted} FOR VALUES IN ({7|8})
 CREATE TABLE {schema}.{new} (LIKE {partitioned} {INCLUDING ALL|INCLUDING CONSTRAINTS|})
 ALTER TABLE {ofpartition} DETACH PARTITION {partition}
 ALTER TABLE {ofpartition} DETACH PARTITION {partition} CONCURRENTLY --alone
@@ -451,8 +451,7 @@ ALTER TABLE {father} ADD {short} {integer|text NOT NULL|integer DEFAULT 3}
 ALTER TABLE {father} {ADD CHECK ({fatherly} IS NOT NULL)|ADD CONSTRAINT {new} CHECK ({fatherly} IS NOT NULL) {NOT VALID|}}
 ALTER TABLE {|ONLY }{father} ALTER {fatherly} {SET NOT NULL|DROP NOT NULL|SET DEFAULT NULL|DROP DEFAULT}
 ALTER TABLE ONLY {father} {ADD CHECK ({fatherly} IS NOT NULL) NO INHERIT|DROP {fatherly}}
-ALTER TABLE {heir} {ADD {fatherof} text|ADD {fatherof} integer|ADD CHECK ({fatherof} IS NOT NULL)|ALTER {fatherof} {SET|DROP} NOT NULL|ALTER {fatherof} {SET DEFAULT NULL|DROP DEFAULT}}
-ALTER TABLE {heir} ADD {again}
+ALTER TABLE {heir} {ADD CHECK ({fatherof} IS NOT NULL)|ALTER {fatherof} {SET|DROP} NOT NULL|ALTER {fatherof} {SET DEFAULT NULL|DROP DEFAULT}}
 
 -- extended statistics
 CREATE STATISTICS {schema}.{new} {(ndistinct)|(mcv, dependencies)|} ON {column}, {column2} FROM {table}

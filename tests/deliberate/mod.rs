@@ -38,20 +38,32 @@ pub(crate) const LIST: &[Deliberate] = &[
         }),
     },
     Deliberate {
-        name: "pg_dump forgets the comment on a constraint that came from a parent",
-        is_cause: |sql| sql.starts_with("COMMENT ON CONSTRAINT "),
+        name: "pg_dump forgets the comment on what it does not write: constraints and triggers that \
+               came from a parent, constraints of constraint triggers",
+        is_cause: |sql| {
+            sql.starts_with("COMMENT ON CONSTRAINT ") || sql.starts_with("COMMENT ON TRIGGER ")
+        },
         only: Only::Snapshot(|change, pair| {
-            let constraint =
-                change.part.as_deref().and_then(|part| part.strip_suffix(" / comment"));
-            constraint.is_some_and(|part| {
-                pair.snapshots.iter().all(|snapshot| {
-                    let text = part_of(snapshot, &change.object, part).map(|node| &node.text);
-                    text.is_some_and(|text| {
-                        text.ends_with(", inherited")
-                            || text.ends_with(", of the partitioned table")
-                    })
-                })
+            let part = change.part.as_deref().unwrap_or_default();
+            let commented = part.strip_suffix(" / comment").unwrap_or(part);
+            pair.snapshots.iter().all(|snapshot| {
+                match part_of(snapshot, &change.object, commented) {
+                    Some(node) => {
+                        node.text.ends_with(", inherited")
+                            || node.text.ends_with("of the partitioned table")
+                            || node.kind == "constraint" && node.text.starts_with("TRIGGER")
+                    }
+                    // A trigger that is like its parent's has a line only for its comment.
+                    None => part.starts_with("trigger "),
+                }
             })
+        }),
+    },
+    Deliberate {
+        name: "a dump has no members that users add to operator families which it does not write",
+        is_cause: |sql| sql.starts_with("ALTER OPERATOR FAMILY "),
+        only: Only::Snapshot(|change, _| {
+            change.part.as_deref() == Some("members operator family entries")
         }),
     },
 ];
