@@ -64,15 +64,31 @@ pub(crate) const LIST: &[Deliberate] = &[
         is_cause: |sql| sql.starts_with("ALTER OPERATOR FAMILY "),
         only: Only::Snapshot(|change, _| {
             change.part.as_deref() == Some("members operator family entries")
+                || change.object.starts_with("operator family member pg_catalog.")
+        }),
+    },
+    Deliberate {
+        name: "a dump has no statistics of users on a table that belongs to an extension",
+        is_cause: |sql| sql.contains(" STATISTICS "),
+        only: Only::Snapshot(|change, pair| {
+            let texts = [&change.before, &change.after].into_iter().flatten();
+            let tables = texts.filter_map(|text| text.lines().next()?.rsplit_once(" from "));
+            change.object.starts_with("statistics ")
+                && tables.map(|(_, table)| format!("table {table}")).all(|table| {
+                    pair.snapshots.iter().all(|snapshot| part_of(snapshot, &table, "").is_none())
+                })
         }),
     },
 ];
 
-/// The part of an object, both with their kinds.
+/// The part of an object, both with their kinds; the object itself for no part.
 fn part_of<'s>(snapshot: &'s Snapshot, object: &str, part: &str) -> Option<&'s Node> {
     let is = |node: &Node, title: &str| format!("{} {}", node.kind, node.name) == title;
     let object = snapshot.objects().find(|node| is(node, object))?;
-    object.children.iter().find(|node| is(node, part))
+    match part {
+        "" => Some(object),
+        part => object.children.iter().find(|node| is(node, part)),
+    }
 }
 
 /// Two states of which one witness says that they are equal.
