@@ -7,12 +7,13 @@
 //! `STAIRWAY_HISTORY=FOLDER[,FOLDER..] cargo test --test history_oracle -- --nocapture` does the same
 //! for other histories and prints a table. `STAIRWAY_ORACLE_MAJORS=18` takes only that major.
 
+mod dump;
 mod servers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use dump::{Dump, lines_that_differ};
 use stairway::finding::CheckId;
 use stairway::migrations::{History, Migration};
 use stairway::postgres::{Session, Target};
@@ -44,26 +45,10 @@ impl Witness<'_> {
     }
 
     fn dump(&self, target: &Target) -> String {
-        let program = self.server.programs().expect("pg_dump").join("pg_dump");
-        let output = Command::new(program)
-            .arg("--schema-only")
-            .arg(format!("--exclude-table={}.{}", self.ignore.0, self.ignore.1))
-            .envs(target.libpq_environment())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        normalised(&String::from_utf8(output.stdout).unwrap())
+        let programs = self.server.programs().expect("pg_dump");
+        let ignore = format!("--exclude-table={}.{}", self.ignore.0, self.ignore.1);
+        Dump::start(programs, target, &[&ignore]).text().unwrap()
     }
-}
-
-/// Without comments, which name versions, and without the random word of newer minors.
-fn normalised(dump: &str) -> String {
-    let keep = |line: &&str| {
-        !line.starts_with("--")
-            && !line.starts_with("\\restrict")
-            && !line.starts_with("\\unrestrict")
-    };
-    dump.lines().filter(keep).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// What happened to one migration, by `pg_dump`.
@@ -131,11 +116,6 @@ async fn truth(
     session.close().await.unwrap();
     witness.server.drop_database(work).await.unwrap();
     (truth, quarrels)
-}
-
-fn lines_that_differ(one: &str, other: &str) -> String {
-    let diff = similar::TextDiff::from_lines(one, other);
-    diff.unified_diff().context_radius(0).to_string()
 }
 
 /// What `verify` says, in the same words.

@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::unistd::{Uid, User};
@@ -35,6 +35,11 @@ pub(crate) fn server(major: u32) -> Option<TestServer> {
 }
 
 impl TestServer {
+    /// The folder of the server's own programs, such as `pg_dump`.
+    pub(crate) fn programs(&self) -> &Path {
+        self.server.programs().unwrap()
+    }
+
     /// Where a database of this server is, as the superuser.
     pub(crate) fn target(&self, database: &str) -> Target {
         self.server.admin().database(database)
