@@ -508,7 +508,11 @@ impl Room<'_> {
         if let Some(missing) = snapshot.unmodelled().first() {
             return Err(quarrel("model", missing.clone()));
         }
-        let marks = (mark(&snapshot.render()), mark(&dump));
+        let text = snapshot.render();
+        if Snapshot::parse(&text).ok().as_ref() != Some(&snapshot) {
+            return Err(quarrel("text", format!("the text does not read back:\n{text}")));
+        }
+        let marks = (mark(&text), mark(&dump));
         Ok(Sight { snapshot, dump, marks })
     }
 }

@@ -123,9 +123,11 @@ impl Deck {
     /// Deals from few kinds and about few objects from now on, or of everything.
     pub(crate) fn focus(&mut self, is_narrow: bool) {
         self.next.clear();
-        self.focus = is_narrow.then(|| Focus {
-            kinds: self.shuffled(self.kinds.len()).split_off(self.kinds.len() - FEW_KINDS),
-            salt: self.rng.random(),
+        self.focus = is_narrow.then(|| {
+            let mut kinds = self.shuffled(self.kinds.len()).split_off(self.kinds.len() - FEW_KINDS);
+            let returns = |kind: &usize| self.kinds[*kind].ends_with("there and back");
+            kinds.extend((0..self.kinds.len()).filter(returns));
+            Focus { kinds, salt: self.rng.random() }
         });
     }
 
@@ -210,9 +212,13 @@ impl Deck {
         kinds.filter(|(kind, _)| !is_played(*kind)).map(|(_, name)| name.as_str()).collect()
     }
 
-    /// The cards of which no statement was ever taken.
+    /// The cards that were dealt and never taken.
     pub(crate) fn cards_not_played(&self) -> Vec<&str> {
-        self.cards.iter().filter(|card| card.played == 0).map(|card| card.line.as_str()).collect()
+        self.cards
+            .iter()
+            .filter(|card| card.filled > 0 && card.played == 0)
+            .map(|card| card.line.as_str())
+            .collect()
     }
 }
 

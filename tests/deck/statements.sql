@@ -230,7 +230,7 @@ CREATE FUNCTION {schema}.{new}({|a {type}}) RETURNS {integer|SETOF integer|TABLE
 CREATE OR REPLACE FUNCTION {twice}(value integer) RETURNS integer LANGUAGE sql {IMMUTABLE|STABLE|} AS {'SELECT value * 2'|'SELECT value + value'|E'-- doubled\nSELECT value * 2'}
 CREATE OR REPLACE FUNCTION {schema}.{new}(a integer) RETURNS integer LANGUAGE sql {IMMUTABLE|} RETURN a + {1|2}
 CREATE FUNCTION {schema}.{new}() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM {table}; END
-CREATE FUNCTION {schema}.{new}(r {table}) RETURNS {type} LANGUAGE sql AS 'SELECT NULL'
+CREATE FUNCTION {schema}.{new}(r {table}) RETURNS SETOF {table2} LANGUAGE sql AS 'SELECT * FROM {table2}'
 ALTER FUNCTION {routine} {IMMUTABLE|STABLE|VOLATILE|STRICT|CALLED ON NULL INPUT|SECURITY DEFINER|SECURITY INVOKER|LEAKPROOF|NOT LEAKPROOF|PARALLEL SAFE|PARALLEL UNSAFE|COST {1|100|3}}
 ALTER FUNCTION {routine} SET {search_path = public|search_path = annex, public|work_mem = '9MB'|timezone = 'UTC'}
 ALTER FUNCTION {routine} RESET {search_path|work_mem|ALL}
@@ -277,7 +277,7 @@ DROP OPERATOR FAMILY {family} {CASCADE|}
 CREATE CAST ({enum} AS {integer|bigint|varchar}) WITH INOUT {AS ASSIGNMENT|AS IMPLICIT|}
 CREATE CAST (integer AS {composite}) WITH INOUT
 CREATE FUNCTION {schema}.to_number({enum}) RETURNS smallint LANGUAGE sql AS 'SELECT 1::smallint'
-CREATE CAST ({castable})
+CREATE CAST ({castable}
 DROP CAST {cast} {CASCADE|}
 
 -- collations
@@ -407,8 +407,8 @@ ALTER {shared} OWNER TO {{role}|CURRENT_USER}
 REASSIGN OWNED BY {role} TO {role2}
 DROP OWNED BY {role}
 
-SET ROLE {role}; CREATE {TABLE public.{new} (id integer)|SEQUENCE public.{new}|VIEW public.{new} AS SELECT 1 AS one|TYPE public.{new} AS ENUM ('x')}; RESET ROLE
-SET ROLE {role}; CREATE TABLE public.{new} (id serial PRIMARY KEY); RESET ROLE
+SET ROLE {maker}; CREATE {TABLE public.{new} (id integer)|SEQUENCE public.{new}|VIEW public.{new} AS SELECT 1 AS one|TYPE public.{new} AS ENUM ('x')}; RESET ROLE
+SET ROLE {maker}; CREATE TABLE public.{new} (id serial PRIMARY KEY); RESET ROLE
 
 -- renames
 ALTER TABLE {table} RENAME TO {new}
@@ -518,3 +518,55 @@ VACUUM ({FREEZE|FULL|ANALYZE}) {plain} --alone
 VACUUM {FREEZE|FULL} pg_catalog.{pg_class|pg_attribute|pg_proc|pg_type|pg_constraint|pg_depend} --alone
 CLUSTER {clustered}
 REINDEX SYSTEM {database} --alone
+
+-- tables there and back
+CREATE TABLE {schema}.{new} (id serial PRIMARY KEY, {short} {type}); DROP TABLE {schema}.{new}
+ALTER TABLE {table} ADD {short} {type}; ALTER TABLE {table} DROP {short}
+ALTER TABLE {table} ADD {short} integer CHECK ({short} > 0) DEFAULT 4; ALTER TABLE {table} DROP {short}
+{backrename}
+{backcolumn}
+{backschema}
+{backowner}
+{backoption}
+{backnotnull}
+{backdefault}
+{backpartition}
+{backinherit}
+{backsecurity}
+{backstorage}
+
+-- parts of tables there and back
+{backconstraint}
+{backindex}
+{backtrigger}
+{backrule}
+{backenabled}
+{backcomment}
+{backgrant}
+{backcolumngrant}
+{backindexoption}
+{backcolumnoption}
+CREATE INDEX {new} ON {table} ({column}); ALTER INDEX {new} RENAME TO passing; DROP INDEX passing
+ALTER TABLE {table} ADD CONSTRAINT {new} CHECK ({condition}); ALTER TABLE {table} DROP CONSTRAINT {new}
+ALTER TABLE {table} ADD CONSTRAINT {new} FOREIGN KEY ({link}); ALTER TABLE {table} DROP CONSTRAINT {new}
+CREATE POLICY {new} ON {table} USING (true); DROP POLICY {new} ON {table}
+
+-- others there and back
+{backview}
+{backmatview}
+{backfunction}
+{backconfig}
+{backlabel}
+{backdomain}
+{backpublished}
+{backstatistics}
+{backserveroption}
+{backdictionary}
+{backexecute}
+{backeventtrigger}
+{backsubscription}
+{backdatabase}
+CREATE TYPE {schema}.{new} AS ENUM ('x'); ALTER TYPE {schema}.{new} ADD VALUE 'y'; DROP TYPE {schema}.{new}
+ALTER TYPE {composite} ADD ATTRIBUTE {short} integer; ALTER TYPE {composite} DROP ATTRIBUTE {short}
+ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT SELECT ON TABLES TO {role2}; ALTER DEFAULT PRIVILEGES FOR ROLE {role} REVOKE SELECT ON TABLES FROM {role2}
+CREATE SCHEMA passing; CREATE TABLE passing.by (id integer); DROP SCHEMA passing CASCADE

@@ -60,6 +60,35 @@ pub(crate) const LIST: &[Deliberate] = &[
         }),
     },
     Deliberate {
+        name: "a dump does not say that an inherited constraint was validated before its parent's",
+        is_cause: |sql| sql.contains(" VALIDATE CONSTRAINT "),
+        only: Only::Snapshot(|change, _| is_inherited_but_for(change, " NOT VALID")),
+    },
+    Deliberate {
+        name: "before 18 a dump does not say whether a column that is NOT NULL in its parent is that too",
+        is_cause: |sql| sql.contains(" NOT NULL"),
+        only: Only::Snapshot(|change, _| is_inherited_but_for(change, " not null")),
+    },
+    Deliberate {
+        name: "the tags of an event trigger are a set",
+        is_cause: |sql| sql.contains("CREATE EVENT TRIGGER "),
+        only: Only::Dump(|dump| words_sorted(dump, "WHEN TAG IN")),
+    },
+    Deliberate {
+        name: "an access list is a set",
+        is_cause: |sql| sql.contains("GRANT ") || sql.contains("REVOKE "),
+        only: Only::Dump(|dump| lines_sorted(dump, &["GRANT ", "REVOKE "])),
+    },
+    Deliberate {
+        name: "objects stand in a dump after those that they depend on, also by what it does not write",
+        is_cause: |sql| sql.contains(" INHERIT "),
+        only: Only::Dump(|dump| {
+            let mut lines: Vec<&str> = dump.lines().collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        }),
+    },
+    Deliberate {
         name: "a dump has no members that users add to operator families which it does not write",
         is_cause: |sql| sql.starts_with("ALTER OPERATOR FAMILY "),
         only: Only::Snapshot(|change, _| {
@@ -89,6 +118,36 @@ fn part_of<'s>(snapshot: &'s Snapshot, object: &str, part: &str) -> Option<&'s N
         "" => Some(object),
         part => object.children.iter().find(|node| is(node, part)),
     }
+}
+
+/// Whether an inherited part differs in nothing but these words.
+fn is_inherited_but_for(change: &Change, words: &str) -> bool {
+    let text = |text: &Option<String>| text.as_ref().map(|text| text.replace(words, ""));
+    let (before, after) = (text(&change.before), text(&change.after));
+    before == after && before.is_some_and(|text| text.trim_end().ends_with(", inherited"))
+}
+
+/// Lines that hold `word` with their own words sorted.
+fn words_sorted(dump: &str, word: &str) -> String {
+    let lines = dump.lines().map(|line| {
+        if !line.contains(word) {
+            return line.to_owned();
+        }
+        let mut words: Vec<&str> = line.split([' ', ',', '(', ')', ';']).collect();
+        words.sort_unstable();
+        words.join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Neighbours that begin with one of `words`, sorted.
+fn lines_sorted(dump: &str, words: &[&str]) -> String {
+    let mut lines: Vec<&str> = dump.lines().collect();
+    let is_one = |line: &&str| words.iter().any(|word| line.starts_with(word));
+    for block in lines.chunk_by_mut(|a, b| is_one(a) && is_one(b)) {
+        block.sort_unstable();
+    }
+    lines.join("\n")
 }
 
 /// Two states of which one witness says that they are equal.

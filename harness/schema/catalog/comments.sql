@@ -13,6 +13,7 @@ SELECT 'pg_description', m.objoid, -1, m.class, m.objoid, m.objsubid, 'comment',
           FROM pg_catalog.pg_namespace n
           LEFT JOIN pg_catalog.pg_description d ON d.objoid = n.oid AND d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
          WHERE n.nspname = 'public' AND d.description IS DISTINCT FROM 'standard public schema'
+            OR n.nspname <> 'public' AND n.oid = 2200 AND d.description IS NOT NULL
         UNION ALL
         SELECT d.oid, 'pg_database', 0, s.description
           FROM pg_catalog.pg_database d

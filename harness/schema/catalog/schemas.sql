@@ -9,7 +9,8 @@ SELECT 'pg_namespace', n.oid, 0, NULL, NULL, NULL, 'schema', pg_catalog.quote_id
             THEN pg_catalog.acldefault('n', n.nspowner) || ('=UC/' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)))::pg_catalog.aclitem --@..14
             WHEN n.nspacl IS NOT NULL THEN pg_catalog.acldefault('n', n.nspowner) END::text
   FROM pg_catalog.pg_namespace n
- WHERE (n.oid >= 16384 OR n.nspname = 'public')
+ -- 2200 is public, also under another name
+ WHERE (n.oid >= 16384 OR n.oid = 2200 OR n.nspname = 'public')
    AND n.nspname !~ '^pg_(toast_)?temp_'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass

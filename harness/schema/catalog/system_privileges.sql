@@ -21,7 +21,7 @@ SELECT 'system', o.oid, -1, 'system', 0, 0, o.kind,
         UNION ALL
         SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, 0, 'schema', pg_catalog.quote_ident(nspname), 'n', nspowner, nspacl,
                CASE WHEN nspname = 'information_schema' THEN 'USAGE' END
-          FROM pg_catalog.pg_namespace WHERE nspacl IS NOT NULL AND nspname <> 'public' AND nspname !~ '^pg_(toast_)?temp_'
+          FROM pg_catalog.pg_namespace WHERE nspacl IS NOT NULL AND nspname <> 'public' AND oid <> 2200 AND nspname !~ '^pg_(toast_)?temp_'
         UNION ALL
         SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, 0, 'language', pg_catalog.quote_ident(lanname), 'l', lanowner, lanacl, NULL
           FROM pg_catalog.pg_language WHERE lanacl IS NOT NULL
