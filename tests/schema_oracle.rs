@@ -95,9 +95,10 @@ struct Outcome {
 #[test]
 fn snapshots_and_dumps_agree_about_generated_statements() {
     let is_full = std::env::var("STAIRWAY_SWEEP").is_ok_and(|sweep| sweep == "full");
-    let plan = match is_full {
-        true => Plan { is_full, databases: 24, steps: 100 },
-        false => Plan { is_full, databases: 2, steps: 60 },
+    let plan = if is_full {
+        Plan { is_full, databases: 24, steps: 100 }
+    } else {
+        Plan { is_full, databases: 2, steps: 60 }
     };
     let seeds: Vec<u64> = std::env::var("STAIRWAY_SEED")
         .map_or(vec![1], |seeds| seeds.split(',').map(|seed| seed.parse().unwrap()).collect());
@@ -333,9 +334,10 @@ impl<'s> Table<'s> {
                 let cut = |range: std::ops::Range<usize>| range.start.min(range.end)..range.end;
                 later.drain(cut(at.max(split) - split..end.max(split) - split));
                 fewer.drain(cut(at.min(split)..end.min(split)));
-                let found = match later.is_empty() {
-                    true => None,
-                    false => self.replay(&fewer, &later, quarrel.kind).await,
+                let found = if later.is_empty() {
+                    None
+                } else {
+                    self.replay(&fewer, &later, quarrel.kind).await
                 };
                 if let Some(found) = found {
                     (before, after, text, is_smaller) = (fewer, later, found, true);
@@ -462,9 +464,10 @@ impl Room<'_> {
         }
         self.writer.execute("SAVEPOINT one").await.unwrap();
         let taken = self.writer.execute(&statement.sql).await.map_err(said);
-        let end = match taken.is_err() || statement.is_undone {
-            true => "ROLLBACK TO SAVEPOINT one",
-            false => "RELEASE SAVEPOINT one",
+        let end = if taken.is_err() || statement.is_undone {
+            "ROLLBACK TO SAVEPOINT one"
+        } else {
+            "RELEASE SAVEPOINT one"
         };
         self.writer.execute(end).await.unwrap();
         taken
@@ -491,7 +494,7 @@ impl Room<'_> {
         let target = self.server.target(DATABASE);
         let dump = Dump::start(self.server.programs(), &target, &["--create"]);
         self.looks += 1;
-        if self.looks % FRESH == 0 {
+        if self.looks.is_multiple_of(FRESH) {
             let fresh = Session::connect(&target, "test").await.unwrap();
             let fresh = Reader::new(fresh, self.server.major);
             let old = std::mem::replace(&mut self.whole, fresh);
@@ -544,9 +547,10 @@ fn judge(one: &Sight, other: &Sight, steps: &[Step]) -> Result<Vec<&'static str>
         return Ok(names);
     }
     let lines = lines_that_differ(&one.dump, &other.dump);
-    Err(match dumps_are_equal {
-        true => format!("only the snapshots differ:\n{}", difference.render()),
-        false => format!("only the dumps differ:\n{lines}"),
+    Err(if dumps_are_equal {
+        format!("only the snapshots differ:\n{}", difference.render())
+    } else {
+        format!("only the dumps differ:\n{lines}")
     })
 }
 
@@ -577,9 +581,10 @@ fn script(before: &[Step], after: &[Step]) -> String {
             lines.push("BEGIN;".to_owned());
         }
         for statement in &step.statements {
-            lines.push(match statement.is_undone {
-                true => format!("SAVEPOINT one; {}; ROLLBACK TO SAVEPOINT one;", statement.sql),
-                false => format!("{};", statement.sql),
+            lines.push(if statement.is_undone {
+                format!("SAVEPOINT one; {}; ROLLBACK TO SAVEPOINT one;", statement.sql)
+            } else {
+                format!("{};", statement.sql)
             });
         }
         match step.form {

@@ -110,10 +110,6 @@ async fn one_run(what: &str, folder: &Path) -> Result<()> {
         let mut options = Options::new(folder);
         options.server = ServerSpec::from_env()?;
         verify(&options, &mut Silent).await?;
-        if std::env::var("STAIRWAY_BENCH_OWN").is_ok() {
-            let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-            eprintln!("own user {} sys {}", usage.user_time(), usage.system_time());
-        }
         return Ok(());
     }
     let server = Server::acquire(&ServerSpec::from_env()?).await?;

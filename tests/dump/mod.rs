@@ -24,9 +24,10 @@ impl Dump {
     /// Its text, normalised, or what it complains of.
     pub(crate) fn text(self) -> Result<String, String> {
         let output = self.0.wait_with_output().unwrap();
-        match output.status.success() {
-            true => Ok(normalised(&String::from_utf8(output.stdout).unwrap())),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        if output.status.success() {
+            Ok(normalised(&String::from_utf8(output.stdout).unwrap()))
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
     }
 }
