@@ -28,7 +28,7 @@ pub(crate) const LIST: &[Deliberate] = &[
     },
     Deliberate {
         name: "a constraint trigger is also a constraint, with a name of its own for SET CONSTRAINTS",
-        is_cause: |sql| sql.contains(" RENAME CONSTRAINT "),
+        is_cause: |sql| sql.contains(" RENAME CONSTRAINT ") || sql.contains(" CONSTRAINT TRIGGER "),
         only: Only::Snapshot(|change, _| {
             change.part.as_deref().is_some_and(|part| part.starts_with("constraint "))
                 && [&change.before, &change.after]
@@ -68,6 +68,25 @@ pub(crate) const LIST: &[Deliberate] = &[
         name: "before 18 a dump does not say whether a column that is NOT NULL in its parent is that too",
         is_cause: |sql| sql.contains(" NOT NULL"),
         only: Only::Snapshot(|change, _| is_inherited_but_for(change, " not null")),
+    },
+    Deliberate {
+        name: "a dump has no invalid indexes, and those of partitioned tables as if they were valid",
+        is_cause: |sql| {
+            ["INDEX", "CONSTRAINT ", "PARTITION "].iter().any(|word| sql.contains(word))
+        },
+        only: Only::Snapshot(|change, _| {
+            let side = |text: &Option<String>| {
+                let line = text.as_deref()?.lines().next()?.trim_end();
+                let valid =
+                    line.strip_suffix("INVALID").map(|line| line.trim_end_matches([',', ' ']));
+                Some((valid.unwrap_or(line).to_owned(), valid.is_some()))
+            };
+            match (side(&change.before), side(&change.after)) {
+                (Some(before), Some(after)) => before.0 == after.0,
+                (Some((_, is_invalid)), None) | (None, Some((_, is_invalid))) => is_invalid,
+                (None, None) => false,
+            }
+        }),
     },
     Deliberate {
         name: "the tags of an event trigger are a set",
