@@ -67,7 +67,7 @@ pub(super) fn prepared(
 }
 
 /// The name in the cache: the version for people, and a digest of all that matters.
-fn key(installation: &Installation, profile: Profile) -> Result<String, ServerError> {
+pub(super) fn key(installation: &Installation, profile: Profile) -> Result<String, ServerError> {
     let program = installation.bin.join("postgres");
     let about = fs::metadata(&program).map_err(ServerError::at("look at", &program))?;
     let text = format!(
@@ -115,12 +115,18 @@ fn initialise(
     Err(ServerError::Initdb { program, output: tail(&output, 10) })
 }
 
+/// Belongs to the running server, not to its data.
+const OF_THE_PROCESS: [&str; 2] = ["postmaster.pid", "postmaster.opts"];
+
 /// Copies a data directory; on file systems that can, the copy shares its blocks.
 pub(super) fn copy(from: &Path, to: &Path, account: &Account) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(to)?;
     account.own(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
+        if OF_THE_PROCESS.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &target, account)?;

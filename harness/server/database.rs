@@ -48,6 +48,11 @@ pub(super) async fn drop(admin: &Target, name: &str) -> Result<(), ServerError> 
     administer(admin, &sql, format!("drop the database {name}")).await
 }
 
+/// Writes everything into the files of the server that `admin` is a database of.
+pub(super) async fn checkpoint(admin: &Target) -> Result<(), ServerError> {
+    administer(admin, "CHECKPOINT", "write a checkpoint".to_owned()).await
+}
+
 async fn administer(admin: &Target, sql: &str, doing: String) -> Result<(), ServerError> {
     let work = async {
         let mut session = Session::connect(admin, "admin").await?;

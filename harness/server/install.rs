@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,6 +22,28 @@ pub(super) struct Installation {
     pub(super) bin: PathBuf,
     pub(super) version: Version,
     pub(super) place: String,
+}
+
+impl Installation {
+    /// Which extensions can be had, as one line that changes when one of them does; `None` where
+    /// their folder can't be found.
+    pub(super) fn extensions(&self) -> Option<String> {
+        let share = self.bin.parent()?.join("share");
+        let debian = PathBuf::from(format!("/usr/share/postgresql/{}", self.version.major));
+        let beside = [share.join("postgresql"), share.join("postgres"), share, debian];
+        let known = beside.into_iter().map(|folder| folder.join("extension"));
+        let folder = known.into_iter().find(|folder| folder.join("plpgsql.control").exists())?;
+        let mut files: Vec<String> = Vec::new();
+        for entry in fs::read_dir(folder).ok()?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".control") {
+                let about = entry.metadata().ok()?;
+                files.push(format!("{name} {} {}", about.len(), about.mtime()));
+            }
+        }
+        files.sort();
+        Some(files.join(","))
+    }
 }
 
 /// What a look around found.

@@ -11,6 +11,7 @@ use super::install::Installation;
 use super::lease::{self, Facts, Lease, MARKER};
 use super::spec::NEWEST;
 use super::watchdog::{self, Watchdog};
+use super::survey::Ground;
 use super::{Profile, ServerError, place};
 use crate::postgres::{Session, Target};
 
@@ -33,6 +34,8 @@ pub(super) const FAST: &[&str] = &[
     // Shared memory as files in the data directory, which go with it whatever kills the server.
     "dynamic_shared_memory_type=mmap",
 ];
+/// Segments of 1 MiB that are not needed go, so that a kept data directory is small.
+const SMALL: &[&str] = &["min_wal_size=2MB"];
 /// Settings for all servers.
 const ALWAYS: &[&str] = &["listen_addresses=", "lc_messages=C", "timezone=UTC", "log_timezone=UTC"];
 
@@ -49,16 +52,16 @@ pub(super) struct Local {
 }
 
 impl Local {
-    /// Starts one and waits until it answers.
+    /// Starts one on a copy of the data directory `from`, or on a fresh one, and waits until it
+    /// answers.
     pub(super) async fn start(
         installation: Installation,
         profile: Profile,
-        account: Account,
-        cache: PathBuf,
-        runtime: PathBuf,
+        ground: Ground,
+        from: Option<PathBuf>,
     ) -> Result<Self, ServerError> {
         let version = installation.version.clone();
-        let launch = move || launch(&installation, profile, &account, &cache, &runtime);
+        let launch = move || launch(&installation, profile, &ground, from.as_deref());
         let mut local = blocking(launch).await?;
         if let Err(what) = local.answers().await {
             let log = fs::read_to_string(local.lease.home.join("log")).unwrap_or_default();
@@ -92,6 +95,11 @@ impl Local {
             pause = (pause * 2).min(Duration::from_millis(50));
         }
         Err(format!("did not answer within {} s ({last})", PATIENCE.as_secs()))
+    }
+
+    /// The data directory.
+    pub(super) fn data(&self) -> PathBuf {
+        self.lease.facts.data.clone().unwrap_or_else(|| self.lease.home.join("data"))
     }
 
     /// Ends it and waits until nothing is left.
@@ -136,11 +144,14 @@ pub(super) async fn blocking<T: Send + 'static>(
 fn launch(
     installation: &Installation,
     profile: Profile,
-    account: &Account,
-    cache: &Path,
-    runtime: &Path,
+    ground: &Ground,
+    from: Option<&Path>,
 ) -> Result<Local, ServerError> {
-    let prepared = cluster::prepared(installation, profile, cache, account)?;
+    let Ground { account, cache, runtime } = ground;
+    let prepared = match from {
+        Some(kept) => kept.to_owned(),
+        None => cluster::prepared(installation, profile, cache, account)?,
+    };
     let owner = std::process::id();
     let facts = Facts { backend: "local".to_owned(), owner, ..Facts::default() };
     let mut lease = Lease::take(runtime, account, true, facts)?;
@@ -202,8 +213,8 @@ fn watch(
         "-k".into(),
         lease.home.clone().into_os_string(),
     ];
-    let fast = if profile == Profile::Fast { FAST } else { &[] };
-    for setting in ALWAYS.iter().chain(fast) {
+    let (fast, small) = if profile == Profile::Fast { (FAST, SMALL) } else { (&[][..], &[][..]) };
+    for setting in ALWAYS.iter().chain(fast).chain(small) {
         arguments.push("-c".into());
         arguments.push(setting.into());
     }

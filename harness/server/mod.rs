@@ -9,6 +9,7 @@
 //! moments; if that is killed too, the next [`Server::acquire`] does.
 
 mod account;
+mod chosen;
 mod cluster;
 mod command;
 #[cfg(feature = "container")]
@@ -18,6 +19,7 @@ mod error;
 mod guest;
 mod install;
 mod keeper;
+mod kept;
 mod lease;
 mod local;
 mod place;
@@ -29,8 +31,10 @@ mod wheel;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};
 pub use error::{NoServer, ServerError};
+pub use kept::Kept;
 pub use spec::{Backend, Choice, Profile, ServerSpec};
 pub use survey::{Found, Looked, Survey, Taken, survey};
 
@@ -40,7 +44,7 @@ use command::Command;
 use container::Container;
 use guest::Guest;
 use local::Local;
-use survey::{Ground, Way};
+use survey::Ground;
 
 /// A server to work on, ours until it is stopped or dropped.
 #[derive(Debug)]
@@ -69,53 +73,19 @@ enum Source {
 impl Server {
     /// Gets a server as `spec` asks for, after removing what dead owners left behind.
     pub async fn acquire(spec: &ServerSpec) -> Result<Self, ServerError> {
-        spec.checked()?;
-        let ground = Ground::find()?;
-        let runtime = ground.runtime.clone();
-        local::blocking(move || {
-            lease::reap(&runtime, Some(&place::memory_root()));
-            Ok(())
-        })
-        .await?;
-        let around = survey::look_around(spec, &ground, false).await;
-        match survey::decide(spec, &around)? {
-            Way::Local(installation) => {
-                let server = Self::local(installation, spec.profile, ground).await?;
-                Ok(server.because(spec))
-            }
-            #[cfg(feature = "container")]
-            Way::Container(engine, image) => {
-                let server = Self::container(engine, image, spec.profile, &ground).await?;
-                Ok(server.because(spec))
-            }
-            Way::Existing(target) => {
-                let (guest, version) = Guest::enter(&target, spec.major).await?;
-                let reason = format!("PostgreSQL {version}, {target}, as asked for");
-                let source = Source::Existing(Box::new(guest));
-                Ok(Self::of(version, Backend::Existing, reason, *target, source))
-            }
-            Way::Command(create) => {
-                let destroy = spec.destroy.as_deref();
-                let command =
-                    Command::start(&create, destroy, &ground.account, &ground.runtime).await?;
-                let admin = command.admin.clone();
-                let (guest, version) = Guest::enter(&admin, spec.major).await?;
-                let reason = format!("PostgreSQL {version}, {admin}, made by: {create}");
-                let source = Source::Command(Box::new(guest), Box::new(command));
-                Ok(Self::of(version, Backend::Command, reason, admin, source))
-            }
-        }
+        Chosen::find(spec).await?.start().await
     }
 
     async fn local(
         installation: install::Installation,
         profile: Profile,
         ground: Ground,
+        kept: Option<&Kept>,
     ) -> Result<Self, ServerError> {
         let bin = Some(installation.bin.clone());
         let version = installation.version.clone();
-        let Ground { account, cache, runtime } = ground;
-        let local = Local::start(installation, profile, account, cache, runtime).await?;
+        let from = kept.map(Kept::data);
+        let local = Local::start(installation, profile, ground, from).await?;
         let (reason, admin) = (local.reason.clone(), local.admin.clone());
         let server =
             Self::of(version, Backend::Local, reason, admin, Source::Local(Box::new(local)));
