@@ -52,9 +52,14 @@ pub const SERVER_URL: Variable =
 /// The folder of migrations.
 pub const MIGRATIONS: Variable =
     Variable { name: "STAIRWAY_MIGRATIONS", meaning: "the folder of migrations" };
-/// Where initialised data directories are kept between runs.
+/// Where data directories and verdicts are kept between runs.
 pub const CACHE: Variable =
-    Variable { name: "STAIRWAY_CACHE", meaning: "folder for initialised data directories" };
+    Variable { name: "STAIRWAY_CACHE", meaning: "folder for what is kept between runs" };
+/// Whether every run climbs everything anew and keeps nothing.
+pub const NO_CACHE: Variable = Variable {
+    name: "STAIRWAY_NO_CACHE",
+    meaning: "1: climb everything anew and keep nothing for the next run",
+};
 /// Where running servers keep their sockets, data and leases.
 pub const RUNTIME: Variable =
     Variable { name: "STAIRWAY_RUNTIME", meaning: "folder for running servers" };
@@ -87,6 +92,7 @@ pub const ALL: &[Variable] = &[
     SERVER_URL,
     MIGRATIONS,
     CACHE,
+    NO_CACHE,
     RUNTIME,
     DATABASE_URL,
     DOCKER_HOST,

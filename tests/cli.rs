@@ -73,7 +73,8 @@ fn stairway(args: &[&str]) -> Ran {
 /// On the oldest server at hand, without repro files in the sources.
 fn verify(folder: &str, more: &[&str]) -> Ran {
     let major = servers::majors()[0].to_string();
-    let mut args = vec!["verify", folder, "--server", "local", "--postgres", &major, "--no-repro"];
+    let mut args = vec!["verify", folder, "--server", "local", "--postgres", &major];
+    args.extend(["--no-repro", "--no-cache"]);
     args.extend(more);
     stairway(&args)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
-use crate::runs::TransactionMode;
+use crate::runs::{Shard, TransactionMode};
 
 /// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
 /// get back.
@@ -46,6 +46,8 @@ pub(super) enum Verb {
     Diff(DiffArgs),
     /// Explain which servers were found and which one would be used
     Doctor(DoctorArgs),
+    /// Show or clear what is kept between runs
+    Cache(CacheArgs),
 }
 
 /// Where the migrations are.
@@ -98,6 +100,18 @@ pub(super) struct VerifyArgs {
     /// Stop after the first migration that fails
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// Judge only what comes after this revision: an id, its unique prefix, base or -N
+    #[arg(long, value_name = "REV", allow_hyphen_values = true)]
+    pub(super) since: Option<String>,
+    /// Judge one of N equal parts, for one of several machines
+    #[arg(long, value_name = "K/N")]
+    pub(super) shard: Option<Shard>,
+    /// How many servers climb side by side [default: the number of cores]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Climb everything anew and keep nothing for the next run [default: STAIRWAY_NO_CACHE]
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Leave generated rows out (none are generated yet)
     #[arg(long)]
     pub(super) no_rows: bool,
@@ -214,6 +228,21 @@ pub(super) struct DoctorArgs {
     pub(super) folder: FolderArgs,
     #[command(flatten)]
     pub(super) server: ServerArgs,
+}
+
+#[derive(Debug, Arguments)]
+#[command(after_help = "Examples:\n  stairway cache\n  stairway cache clear")]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    pub(super) action: Option<CacheAction>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum CacheAction {
+    /// Remove verdicts and data directories; the next run makes them again
+    Clear,
+    /// Print the folder, for the cache step of a CI
+    Path,
 }
 
 #[cfg(test)]

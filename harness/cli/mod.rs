@@ -3,6 +3,7 @@
 //! Knows words, streams and exit codes. Only the printer prints, and nothing here judges.
 
 mod args;
+mod cache;
 mod config;
 mod current;
 mod diff;
@@ -102,5 +103,6 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,
         Verb::Diff(args) => diff::run(&args, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
+        Verb::Cache(args) => cache::run(&args, printer),
     }
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::checks;
+use crate::env;
 use crate::finding::{CheckId, Severity};
 use crate::report::{self, Report, Style};
-use crate::runs::{self, Options, Verdict};
+use crate::runs::{self, Options, Scope, Verdict};
 
 use super::args::{Format, VerifyArgs};
 use super::config::Config;
@@ -64,6 +65,10 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     options.fail_fast = args.fail_fast;
     options.repro = (!args.no_repro).then(|| args.repro.clone());
     options.claims = config.claims()?;
+    options.scope = args.since.clone().map_or(Scope::All, Scope::Since);
+    options.shard = args.shard;
+    options.jobs = args.jobs.map(usize::from);
+    options.cache = !args.no_cache && !env::NO_CACHE.is_on();
     Ok(options)
 }
 

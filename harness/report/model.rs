@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::finding::{CheckId, Finding, Row, Severity};
-use crate::runs::{Judged, Verdict, Verification};
+use crate::runs::{Judged, Parts, Verdict, Verification};
 
 /// A verification under one threshold.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +28,10 @@ pub struct Report {
     pub findings: Vec<FindingReport>,
     /// Which tables were given rows.
     pub coverage: Coverage,
+    /// How many lanes climbed side by side.
+    pub lanes: usize,
+    /// Wall time of the parts, added up over the lanes.
+    pub parts: Parts,
     /// Wall time of the whole run.
     pub seconds: f64,
     /// The severity from which a finding counts.
@@ -64,6 +68,8 @@ pub struct HistoryReport {
     pub folder: PathBuf,
     /// How many migrations a backup had applied already.
     pub applied: usize,
+    /// How many were only run, since nobody asked about them.
+    pub passed: usize,
     /// How many were left out after `--fail-fast`.
     pub left_out: usize,
 }
@@ -81,6 +87,8 @@ pub struct MigrationReport {
     pub verdict: Verdict,
     /// Why it could not be judged, if so.
     pub unjudged: Option<String>,
+    /// Whether the verdict is an earlier run's, and so are the times.
+    pub cached: bool,
     /// Wall time of its steps.
     pub seconds: SecondsReport,
     /// What was found.
@@ -156,6 +164,7 @@ impl Report {
                 layout: verification.tool,
                 folder: verification.folder.clone(),
                 applied: verification.applied,
+                passed: verification.passed,
                 left_out: verification.left_out,
             },
             migrations: verification
@@ -165,6 +174,8 @@ impl Report {
                 .collect(),
             findings: verification.findings.iter().map(FindingReport::new).collect(),
             coverage: Coverage::default(),
+            lanes: verification.lanes,
+            parts: verification.parts,
             seconds: verification.seconds,
             fail_on,
             sources: verification.sources.clone(),
@@ -186,6 +197,7 @@ impl MigrationReport {
             file: judged.file.clone(),
             verdict: judged.verdict(fail_on),
             unjudged: judged.unjudged.clone(),
+            cached: judged.cached,
             seconds: SecondsReport {
                 upgrade: judged.seconds.upgrade,
                 downgrade: judged.seconds.downgrade,

@@ -77,14 +77,17 @@ pub fn finding(finding: &Finding, report: &Report, style: Style) -> String {
     format!("{}\n", renderer.render(&[group]))
 }
 
+/// What was climbed, and what did not pass; hundreds of old verdicts would only hide it.
 fn table(report: &Report) -> String {
-    if report.migrations.is_empty() {
+    let is_shown =
+        |migration: &&MigrationReport| !migration.cached || migration.verdict != Verdict::Pass;
+    if !report.migrations.iter().any(|migration| is_shown(&migration)) {
         return String::new();
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["revision", "name", "up", "down", "up again", "verdict"]);
-    for migration in &report.migrations {
+    for migration in report.migrations.iter().filter(is_shown) {
         table.add_row(row(migration));
     }
     let lines = table.to_string();
@@ -149,6 +152,13 @@ fn closing(report: &Report) -> String {
         plural(count(Severity::Error), "error"),
         plural(count(Severity::Warning), "warning"),
     );
+    let cached = report.migrations.iter().filter(|migration| migration.cached).count();
+    if cached > 0 {
+        let _ = write!(text, "; {cached} verdicts are from earlier runs");
+    }
+    if report.history.passed > 0 {
+        let _ = write!(text, "; {} only run, not asked about", report.history.passed);
+    }
     if report.history.applied > 0 {
         let _ = write!(text, "; {} applied in the backup", report.history.applied);
     }

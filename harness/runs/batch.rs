@@ -3,9 +3,9 @@
 use crate::checks;
 use crate::finding::{CheckId, Finding};
 use crate::migrations::{History, Migration, Script, Wrap};
-use crate::server::Server;
+use crate::server::Chosen;
 use crate::sql;
-use crate::steps::{self, Ground, Reading, StepFailure};
+use crate::steps::{self, Ground, Origin, Reading, StepFailure};
 
 use super::{Options, RunError};
 
@@ -32,16 +32,18 @@ fn wrap(script: &mut Script) {
     script.wrap = if refused { Wrap::Statements } else { Wrap::Transaction };
 }
 
-/// Runs all pending upgrades in one transaction on a database of their own: what works one by one
+/// Runs all pending upgrades in one transaction on a server of their own: what works one by one
 /// may not work together, for example a new enum label that is used at once.
 pub(super) async fn together(
-    server: &Server,
+    chosen: &Chosen,
     options: &Options,
     history: &History,
     pending: &[&Migration],
 ) -> Result<Vec<Finding>, RunError> {
+    let origin = options.backup.as_deref().map_or(Origin::Empty, Origin::Backup);
+    let server = chosen.start().await?;
     let (mut ground, _) =
-        Ground::open(server, history.tool, options.backup.as_deref(), Reading::Touched).await?;
+        Ground::open(chosen, server, history.tool, origin, Reading::Touched).await?;
     let (session, ledger) = ground.climber()?;
     let result = steps::apply_together(session, ledger, pending).await;
     ground.close().await?;

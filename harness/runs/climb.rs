@@ -8,6 +8,7 @@ use crate::checks::{self, Climbed};
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::Migration;
 use crate::schema::{Node, Snapshot};
+use crate::server::Server;
 use crate::steps::{self, Ground, Routine, StepFailure};
 
 use super::RunError;
@@ -15,10 +16,10 @@ use super::outcome::{Judged, Seconds};
 
 /// A climb under way.
 #[derive(Debug)]
-pub(super) struct Climb<'s, 'h> {
-    ground: Ground<'s>,
-    /// The schema that the upgrades so far give.
-    state: Arc<Snapshot>,
+pub(super) struct Climb<'h> {
+    ground: Ground,
+    /// The schema that the upgrades so far give, unless it was not looked at since the last one.
+    state: Option<Arc<Snapshot>>,
     /// What was applied when the climb began: the last of it is where a downgrade leads back to.
     origin: Option<&'h Migration>,
     /// The upgrades that ran since then.
@@ -27,24 +28,77 @@ pub(super) struct Climb<'s, 'h> {
     missing: Option<&'h Migration>,
 }
 
+/// What a climb says about one migration.
+#[derive(Debug)]
+pub(super) struct Verdicted {
+    pub(super) judged: Judged,
+    /// Whether its upgrade ran.
+    pub(super) upgraded: bool,
+}
+
 type Outcome = Option<Result<Duration, StepFailure>>;
 
-impl<'s, 'h> Climb<'s, 'h> {
-    /// Begins on `ground`, where `origin` was the last migration applied.
-    pub(super) async fn begin(
-        mut ground: Ground<'s>,
+impl<'h> Climb<'h> {
+    /// Begins on `ground`, where `origin` was the last migration applied when a backup was restored,
+    /// the upgrades of `linear` have run since, and that of `missing` was the first to fail.
+    pub(super) fn begin(
+        ground: Ground,
         origin: Option<&'h Migration>,
-    ) -> Result<Self, RunError> {
-        let state = ground.snapshot().await?;
-        trust(&state)?;
-        Ok(Self { ground, state: Arc::new(state), origin, linear: Vec::new(), missing: None })
+        linear: Vec<&'h Migration>,
+        missing: Option<&'h Migration>,
+    ) -> Self {
+        Self { ground, state: None, origin, linear, missing }
+    }
+
+    /// Runs the upgrade of a migration that nobody asks about.
+    pub(super) async fn pass(&mut self, migration: &'h Migration) -> Result<(), RunError> {
+        self.state = None;
+        match self.ground.pass(migration).await? {
+            Ok(()) => self.linear.push(migration),
+            Err(nothing_stays) => {
+                self.missing.get_or_insert(migration);
+                if !nothing_stays {
+                    self.ground.put_back(&self.linear).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The upgrades that have run.
+    pub(super) fn passed(&self) -> &[&'h Migration] {
+        &self.linear
+    }
+
+    /// The server that it stands on.
+    pub(super) fn server(&self) -> &Server {
+        self.ground.server()
+    }
+
+    /// The ground, in the state that the upgrades give.
+    pub(super) fn into_ground(self) -> Ground {
+        self.ground
+    }
+
+    /// The schema that the upgrades so far give.
+    async fn state(&mut self) -> Result<Arc<Snapshot>, RunError> {
+        if let Some(state) = &self.state {
+            return Ok(Arc::clone(state));
+        }
+        // Settings of the database apply to sessions that begin now.
+        if !self.linear.is_empty() {
+            self.ground.reconnect().await?;
+        }
+        let state = Arc::new(self.look().await?);
+        self.state = Some(Arc::clone(&state));
+        Ok(state)
     }
 
     /// Climbs one migration and judges it.
-    pub(super) async fn one(&mut self, migration: &'h Migration) -> Result<Judged, RunError> {
+    pub(super) async fn one(&mut self, migration: &'h Migration) -> Result<Verdicted, RunError> {
         let start = Instant::now();
         let worn = self.ground.is_worn();
-        let before = Arc::clone(&self.state);
+        let before = self.state().await?;
         let mut climbed = self.attempt(migration, &before).await?;
         if worn && failed(&climbed) {
             // Rows and sequences that earlier cycles left may be to blame: only what happens on a
@@ -55,24 +109,33 @@ impl<'s, 'h> Climb<'s, 'h> {
         let mut findings = checks::judge(&climbed);
         let unjudged = self.unjudged(&climbed, &mut findings);
         let seconds = seconds(&climbed);
-        self.settle(migration, Stood::after(climbed)).await?;
-        Ok(Judged {
+        let upgraded = climbed.upgrade.is_ok();
+        self.settle(migration, Stood::after(climbed), before).await?;
+        let judged = Judged {
             revision: migration.revision.clone(),
             name: migration.name.clone(),
             file: migration.upgrade.path.clone(),
             seconds: Seconds { total: start.elapsed().as_secs_f64(), ..seconds },
             findings: checks::settle(migration, findings),
             unjudged,
-        })
+            cached: false,
+        };
+        Ok(Verdicted { judged, upgraded })
     }
 
     /// Drops what the climb stood on. Gives whether the schema that was followed from step to step
     /// is the one that is there: if it is not, no verdict can be trusted.
     pub(super) async fn end(mut self) -> Result<bool, RunError> {
-        let whole = self.ground.whole_snapshot().await?;
-        trust(&whole)?;
+        let followed = match self.state.take() {
+            Some(state) => {
+                let whole = self.ground.whole_snapshot().await?;
+                trust(&whole)?;
+                whole == *state
+            }
+            None => true,
+        };
         self.ground.close().await?;
-        Ok(whole == *self.state)
+        Ok(followed)
     }
 
     async fn attempt<'a>(
@@ -150,7 +213,12 @@ impl<'s, 'h> Climb<'s, 'h> {
     }
 
     /// Leaves the ground in the state that the upgrades give: usually it is there already.
-    async fn settle(&mut self, migration: &'h Migration, stood: Stood) -> Result<(), RunError> {
+    async fn settle(
+        &mut self,
+        migration: &'h Migration,
+        stood: Stood,
+        before: Arc<Snapshot>,
+    ) -> Result<(), RunError> {
         let now = match stood.now {
             Some(now) => now,
             None => self.look().await?,
@@ -160,12 +228,13 @@ impl<'s, 'h> Climb<'s, 'h> {
         } else if self.missing.is_none() {
             self.missing = Some(migration);
         }
-        let wanted = stood.wanted.unwrap_or_else(|| Arc::clone(&self.state));
-        self.state = wanted;
-        if now != *self.state {
+        let wanted = stood.wanted.unwrap_or(before);
+        let is_there = now == *wanted;
+        self.state = Some(wanted);
+        if !is_there {
             self.ground.put_back(&self.linear).await?;
             // Not always the same: `timestamp 'now'` in a view is another one each time.
-            self.state = Arc::new(self.look().await?);
+            self.state = Some(Arc::new(self.look().await?));
         }
         Ok(())
     }

@@ -34,6 +34,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// A lane could not be started.
+    #[error("can't start a thread for a lane")]
+    Thread(#[source] std::io::Error),
     /// Two whole reads of one schema differ.
     #[error("the schema changes while nothing is run: does something else use this database?")]
     Unsteady,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::finding::{Finding, Severity};
 
 /// A whole history, verified.
@@ -21,18 +23,52 @@ pub struct Verification {
     pub applied: usize,
     /// The migrations that were climbed, base first.
     pub migrations: Vec<Judged>,
+    /// How many migrations were only run, since nobody asked about them.
+    pub passed: usize,
     /// How many pending migrations were left out after `--fail-fast`.
     pub left_out: usize,
     /// Findings that belong to no climbed migration.
     pub findings: Vec<Finding>,
     /// The texts of the files that findings point into.
     pub sources: BTreeMap<PathBuf, Arc<str>>,
+    /// How many lanes climbed side by side; none if nothing had to be climbed.
+    pub lanes: usize,
+    /// Wall time of the parts, added up over the lanes.
+    pub parts: Parts,
     /// From the first look at the folder to the last finding, in seconds.
     pub seconds: f64,
 }
 
+/// Wall time of the parts of a run, in seconds, added up over the lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Parts {
+    /// Reading the folder, looking for servers, looking into the cache.
+    pub plan: f64,
+    /// Starting servers and restoring a backup.
+    pub start: f64,
+    /// Upgrades that were only run.
+    pub pass: f64,
+    /// Climbing and judging.
+    pub climb: f64,
+    /// Proving what was followed, and ending servers.
+    pub end: f64,
+    /// Keeping what was learnt for the next run.
+    pub keep: f64,
+}
+
+impl Parts {
+    pub(super) fn add(&mut self, other: Self) {
+        self.plan += other.plan;
+        self.start += other.start;
+        self.pass += other.pass;
+        self.climb += other.climb;
+        self.end += other.end;
+        self.keep += other.keep;
+    }
+}
+
 /// One migration, judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Judged {
     /// Its id.
     pub revision: String,
@@ -46,10 +82,13 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Why it could not be judged, if it could not.
     pub unjudged: Option<String>,
+    /// Whether an earlier run judged it, with the same migrations before it.
+    #[serde(skip)]
+    pub cached: bool,
 }
 
 /// Wall time of the steps of one migration; `None` for a step that did not run to its end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Seconds {
     /// The first upgrade.
     pub upgrade: Option<f64>,

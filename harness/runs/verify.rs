@@ -1,18 +1,23 @@
-//! `verify`: a whole history climbed on an ephemeral server.
+//! `verify`: a whole history climbed on ephemeral servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::checks;
 use crate::finding::{Claim, Finding, Severity};
-use crate::migrations::{History, Migration, Tool, compare};
-use crate::server::{Server, ServerSpec};
-use crate::steps::{Ground, Reading};
+use crate::migrations::{History, Migration, Tool};
+use crate::server::{Backend, Chosen, Server, ServerSpec};
+use crate::steps::{self, Reading};
 
-use super::climb::Climb;
-use super::outcome::{Judged, Seconds, Verification};
-use super::{Event, RunError, Watch, batch, repro};
+use super::climb::Verdicted;
+use super::lane::{Ended, Work};
+use super::lanes::{self, Climbed};
+use super::outcome::{Parts, Verdict, Verification};
+use super::plan::{Plan, Task};
+use super::scope::{Scope, Shard};
+use super::{Event, RunError, Watch, batch, keep, repro};
 
 /// How migrations are put into transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +54,15 @@ pub struct Options {
     pub reading: Reading,
     /// Claims from outside of the files: revision and claim.
     pub claims: Vec<(String, Claim)>,
+    /// Which migrations are judged.
+    pub scope: Scope,
+    /// A part of those, for one of several machines.
+    pub shard: Option<Shard>,
+    /// How many lanes climb side by side; as many as there are cores if not said, and fewer where
+    /// there is little to do.
+    pub jobs: Option<usize>,
+    /// Whether what earlier runs learnt is used, and what this one learns is kept.
+    pub cache: bool,
 }
 
 impl Options {
@@ -65,34 +79,45 @@ impl Options {
             repro: None,
             reading: Reading::default(),
             claims: Vec::new(),
+            scope: Scope::All,
+            shard: None,
+            jobs: None,
+            cache: false,
         }
     }
 }
 
 /// Climbs the history in `options.folder` and says what is wrong with it. Findings are in the
 /// result; an error means that the run could not be finished. Nothing is left on the machine but
-/// the repro scripts.
+/// the repro scripts, and what is kept for the next run if `options.cache` says so.
 pub async fn verify(
     options: &Options,
     watch: &mut (dyn Watch + Send),
 ) -> Result<Verification, RunError> {
     let start = Instant::now();
     let history = load(options)?;
+    announce(&history, watch);
+    let chosen = Chosen::find(&options.server).await?;
+    let (server, known) = identify(options, &chosen).await?;
+    let plan = Plan::new(options, &history, &chosen, known.as_deref())?;
+    let work = Arc::new(Work { options: options.clone(), history, chosen, plan });
+    let planned = start.elapsed().as_secs_f64();
+    let climbed = climb(&work, server, watch).await?;
+    let kept = keep::keep(&work, &climbed, watch).await;
+    let mut verification = Box::pin(assemble(&work, climbed)).await?;
+    verification.parts.plan = planned;
+    verification.parts.keep = kept;
+    verification.seconds = start.elapsed().as_secs_f64();
+    Ok(verification)
+}
+
+fn announce(history: &History, watch: &mut (dyn Watch + Send)) {
     let layout = format!("{}, since {}", history.tool, history.because);
     watch.event(Event::Loaded { migrations: history.migrations.len(), layout: &layout });
     for path in &history.lone {
         let note = format!("{} is a downgrade without an upgrade; nothing runs it", path.display());
         watch.event(Event::Note(&note));
     }
-    let server = Server::acquire(&options.server).await?;
-    watch.event(Event::Server(server.reason()));
-    // Boxed: what it holds over its waits is large.
-    let result = Box::pin(followed_or_whole(&server, options, &history, watch)).await;
-    let stopped = server.stop().await;
-    let mut verification = result?;
-    stopped?;
-    verification.seconds = start.elapsed().as_secs_f64();
-    Ok(verification)
 }
 
 fn load(options: &Options) -> Result<History, RunError> {
@@ -110,73 +135,106 @@ fn load(options: &Options) -> Result<History, RunError> {
     Ok(history)
 }
 
-/// Follows the schema from step to step; should that not lead to the schema that is there at the
-/// end, everything is done again with whole reads.
-async fn followed_or_whole(
-    server: &Server,
+/// All that is known about the server, if what is kept is to be used; some servers must be
+/// started for that.
+async fn identify(
     options: &Options,
-    history: &History,
-    watch: &mut (dyn Watch + Send),
-) -> Result<Verification, RunError> {
-    let reading = options.reading;
-    let followed = Box::pin(on_server(server, options, history, reading, watch)).await?;
-    if let Some(verification) = followed {
-        return Ok(verification);
+    chosen: &Chosen,
+) -> Result<(Option<Server>, Option<String>), RunError> {
+    if !options.cache || options.backup.is_some() {
+        return Ok((None, None));
     }
-    watch
-        .event(Event::Note("the schema was not followed rightly; climbing again with whole reads"));
-    let whole = Box::pin(on_server(server, options, history, Reading::Whole, watch)).await?;
-    whole.ok_or_else(|| RunError::Unsteady)
+    if let Some(known) = chosen.fingerprint() {
+        return Ok((None, Some(known)));
+    }
+    if chosen.backend() == Backend::Local {
+        return Ok((None, None));
+    }
+    let server = chosen.start().await?;
+    let known = steps::fingerprint(&server).await?;
+    Ok((Some(server), Some(known)))
 }
 
-/// `None` if the schema at the end is not the one that was followed.
-async fn on_server(
-    server: &Server,
-    options: &Options,
-    history: &History,
-    reading: Reading,
+/// Climbs what no earlier run climbed.
+async fn climb(
+    work: &Arc<Work>,
+    server: Option<Server>,
     watch: &mut (dyn Watch + Send),
-) -> Result<Option<Verification>, RunError> {
-    let (mut ground, restored) =
-        Ground::open(server, history.tool, options.backup.as_deref(), reading).await?;
-    let mut findings = history.findings.clone();
-    let (session, ledger) = ground.climber()?;
-    let applied = ledger.read(session, history).await?;
-    if let (Some(restored), Some(backup)) = (&restored, &options.backup) {
-        findings.extend(checks::restore_failed(backup, restored));
-        let seconds = restored.took.as_secs_f64();
-        watch.event(Event::Restored { seconds, applied: applied.len() });
-        if !restored.roles.is_empty() {
-            let roles = restored.roles.join(", ");
-            watch.event(Event::Note(&format!("made roles without login for the backup: {roles}")));
-        }
+) -> Result<Climbed, RunError> {
+    let options = &work.options;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let is_alone = options.backup.is_some() || !work.chosen.is_plural();
+    let jobs = if is_alone { 1 } else { options.jobs.unwrap_or(cores) };
+    if is_alone && options.jobs.is_some_and(|jobs| jobs > 1) {
+        watch.event(Event::Note(
+            "one lane: only local servers and containers without a backup can be several",
+        ));
     }
-    findings.extend(compare(&applied, history));
-    let is_applied =
-        |migration: &&Migration| applied.iter().any(|row| row.version == migration.version);
-    let pending: Vec<&Migration> =
-        history.migrations.iter().filter(|migration| !is_applied(migration)).collect();
-    let origin = history.migrations.iter().rfind(is_applied);
-    let (pending, doubles) = without_doubles(pending);
+    // Asked for by number, lanes are made for less.
+    let least = match work.chosen.backend() {
+        _ if options.jobs.is_some() => 1,
+        Backend::Container => 64,
+        _ => 16,
+    };
+    let mut ranges = work.plan.lanes(jobs, least);
+    if options.backup.is_some() {
+        ranges = vec![0..work.plan.stages.len()];
+    }
+    if ranges.is_empty() {
+        // Started to be asked what it is.
+        if let Some(server) = server {
+            let reason = server.reason().to_owned();
+            let version = server.version().to_string();
+            server.stop().await?;
+            watch.event(Event::Server(&reason));
+            let ended = Ended { version, ..Ended::default() };
+            return Ok(Climbed { ended: vec![ended], ..Climbed::default() });
+        }
+        return Ok(Climbed::default());
+    }
+    // Boxed: what it holds over its waits is large.
+    Box::pin(lanes::climb(work, ranges, server, watch)).await
+}
+
+/// Puts together what was climbed and what was known.
+async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunError> {
+    let (options, history) = (&work.options, &work.history);
+    let Climbed { judged, ended } = climbed;
     let mut verification = Verification {
-        server_version: server.version().to_string(),
-        backend: server.backend().as_str(),
+        server_version: work.chosen.version().map(ToString::to_string).unwrap_or_default(),
+        backend: work.chosen.backend().as_str(),
         tool: history.tool.as_str(),
         folder: history.folder.clone(),
-        applied: history.migrations.len() - pending.len() - doubles.len(),
+        applied: 0,
         migrations: Vec::new(),
+        passed: 0,
         left_out: 0,
-        findings,
+        findings: history.findings.clone(),
         sources: BTreeMap::new(),
+        lanes: ended.iter().filter(|ended| ended.parts.climb > 0.0).count(),
+        parts: Parts::default(),
         seconds: 0.0,
     };
-    let climb = Climb::begin(ground, origin).await?;
-    if !Box::pin(climb_all(climb, &pending, options, &mut verification, watch)).await? {
-        return Ok(None);
+    let mut applied = BTreeSet::new();
+    for mut lane in ended {
+        if !lane.version.is_empty() {
+            verification.server_version = lane.version;
+        }
+        verification.parts.add(lane.parts);
+        verification.findings.append(&mut lane.findings);
+        applied.append(&mut lane.applied);
     }
-    verification.migrations.extend(doubles);
+    let is_applied = |migration: &&Migration| applied.contains(&migration.version);
+    verification.applied = history.migrations.iter().filter(is_applied).count();
+    take_verdicts(work, judged, &applied, &mut verification);
+    verification.migrations.extend(work.plan.doubles.iter().cloned());
+    let pending: Vec<&Migration> = (0..work.plan.stages.len())
+        .filter_map(|at| work.stage(at))
+        .map(|(_, migration)| migration)
+        .filter(|migration| !is_applied(migration))
+        .collect();
     if options.transaction == TransactionMode::All {
-        let together = batch::together(server, options, history, &pending).await?;
+        let together = batch::together(&work.chosen, options, history, &pending).await?;
         place(together, &mut verification);
     }
     place(std::mem::take(&mut verification.findings), &mut verification);
@@ -184,51 +242,39 @@ async fn on_server(
     if let Some(folder) = &options.repro {
         repro::write(folder, history, &pending, options.backup.as_deref(), &mut verification)?;
     }
-    Ok(Some(verification))
+    Ok(verification)
 }
 
-/// Gives whether the schema was followed rightly.
-async fn climb_all<'h>(
-    mut climb: Climb<'_, 'h>,
-    pending: &[&'h Migration],
-    options: &Options,
+/// The verdicts in the order of the history, up to the first that fails if nothing after it is
+/// asked for.
+fn take_verdicts(
+    work: &Work,
+    mut judged: BTreeMap<usize, Verdicted>,
+    applied: &BTreeSet<String>,
     verification: &mut Verification,
-    watch: &mut (dyn Watch + Send),
-) -> Result<bool, RunError> {
-    for (index, migration) in pending.iter().enumerate() {
-        let name = format!("{} {}", migration.revision, migration.name);
-        watch.event(Event::Begins { index, total: pending.len(), name: &name });
-        let judged = climb.one(migration).await?;
-        let errors =
-            judged.findings.iter().filter(|finding| finding.counts(options.fail_on)).count();
-        watch.event(Event::Judged { name: &name, errors });
-        verification.migrations.push(judged);
-        if errors > 0 && options.fail_fast {
-            verification.left_out = pending.len() - index - 1;
-            break;
+) {
+    let options = &work.options;
+    let mut over = false;
+    for at in 0..work.plan.stages.len() {
+        let Some((stage, migration)) = work.stage(at) else { break };
+        if applied.contains(&migration.version) {
+            continue;
         }
+        let verdict = match &stage.task {
+            Task::Pass => {
+                verification.passed += 1;
+                continue;
+            }
+            Task::Known(known) => Some(known.judged.clone()),
+            Task::Climb => judged.remove(&at).map(|verdicted| verdicted.judged),
+        };
+        let Some(verdict) = verdict.filter(|_| !over) else {
+            verification.left_out += 1;
+            continue;
+        };
+        over = options.fail_fast && verdict.verdict(options.fail_on) == Verdict::Fail;
+        verification.migrations.push(verdict);
     }
-    climb.end().await
-}
-
-/// Takes out every migration whose version another one before it has: no tool runs both.
-fn without_doubles<'h>(all: Vec<&'h Migration>) -> (Vec<&'h Migration>, Vec<Judged>) {
-    let mut pending: Vec<&'h Migration> = Vec::new();
-    let mut doubles = Vec::new();
-    for migration in all {
-        match pending.last().filter(|before| before.version == migration.version) {
-            None => pending.push(migration),
-            Some(before) => doubles.push(Judged {
-                revision: migration.revision.clone(),
-                name: migration.name.clone(),
-                file: migration.upgrade.path.clone(),
-                seconds: Seconds::default(),
-                findings: Vec::new(),
-                unjudged: Some(format!("it was not run: {} has its version", before.name)),
-            }),
-        }
-    }
-    (pending, doubles)
 }
 
 /// Gives each finding to the migration whose file it is about; the rest stays with the run.

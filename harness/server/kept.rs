@@ -76,7 +76,8 @@ pub(super) fn put(
     database: &str,
     note: &str,
 ) -> Result<bool, ServerError> {
-    let outside = fs::read_dir(data.join("pg_tblspc")).is_ok_and(|mut links| links.next().is_some());
+    let outside =
+        fs::read_dir(data.join("pg_tblspc")).is_ok_and(|mut links| links.next().is_some());
     if outside {
         return Ok(false);
     }
@@ -98,7 +99,11 @@ pub(super) fn put(
     if let Err(error) = filled {
         let _ = fs::remove_dir_all(&fresh);
         // Somebody else kept the same at the same time.
-        return if folder.exists() { Ok(true) } else { Err(ServerError::at("make", &folder)(error)) };
+        return if folder.exists() {
+            Ok(true)
+        } else {
+            Err(ServerError::at("make", &folder)(error))
+        };
     }
     trim(&root, MOST);
     Ok(true)

@@ -10,8 +10,8 @@ use super::error::tail;
 use super::install::Installation;
 use super::lease::{self, Facts, Lease, MARKER};
 use super::spec::NEWEST;
-use super::watchdog::{self, Watchdog};
 use super::survey::Ground;
+use super::watchdog::{self, Watchdog};
 use super::{Profile, ServerError, place};
 use crate::postgres::{Session, Target};
 

@@ -9,6 +9,7 @@
 //! moments; if that is killed too, the next [`Server::acquire`] does.
 
 mod account;
+mod cache;
 mod chosen;
 mod cluster;
 mod command;
@@ -31,6 +32,7 @@ mod wheel;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use cache::{Shelf, clear_cache, shelves};
 pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};
 pub use error::{NoServer, ServerError};

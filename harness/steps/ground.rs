@@ -1,17 +1,20 @@
-//! The database that a climb stands on, and the clean one beside it.
+//! The server and the database that a climb stands on, and the clean database beside it.
 //!
 //! The clean one has seen upgrades only. It is made when something must be put back for the first
-//! time, follows the climb from there, and is cloned; a sound climb never makes it.
+//! time, follows the climb from there, and is cloned; a sound climb never makes it. What belongs to
+//! the whole server (a role, say) may be in the way of a second database; then there is a second
+//! server.
 
 use std::path::{Path, PathBuf};
 
 use crate::migrations::{Migration, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
-use crate::server::{Database, Server, ServerError, Template};
+use crate::server::{Chosen, Database, Server, ServerError, Template};
 
+use super::replay::replay;
 use super::restore::{RestoreError, Restored, restore};
-use super::script::StepFailure;
+use super::script::{self, StepFailure};
 use super::version_table::Ledger;
 
 /// The ground could not be prepared or put back.
@@ -38,7 +41,7 @@ pub enum GroundError {
         revision: String,
         /// How it failed.
         #[source]
-        source: StepFailure,
+        source: Box<StepFailure>,
     },
 }
 
@@ -67,10 +70,22 @@ pub enum Reading {
     Whole,
 }
 
+/// What a ground begins as.
+#[derive(Debug)]
+pub enum Origin<'a> {
+    /// An empty database.
+    Empty,
+    /// A backup, restored.
+    Backup(&'a Path),
+    /// This database.
+    Database(Database),
+}
+
 /// Where a climb stands.
 #[derive(Debug)]
-pub struct Ground<'s> {
-    server: &'s Server,
+pub struct Ground {
+    chosen: Chosen,
+    server: Server,
     tool: Tool,
     backup: Option<PathBuf>,
     ledger: Ledger,
@@ -80,22 +95,31 @@ pub struct Ground<'s> {
     reading: Reading,
 }
 
-impl<'s> Ground<'s> {
-    /// Makes a database, restores `backup` into it if there is one, and makes sure that it has
-    /// `tool`'s version table.
+impl Ground {
+    /// Takes `server`, which was started as `chosen`, and makes sure that its database has `tool`'s
+    /// version table.
     pub async fn open(
-        server: &'s Server,
+        chosen: &Chosen,
+        server: Server,
         tool: Tool,
-        backup: Option<&Path>,
+        origin: Origin<'_>,
         reading: Reading,
     ) -> Result<(Self, Option<Restored>), GroundError> {
-        let (database, restored) = make(server, backup).await?;
-        let mut standing = stand(server, database).await?;
+        let backup = match &origin {
+            Origin::Backup(path) => Some(path.to_path_buf()),
+            _ => None,
+        };
+        let (database, restored) = match origin {
+            Origin::Database(database) => (database, None),
+            _ => make(&server, backup.as_deref()).await?,
+        };
+        let mut standing = stand(&server, database).await?;
         let ledger = Ledger::ensure(&mut standing.climber, tool).await?;
         let ground = Self {
+            chosen: chosen.clone(),
             server,
             tool,
-            backup: backup.map(Path::to_owned),
+            backup,
             ledger,
             standing: Some(standing),
             clean: None,
@@ -103,6 +127,11 @@ impl<'s> Ground<'s> {
             reading,
         };
         Ok((ground, restored))
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// The session that changes the database, with its version table.
@@ -145,13 +174,35 @@ impl<'s> Ground<'s> {
     pub async fn reconnect(&mut self) -> Result<(), GroundError> {
         let standing = self.standing.take().ok_or_else(nowhere)?;
         let database = leave(standing).await;
-        self.standing = Some(stand(self.server, database).await?);
+        self.standing = Some(stand(&self.server, database).await?);
         Ok(())
+    }
+
+    /// Runs the upgrade of `migration` and looks at nothing. `false` if it failed and something of
+    /// it may have stayed.
+    pub async fn pass(&mut self, migration: &Migration) -> Result<Result<(), bool>, GroundError> {
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        let database = &standing.database.target;
+        let passed = replay(database, &mut standing.climber, &self.ledger, migration).await?;
+        Ok(match passed {
+            Ok(()) => Ok(()),
+            Err(StepFailure::Postgres(error)) => return Err(error.into()),
+            Err(_) => Err(script::is_all_or_nothing(&migration.upgrade)),
+        })
     }
 
     /// Puts the database into the state that the upgrades of `linear` give, and nothing else: the
     /// clean database is brought there and cloned, and the old one dropped.
     pub async fn put_back(&mut self, linear: &[&Migration]) -> Result<(), GroundError> {
+        match self.clone_clean(linear).await {
+            Err(GroundError::NotRepeatable { .. }) if self.chosen.is_plural() => {
+                self.move_house(linear).await
+            }
+            other => other,
+        }
+    }
+
+    async fn clone_clean(&mut self, linear: &[&Migration]) -> Result<(), GroundError> {
         if let Some(standing) = self.standing.take() {
             let database = leave(standing).await;
             self.server.drop_database(database).await?;
@@ -163,7 +214,7 @@ impl<'s> Ground<'s> {
         let mut clean = match self.clean.take() {
             Some(clean) => clean,
             None => Clean {
-                database: make(self.server, self.backup.as_deref()).await?.0,
+                database: make(&self.server, self.backup.as_deref()).await?.0,
                 applied: Vec::new(),
             },
         };
@@ -176,18 +227,47 @@ impl<'s> Ground<'s> {
             }
         };
         self.clean = Some(clean);
-        self.standing = Some(stand(self.server, database?).await?);
+        self.standing = Some(stand(&self.server, database?).await?);
         self.worn = false;
         Ok(())
     }
 
-    /// Drops both databases.
+    /// The same on a server of its own.
+    async fn move_house(&mut self, linear: &[&Migration]) -> Result<(), GroundError> {
+        let server = self.chosen.start().await?;
+        let old = std::mem::replace(&mut self.server, server);
+        (self.standing, self.clean) = (None, None);
+        old.stop().await?;
+        let database = make(&self.server, self.backup.as_deref()).await?.0;
+        let mut fresh = Clean { database, applied: Vec::new() };
+        follow(&mut fresh, self.tool, linear).await?;
+        self.standing = Some(stand(&self.server, fresh.database).await?);
+        self.worn = false;
+        Ok(())
+    }
+
+    /// Closes the sessions, keeps the data directory under `key`, and ends the server. Gives
+    /// whether it could be kept.
+    pub async fn keep(mut self, key: &str, note: &str) -> Result<bool, GroundError> {
+        let database = leave(self.standing.take().ok_or_else(nowhere)?).await;
+        let kept = self.chosen.keep(&self.server, &database, key, note).await;
+        self.server.stop().await?;
+        Ok(kept?)
+    }
+
+    /// Ends the server, or drops both databases if it is not ours.
     pub async fn close(mut self) -> Result<(), GroundError> {
-        if let Some(standing) = self.standing.take() {
+        let standing = self.standing.take();
+        if self.chosen.is_plural() {
+            drop(standing);
+            return Ok(self.server.stop().await?);
+        }
+        if let Some(standing) = standing {
             let database = leave(standing).await;
             self.server.drop_database(database).await?;
         }
-        self.drop_clean().await
+        self.drop_clean().await?;
+        Ok(self.server.stop().await?)
     }
 
     async fn drop_clean(&mut self) -> Result<(), GroundError> {
@@ -241,8 +321,10 @@ async fn follow(clean: &mut Clean, tool: Tool, linear: &[&Migration]) -> Result<
     let mut session = Session::connect(&clean.database.target, "clean").await?;
     let ledger = Ledger::ensure(&mut session, tool).await?;
     for migration in linear.iter().skip(clean.applied.len()) {
-        super::apply(&mut session, &ledger, migration).await.map_err(|source| {
-            GroundError::NotRepeatable { revision: migration.revision.clone(), source }
+        let done = replay(&clean.database.target, &mut session, &ledger, migration).await?;
+        done.map_err(|source| GroundError::NotRepeatable {
+            revision: migration.revision.clone(),
+            source: Box::new(source),
         })?;
         clean.applied.push(migration.version.clone());
     }

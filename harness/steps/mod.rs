@@ -4,15 +4,18 @@
 //! of it; it must not judge, order other steps, or print.
 
 mod apply;
+mod fingerprint;
 mod ground;
 mod probe;
+mod replay;
 mod restore;
 mod revert;
 mod script;
 mod version_table;
 
 pub use apply::{apply, apply_together};
-pub use ground::{Ground, GroundError, Reading};
+pub use fingerprint::fingerprint;
+pub use ground::{Ground, GroundError, Origin, Reading};
 pub use probe::{Routine, probe_routines};
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;

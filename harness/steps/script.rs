@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::finding::Span;
 use crate::migrations::{Script, Wrap};
 use crate::postgres::{PostgresError, Session, SqlFailure};
-use crate::sql::{self, SplitError};
+use crate::sql::{self, SplitError, StatementKind};
 
 /// A script did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,21 @@ pub(super) async fn run(
             session.execute(record).await.map_err(unrecorded)
         }
     }
+}
+
+/// Whether nothing of `script` stays if it fails.
+pub(super) fn is_all_or_nothing(script: &Script) -> bool {
+    let controls = |text: &str| {
+        matches!(
+            sql::kind(text),
+            StatementKind::Begin | StatementKind::Commit | StatementKind::Rollback
+        )
+    };
+    let Ok(statements) = sql::split(&script.text) else { return false };
+    script.wrap != Wrap::Statements
+        && !statements
+            .iter()
+            .any(|statement| script.text.get(statement.bytes.clone()).is_some_and(controls))
 }
 
 async fn in_transaction(

@@ -1,0 +1,75 @@
+//! What a run leaves for the next one: verdicts, and a data directory with the history applied.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::steps::{Ground, Origin, Reading};
+
+use super::climb::Climb;
+use super::lane::{Applies, Work, on_kept};
+use super::lanes::Climbed;
+use super::{Event, RunError, Watch};
+
+/// So many upgrades are cheaper run again than kept: a server starts in the time of dozens.
+const NOT_WORTH_KEEPING: usize = 24;
+
+/// Keeps what `climbed` says, and the state at the end of the history if it is far from every state
+/// that is kept already. Gives how long it took, in seconds. What can't be kept is said, and
+/// changes nothing else.
+pub(super) async fn keep(work: &Work, climbed: &Climbed, watch: &mut (dyn Watch + Send)) -> f64 {
+    let start = Instant::now();
+    let Some((store, keys)) = &work.plan.store else { return 0.0 };
+    for (at, verdicted) in &climbed.judged {
+        let Some(key) = keys.verdicts.get(*at) else { continue };
+        if let Err(error) = store.put(key, verdicted) {
+            watch.event(Event::Note(&format!("verdicts can't be kept: {error}")));
+            return start.elapsed().as_secs_f64();
+        }
+    }
+    if !climbed.judged.is_empty() {
+        store.trim();
+    }
+    if let Err(error) = keep_data(work, climbed, &keys.data).await {
+        watch.event(Event::Note(&format!("the data directory can't be kept: {error}")));
+    }
+    start.elapsed().as_secs_f64()
+}
+
+async fn keep_data(work: &Work, climbed: &Climbed, keys: &[String]) -> Result<(), RunError> {
+    let count = keys.len();
+    let base = work.plan.base(count);
+    let known = base.map_or(0, |(count, _)| *count);
+    let Some(key) = keys.last() else { return Ok(()) };
+    if climbed.judged.is_empty()
+        || count - known < NOT_WORTH_KEEPING
+        || work.chosen.version().is_none()
+    {
+        return Ok(());
+    }
+    let on_base = match base {
+        Some((count, kept)) => on_kept(work, *count, kept, Reading::Touched).await?,
+        None => None,
+    };
+    let (mut climb, first) = match on_base {
+        Some(climb) => (climb, known),
+        None => {
+            let server = work.chosen.start().await?;
+            let tool = work.history.tool;
+            let (ground, _) =
+                Ground::open(&work.chosen, server, tool, Origin::Empty, Reading::Touched).await?;
+            (Climb::begin(ground, None, Vec::new(), None), 0)
+        }
+    };
+    for at in first..count {
+        let Some((_, migration)) = work.stage(at) else { break };
+        climb.pass(migration).await?;
+    }
+    let ran: BTreeSet<&str> =
+        climb.passed().iter().map(|migration| migration.version.as_str()).collect();
+    let all = (0..count).filter_map(|at| work.stage(at)).map(|(_, migration)| &migration.version);
+    let failed = all.filter(|version| !ran.contains(version.as_str())).cloned().collect();
+    let folder = work.history.folder.display().to_string();
+    let note = serde_json::to_string(&Applies { folder, count, failed }).unwrap_or_default();
+    climb.into_ground().keep(key, &note).await?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! One migration forward for the sake of the next ones.
+
+use crate::migrations::Migration;
+use crate::postgres::{PostgresError, Session, Target};
+
+use super::script::StepFailure;
+use super::version_table::Ledger;
+
+/// Settings that a session gets when it begins.
+const SETTINGS: &str = "SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', setdatabase, \
+    setrole, setconfig), ',' ORDER BY setdatabase, setrole) FROM pg_catalog.pg_db_role_setting";
+
+/// Runs the upgrade of `migration` in `session`, which is opened again if settings of the database
+/// or its roles are others afterwards.
+pub(super) async fn replay(
+    database: &Target,
+    session: &mut Session,
+    ledger: &Ledger,
+    migration: &Migration,
+) -> Result<Result<(), StepFailure>, PostgresError> {
+    // Few migrations change settings: most texts say that they can't.
+    let may_set = says_set(&migration.upgrade.text);
+    let before = if may_set { session.value(SETTINGS).await? } else { None };
+    let done = super::apply(session, ledger, migration).await.map(drop);
+    if may_set && session.value(SETTINGS).await? != before {
+        let fresh = Session::connect(database, "climb").await?;
+        let old = std::mem::replace(session, fresh);
+        // A session that is already lost needs no good-bye.
+        let _ = old.close().await;
+    }
+    Ok(done)
+}
+
+/// Whether the text may change what new sessions begin with: by ALTER DATABASE, ROLE or USER, in
+/// its own words or in those of a string that it executes.
+fn says_set(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("alter") && ["database", "role", "user"].iter().any(|word| text.contains(word))
+}
