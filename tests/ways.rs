@@ -147,9 +147,13 @@ fn what_is_new_or_edited_is_climbed_again_from_a_kept_state() {
     let folder = copy(&histories()[0]);
     let first = report(folder.path(), Some(&cache), &[]);
     let count = first["migrations"].as_array().unwrap().len();
-    assert!(cache.path().read_dir().unwrap().any(|entry| {
-        entry.unwrap().file_name().to_string_lossy().starts_with("kept-")
-    }));
+    assert!(
+        cache
+            .path()
+            .read_dir()
+            .unwrap()
+            .any(|entry| { entry.unwrap().file_name().to_string_lossy().starts_with("kept-") })
+    );
     let new = folder.path().join("29990101000000_new.up.sql");
     std::fs::write(&new, "CREATE TABLE new_one (id bigint PRIMARY KEY);").unwrap();
     let back = folder.path().join("29990101000000_new.down.sql");

@@ -29,7 +29,7 @@ pub(super) async fn keep(work: &Work, climbed: &Climbed, watch: &mut (dyn Watch 
     if !climbed.judged.is_empty() {
         store.trim();
     }
-    if let Err(error) = keep_data(work, climbed, &keys.data).await {
+    if let Err(error) = Box::pin(keep_data(work, climbed, &keys.data)).await {
         watch.event(Event::Note(&format!("the data directory can't be kept: {error}")));
     }
     start.elapsed().as_secs_f64()
@@ -50,15 +50,14 @@ async fn keep_data(work: &Work, climbed: &Climbed, keys: &[String]) -> Result<()
         Some((count, kept)) => on_kept(work, *count, kept, Reading::Touched).await?,
         None => None,
     };
-    let (mut climb, first) = match on_base {
-        Some(climb) => (climb, known),
-        None => {
-            let server = work.chosen.start().await?;
-            let tool = work.history.tool;
-            let (ground, _) =
-                Ground::open(&work.chosen, server, tool, Origin::Empty, Reading::Touched).await?;
-            (Climb::begin(ground, None, Vec::new(), None), 0)
-        }
+    let (mut climb, first) = if let Some(climb) = on_base {
+        (climb, known)
+    } else {
+        let server = work.chosen.start().await?;
+        let tool = work.history.tool;
+        let (ground, _) =
+            Ground::open(&work.chosen, server, tool, Origin::Empty, Reading::Touched).await?;
+        (Climb::begin(ground, None, Vec::new(), None), 0)
     };
     for at in first..count {
         let Some((_, migration)) = work.stage(at) else { break };

@@ -5,6 +5,7 @@
 //! Files are whole as soon as they have their name, so any number of processes may share them, and
 //! anybody may throw them away.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,8 +92,11 @@ impl Chain {
             digest.update(part.len().to_le_bytes());
             digest.update(part);
         }
-        let bytes = digest.finalize();
-        self.0 = bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.0.clear();
+        for byte in digest.finalize().iter().take(16) {
+            // Writing to a String can't fail.
+            let _ = write!(self.0, "{byte:02x}");
+        }
         self.0.clone()
     }
 }

@@ -119,7 +119,7 @@ impl Lane {
             }
         }
         let begun = Instant::now();
-        let followed = climb.end().await?;
+        let followed = Box::pin(climb.end()).await?;
         self.ended.parts.end += begun.elapsed().as_secs_f64();
         Ok(followed)
     }
@@ -190,7 +190,7 @@ pub(super) async fn on_kept<'w>(
 ) -> Result<Option<Climb<'w>>, RunError> {
     let Ok(note) = serde_json::from_str::<Applies>(kept.note()) else { return Ok(None) };
     let Some((server, database)) = work.chosen.start_on(kept).await? else { return Ok(None) };
-    let origin = Origin::Database(database);
+    let origin = Origin::Database(Box::new(database));
     let (ground, _) =
         Ground::open(&work.chosen, server, work.history.tool, origin, reading).await?;
     let before: Vec<&Migration> =

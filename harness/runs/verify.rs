@@ -102,8 +102,9 @@ pub async fn verify(
     let plan = Plan::new(options, &history, &chosen, known.as_deref())?;
     let work = Arc::new(Work { options: options.clone(), history, chosen, plan });
     let planned = start.elapsed().as_secs_f64();
-    let climbed = climb(&work, server, watch).await?;
-    let kept = keep::keep(&work, &climbed, watch).await;
+    // Boxed: what they hold over their waits is large.
+    let climbed = Box::pin(climb(&work, server, watch)).await?;
+    let kept = Box::pin(keep::keep(&work, &climbed, watch)).await;
     let mut verification = Box::pin(assemble(&work, climbed)).await?;
     verification.parts.plan = planned;
     verification.parts.keep = kept;
@@ -176,24 +177,24 @@ async fn climb(
         Backend::Container => 64,
         _ => 16,
     };
-    let mut ranges = work.plan.lanes(jobs, least);
-    if options.backup.is_some() {
-        ranges = vec![0..work.plan.stages.len()];
-    }
+    let ranges = match options.backup {
+        // What it has applied is only known when it is restored.
+        Some(_) => std::iter::once(0..work.plan.stages.len()).collect(),
+        None => work.plan.lanes(jobs, least),
+    };
     if ranges.is_empty() {
         // Started to be asked what it is.
         if let Some(server) = server {
             let reason = server.reason().to_owned();
             let version = server.version().to_string();
-            server.stop().await?;
+            Box::pin(server.stop()).await?;
             watch.event(Event::Server(&reason));
             let ended = Ended { version, ..Ended::default() };
             return Ok(Climbed { ended: vec![ended], ..Climbed::default() });
         }
         return Ok(Climbed::default());
     }
-    // Boxed: what it holds over its waits is large.
-    Box::pin(lanes::climb(work, ranges, server, watch)).await
+    lanes::climb(work, ranges, server, watch).await
 }
 
 /// Puts together what was climbed and what was known.

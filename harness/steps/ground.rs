@@ -78,7 +78,7 @@ pub enum Origin<'a> {
     /// A backup, restored.
     Backup(&'a Path),
     /// This database.
-    Database(Database),
+    Database(Box<Database>),
 }
 
 /// Where a climb stands.
@@ -110,7 +110,7 @@ impl Ground {
             _ => None,
         };
         let (database, restored) = match origin {
-            Origin::Database(database) => (database, None),
+            Origin::Database(database) => (*database, None),
             _ => make(&server, backup.as_deref()).await?,
         };
         let mut standing = stand(&server, database).await?;
@@ -237,7 +237,8 @@ impl Ground {
         let server = self.chosen.start().await?;
         let old = std::mem::replace(&mut self.server, server);
         (self.standing, self.clean) = (None, None);
-        old.stop().await?;
+        // Boxed: what it holds over its waits is large.
+        Box::pin(old.stop()).await?;
         let database = make(&self.server, self.backup.as_deref()).await?.0;
         let mut fresh = Clean { database, applied: Vec::new() };
         follow(&mut fresh, self.tool, linear).await?;
@@ -251,7 +252,7 @@ impl Ground {
     pub async fn keep(mut self, key: &str, note: &str) -> Result<bool, GroundError> {
         let database = leave(self.standing.take().ok_or_else(nowhere)?).await;
         let kept = self.chosen.keep(&self.server, &database, key, note).await;
-        self.server.stop().await?;
+        Box::pin(self.server.stop()).await?;
         Ok(kept?)
     }
 
@@ -260,14 +261,14 @@ impl Ground {
         let standing = self.standing.take();
         if self.chosen.is_plural() {
             drop(standing);
-            return Ok(self.server.stop().await?);
+            return Ok(Box::pin(self.server.stop()).await?);
         }
         if let Some(standing) = standing {
             let database = leave(standing).await;
             self.server.drop_database(database).await?;
         }
         self.drop_clean().await?;
-        Ok(self.server.stop().await?)
+        Ok(Box::pin(self.server.stop()).await?)
     }
 
     async fn drop_clean(&mut self) -> Result<(), GroundError> {
