@@ -10,6 +10,7 @@ mod doctor;
 mod history;
 mod printer;
 mod progress;
+mod reports;
 mod settings;
 mod snapshot;
 mod verify;
