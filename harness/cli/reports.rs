@@ -173,7 +173,7 @@ fn writable(path: &Path) -> Result<(), Failure> {
     let tried = if path.exists() {
         std::fs::OpenOptions::new().append(true).open(path).map(drop)
     } else {
-        beside(path).and_then(|temporary| temporary.close())
+        beside(path).and_then(tempfile::NamedTempFile::close)
     };
     tried.map_err(|error| cannot_write(path, error))
 }

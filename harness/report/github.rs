@@ -79,6 +79,7 @@ fn message(finding: &Finding) -> String {
     // Writing to a String can't fail.
     if let Some(reason) = &finding.allowed {
         let _ = write!(message, "\naccepted by a claim: {reason}");
+        return message;
     }
     if let Some(detail) = &finding.detail {
         for line in detail.trim_end().lines().take(DETAIL_LINES) {
@@ -141,7 +142,7 @@ mod tests {
         insta::assert_snapshot!(text);
         for line in text.lines().filter(|line| line.starts_with("::")) {
             // As the runner reads it: the properties end at the first `::`, and commas part them.
-            let (head, _) = line[2..].split_once("::").unwrap();
+            let (head, _) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
             let (_, properties) = head.split_once(' ').unwrap();
             for property in properties.split(',') {
                 let (name, value) = property.split_once('=').unwrap();

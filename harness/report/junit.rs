@@ -9,8 +9,6 @@ use std::io::{Error, Result};
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use quick_xml::writer::{ElementWriter, Writer};
 
-use crate::runs::Verdict;
-
 use super::terminal::{finding, summary};
 use super::{FindingReport, MigrationReport, Report, Root, Style, Unfinished};
 
@@ -29,13 +27,13 @@ pub fn junit(report: &Report, root: &Root) -> Result<String> {
         file: None,
         seconds: 0.0,
         findings: &report.findings,
-        error: None,
+        unjudged: None,
     };
     let cases: Vec<Case<'_>> = std::iter::once(history)
         .chain(report.migrations.iter().map(|at| migration(at, root)))
         .collect();
     let failed = cases.iter().filter(|case| case.failed(report)).count();
-    let errors = cases.iter().filter(|case| case.error.is_some()).count();
+    let errors = cases.iter().filter(|case| case.error(report).is_some()).count();
     let totals = Totals { tests: cases.len(), failed, errors, seconds: report.seconds };
     document(&folder, &totals, |xml| {
         properties(xml, report)?;
@@ -76,10 +74,15 @@ struct Case<'r> {
     file: Option<String>,
     seconds: f64,
     findings: &'r [FindingReport],
-    error: Option<&'r str>,
+    unjudged: Option<&'r str>,
 }
 
-impl Case<'_> {
+impl<'r> Case<'r> {
+    /// A finding that counts outweighs it: a case is counted once.
+    fn error(&self, report: &Report) -> Option<&'r str> {
+        self.unjudged.filter(|_| !self.failed(report))
+    }
+
     fn failed(&self, report: &Report) -> bool {
         self.findings.iter().any(|found| found.finding.counts(report.fail_on))
     }
@@ -91,8 +94,7 @@ fn migration<'r>(migration: &'r MigrationReport, root: &Root) -> Case<'r> {
         file: Some(root.shown(&migration.file)),
         seconds: migration.seconds.total,
         findings: &migration.findings,
-        // A finding that counts outweighs it, and a case is counted once.
-        error: migration.unjudged.as_deref().filter(|_| migration.verdict == Verdict::Inconclusive),
+        unjudged: migration.unjudged.as_deref(),
     }
 }
 
@@ -120,15 +122,20 @@ fn write_case(xml: &mut Xml, case: &Case<'_>, classname: &str, report: &Report) 
         case.findings.iter().partition(|found| found.finding.counts(report.fail_on));
     // Some viewers show the first failure only.
     count.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    if case.findings.is_empty() && case.unjudged.is_none() {
+        return leaf(xml, "testcase", &attributes, "");
+    }
     element(xml, "testcase", &attributes, |xml| {
-        if let Some(why) = case.error {
+        if let Some(why) = case.error(report) {
             leaf(xml, "error", &[("type", "not-judged"), ("message", why)], why)?;
         }
         for found in count {
             let attributes = [("type", found.check.as_str()), ("message", &found.message)];
             leaf(xml, "failure", &attributes, &plain(found))?;
         }
-        let said: String = rest.into_iter().map(plain).collect();
+        let unjudged = case.unjudged.filter(|_| case.failed(report));
+        let mut said = unjudged.map(|why| format!("not judged: {why}\n")).unwrap_or_default();
+        said.extend(rest.into_iter().map(plain));
         if said.is_empty() { Ok(()) } else { leaf(xml, "system-out", &[], &said) }
     })
 }
@@ -239,6 +246,7 @@ mod tests {
         let errors = cases.iter().filter(|case| has(case, "error")).count();
         assert_eq!((count("failures"), count("errors")), (failed, errors));
         assert_eq!((failed, errors), (2, 1));
+        assert!(text.contains("not judged: the second upgrade failed"));
     }
 
     fn has(case: &roxmltree::Node<'_, '_>, name: &str) -> bool {

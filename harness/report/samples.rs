@@ -101,11 +101,9 @@ pub(super) fn nasty() -> Report {
     drift.rows =
         vec![Row { table: "t".to_owned(), insert: "INSERT INTO t VALUES ('@x')".to_owned() }];
     let failed = Finding::new(CheckId::DowngradeFailed, "no downgrade").in_file(FILE);
-    report.migrations.push(migration(
-        "2",
-        "a,b: 100% \"q\" <&> |\u{7}",
-        vec![warning, drift, failed],
-    ));
+    let mut both = migration("2", "a,b: 100% \"q\" <&> |\u{7}", vec![warning, drift, failed]);
+    both.unjudged = Some("the second upgrade failed".to_owned());
+    report.migrations.push(both);
     let below = at("CREATE VIEW", CheckId::StaleClaim, "nothing came of it");
     let mut passed = migration("3", "été", vec![below]);
     passed.verdict = Verdict::Pass;

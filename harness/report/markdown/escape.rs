@@ -36,7 +36,11 @@ pub(super) fn inline(text: &str) -> String {
 /// Text as code within a line, where nothing is marked up and nobody mentioned.
 pub(super) fn code(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let ticks = "`".repeat(longest_run(&text) + 1);
+    let run = longest_run(&text);
+    if run == 0 {
+        return format!("`{text}`");
+    }
+    let ticks = "`".repeat(run + 1);
     // A blank parts the fence from backticks at the ends; markdown takes it off again.
     format!("{ticks} {text} {ticks}")
 }
@@ -69,7 +73,7 @@ mod tests {
 
     #[test]
     fn fences_are_longer_than_what_they_hold() {
-        assert_eq!(code("a"), "` a `");
+        assert_eq!(code("a\nb"), "`a b`");
         assert_eq!(code("a``b`"), "``` a``b` ```");
         let lines = ["````".to_owned(), "x".to_owned()];
         assert_eq!(fence("sql", &lines), "`````sql\n````\nx\n`````\n\n");
