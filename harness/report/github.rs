@@ -90,6 +90,9 @@ fn message(finding: &Finding) -> String {
             let _ = write!(message, "\n({more} more lines)");
         }
     }
+    for row in &finding.rows {
+        let _ = write!(message, "\n{}", row.insert);
+    }
     if let Some(help) = &finding.help {
         let _ = write!(message, "\nhelp: {help}");
     }
