@@ -37,7 +37,8 @@ fn without_times(text: &str) -> String {
             line.push_str("server: <which>");
         }
         // The widths of columns follow the times in them.
-        if line.contains(" <n> ms") || line.trim_start().starts_with("revision ") {
+        let is_row = [" <n> ms", " -  "].iter().any(|cell| line.contains(cell));
+        if is_row || line.trim_start().starts_with("revision ") {
             line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         }
         lines.push(line.trim_end().to_owned());

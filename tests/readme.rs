@@ -21,6 +21,7 @@ fn console(command: &str) -> String {
         .env_remove("STAIRWAY_MIGRATIONS")
         .env("STAIRWAY_SERVER", "local")
         .env("STAIRWAY_POSTGRES", servers::majors()[0].to_string())
+        .env("STAIRWAY_NO_CACHE", "1")
         .output()
         .unwrap();
     assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");

@@ -7,6 +7,8 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
+use super::reports::{self, Wanted};
+
 /// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
 /// get back.
 #[derive(Debug, Parser)]
@@ -78,6 +80,7 @@ pub(super) struct ServerArgs {
 #[command(
     after_help = "Examples:\n  stairway verify\n  stairway verify db/migrations --postgres 15\n  \
                         stairway verify --backup nightly.dump --format json --output report.json\n  \
+                        stairway verify --format github --report junit=junit.xml --report sarif=stairway.sarif\n  \
                         stairway verify --explain schema-drift"
 )]
 pub(super) struct VerifyArgs {
@@ -121,6 +124,9 @@ pub(super) struct VerifyArgs {
     /// Write the report into a file instead of to stdout
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Write another report into a file, in any form of --format; may be given more than once
+    #[arg(long, value_name = "FORM=PATH", value_parser = reports::wanted)]
+    pub(super) report: Vec<Wanted>,
     /// The folder for scripts that show a finding again with psql
     #[arg(long, value_name = "DIR", default_value = ".stairway/repro")]
     pub(super) repro: PathBuf,
@@ -176,8 +182,18 @@ impl From<FailOn> for Severity {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
+    /// For people, with a table
     Text,
+    /// For programs
     Json,
+    /// XML for test viewers: a test case for each migration
+    Junit,
+    /// SARIF 2.1.0 for code scanning and editors
+    Sarif,
+    /// Annotations beside the SQL in GitHub Actions
+    Github,
+    /// A comment for a pull request
+    Markdown,
 }
 
 /// A database that is only looked at.

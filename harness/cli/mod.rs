@@ -11,6 +11,7 @@ mod doctor;
 mod history;
 mod printer;
 mod progress;
+mod reports;
 mod settings;
 mod snapshot;
 mod verify;

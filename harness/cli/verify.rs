@@ -1,18 +1,18 @@
 //! `stairway verify`
 
-use std::path::Path;
 use std::str::FromStr;
 
 use crate::checks;
 use crate::env;
 use crate::finding::{CheckId, Severity};
-use crate::report::{self, Report, Style};
+use crate::report::Report;
 use crate::runs::{self, Options, Scope, Verdict};
 
-use super::args::{Format, VerifyArgs};
+use super::args::VerifyArgs;
 use super::config::Config;
 use super::printer::Printer;
 use super::progress::Narrator;
+use super::reports::Reports;
 use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome {
@@ -30,24 +30,21 @@ pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome 
     }
     let config = Config::load()?;
     let options = options(&args, &config)?;
-    if let Some(path) = &args.output {
-        writable(path)?;
-    }
+    let reports = Reports::begin(&args, &options.folder, options.fail_on)?;
     let mut narrator = Narrator { printer, quiet: args.quiet };
     let verified = runs::verify(&options, &mut narrator).await;
     printer.finish_bar();
-    let verification = verified.map_err(|error| Failure::new(error.exit(), error))?;
-    let report = Report::new(&verification, options.fail_on);
-    let text = match args.format {
-        Format::Json => report::json(&report).map_err(Failure::usage)?,
-        Format::Text if args.output.is_some() => report::terminal(&report, Style::Plain),
-        Format::Text => report::terminal(&report, Style::Coloured),
+    let verification = match verified {
+        Ok(verification) => verification,
+        Err(error) => {
+            if let Err(unwritten) = reports.fail(&error, error.exit(), printer) {
+                printer.error(unwritten.error.as_ref());
+            }
+            return Err(Failure::new(error.exit(), error));
+        }
     };
-    match &args.output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Failure::usage(format!("can't write {}: {error}", path.display())))?,
-        None => printer.result(&text),
-    }
+    let report = Report::new(&verification, options.fail_on);
+    reports.finish(&report, printer)?;
     Ok(match report.verdict {
         Verdict::Pass => Exit::Clean,
         // What could not be judged did not pass.
@@ -70,16 +67,6 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     options.jobs = args.jobs.map(usize::from);
     options.cache = !args.no_cache && !env::NO_CACHE.is_on();
     Ok(options)
-}
-
-/// A report that can't be written must be known before the work is done.
-fn writable(path: &Path) -> Result<(), Failure> {
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map(drop)
-        .map_err(|error| Failure::usage(format!("can't write {}: {error}", path.display())))
 }
 
 fn list() -> String {

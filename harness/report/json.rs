@@ -1,8 +1,11 @@
 //! The report for programs.
+//!
+//! Knows that the shape of the data is the form. Must not add to it.
 
-use super::Report;
+use serde::Serialize;
 
-/// Indented JSON with a newline at its end. The shape is that of [`Report`].
-pub fn json(report: &Report) -> Result<String, serde_json::Error> {
+/// Indented JSON with a newline at its end. The shape is that of [`Report`](super::Report), or of
+/// [`Unfinished`](super::Unfinished).
+pub fn json<R: Serialize>(report: &R) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(report).map(|text| text + "\n")
 }

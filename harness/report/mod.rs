@@ -3,13 +3,29 @@
 //! Knows how a verification is told to people and programs. Must not run anything, print, or know
 //! how it was asked for.
 
+mod github;
 mod json;
+mod junit;
+mod markdown;
 mod model;
+mod region;
+mod root;
+mod sarif;
 mod terminal;
+mod unfinished;
 
+pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
+pub use junit::{junit, unfinished as junit_unfinished};
+pub use markdown::{markdown, unfinished as markdown_unfinished};
 pub use model::{
     Coverage, FindingReport, HistoryReport, MigrationReport, Report, SecondsReport, ServerReport,
     ToolReport,
 };
+pub use root::Root;
+pub use sarif::{sarif, unfinished as sarif_unfinished};
 pub use terminal::{Style, finding as render_finding, terminal};
+pub use unfinished::{ErrorReport, Unfinished, UnfinishedHistory};
+
+#[cfg(test)]
+mod samples;

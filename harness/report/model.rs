@@ -154,7 +154,7 @@ impl Report {
     pub fn new(verification: &Verification, fail_on: Severity) -> Self {
         Self {
             schema: 1,
-            tool: ToolReport { name: "stairway", version: env!("CARGO_PKG_VERSION") },
+            tool: ToolReport::own(),
             verdict: verification.verdict(fail_on),
             server: ServerReport {
                 version: verification.server_version.clone(),
@@ -186,6 +186,12 @@ impl Report {
     pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
         let of_migrations = self.migrations.iter().flat_map(|migration| &migration.findings);
         self.findings.iter().chain(of_migrations).map(|report| &report.finding)
+    }
+}
+
+impl ToolReport {
+    pub(super) fn own() -> Self {
+        Self { name: "stairway", version: env!("CARGO_PKG_VERSION") }
     }
 }
 

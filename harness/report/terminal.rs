@@ -108,7 +108,7 @@ fn row(migration: &MigrationReport) -> [String; 6] {
     ]
 }
 
-fn verdict(migration: &MigrationReport) -> String {
+pub(super) fn verdict(migration: &MigrationReport) -> String {
     let counted: Vec<&str> = migration
         .findings
         .iter()
@@ -132,6 +132,13 @@ fn verdict(migration: &MigrationReport) -> String {
 }
 
 fn closing(report: &Report) -> String {
+    let mut text = format!("\n{}\n", summary(report));
+    text.push_str("rows: none were generated, so nothing is said about data\n");
+    text
+}
+
+/// What it all comes to, in one line.
+pub(super) fn summary(report: &Report) -> String {
     let count = |severity: Severity| {
         report
             .all_findings()
@@ -139,7 +146,7 @@ fn closing(report: &Report) -> String {
             .count()
     };
     let mut text = format!(
-        "\n{}: {} climbed on PostgreSQL {} ({}) in {:.1} s: {}, {}",
+        "{}: {} climbed on PostgreSQL {} ({}) in {:.1} s: {}, {}",
         match report.verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
@@ -165,10 +172,9 @@ fn closing(report: &Report) -> String {
     if report.history.left_out > 0 {
         let _ = write!(text, "; {} left out after the first failure", report.history.left_out);
     }
-    text.push_str("\nrows: none were generated, so nothing is said about data\n");
     text
 }
 
-fn plural(count: usize, word: &str) -> String {
+pub(super) fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
