@@ -69,6 +69,16 @@ pub const DATABASE_URL: Variable =
 /// Where the Docker engine answers, as the `docker` program reads it.
 pub const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", meaning: "where the Docker engine answers" };
+/// Set by `cargo nextest`: the same for all processes of one run.
+pub const NEXTEST_RUN_ID: Variable = Variable {
+    name: "NEXTEST_RUN_ID",
+    meaning: "set by cargo nextest: processes with the same one share a server",
+};
+/// Whether a failing test leaves its database and its server.
+pub const KEEP: Variable = Variable {
+    name: "STAIRWAY_KEEP",
+    meaning: "1: a failing test keeps its database and prints its URL",
+};
 /// In tests: a machine without a Docker engine fails instead of skipping.
 pub const REQUIRE_CONTAINER: Variable = Variable {
     name: "STAIRWAY_REQUIRE_CONTAINER",
@@ -96,6 +106,8 @@ pub const ALL: &[Variable] = &[
     RUNTIME,
     DATABASE_URL,
     DOCKER_HOST,
+    KEEP,
+    NEXTEST_RUN_ID,
     REQUIRE_CONTAINER,
     REQUIRE_MAJORS,
 ];

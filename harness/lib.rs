@@ -24,6 +24,7 @@ pub mod backup;
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod config;
 pub mod env;
 pub mod exit;
 pub mod finding;

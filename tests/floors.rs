@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("migrations", 2),
     ("schema", 2),
     ("backup", 2),
+    ("config", 3),
     ("steps", 4),
     ("checks", 5),
     ("runs", 6),

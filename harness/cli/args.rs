@@ -164,8 +164,7 @@ impl From<Transaction> for TransactionMode {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum FailOn {
     Error,
     Warning,

@@ -1,15 +1,15 @@
 //! `stairway current`
 
+use crate::config::Config;
 use crate::migrations::{Applied, compare};
 use crate::steps::Ledger;
 
 use super::args::CurrentArgs;
-use super::config::Config;
 use super::printer::Printer;
 use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
-    let history = settings::history(&args.folder, &Config::load()?)?;
+    let history = settings::history(&args.folder, &Config::load().map_err(Failure::usage)?)?;
     let mut session = settings::database(&args.database, "current").await?;
     let (ledger, exists) =
         Ledger::find(&mut session, history.tool).await.map_err(Failure::usage)?;

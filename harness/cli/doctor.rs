@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
+use crate::config::Config;
 use crate::migrations::History;
 use crate::server::{Looked, Survey, survey};
 
 use super::args::DoctorArgs;
-use super::config::Config;
 use super::printer::Printer;
-use super::{Exit, Outcome, settings};
+use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(args: &DoctorArgs, printer: &mut Printer) -> Outcome {
-    let config = Config::load()?;
+    let config = Config::load().map_err(Failure::usage)?;
     let spec = settings::server(&args.server, &config)?;
     let survey = survey(&spec).await;
     let mut text = servers(&survey);

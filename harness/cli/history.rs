@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::args::FolderArgs;
-use super::config::Config;
 use super::printer::Printer;
-use super::{Exit, Outcome, settings};
+use super::{Exit, Failure, Outcome, settings};
+use crate::config::Config;
 
 pub(super) fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
-    let history = settings::history(args, &Config::load()?)?;
+    let history = settings::history(args, &Config::load().map_err(Failure::usage)?)?;
     printer.status(&format!(
         "history: {} migrations ({}, since {})",
         history.migrations.len(),

@@ -4,7 +4,6 @@
 
 mod args;
 mod cache;
-mod config;
 mod current;
 mod diff;
 mod doctor;

@@ -1,30 +1,24 @@
-//! The command line, the environment and `stairway.toml` put together, in this order.
+//! The command line put together with the environment and `stairway.toml`.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use crate::config::Config;
 use crate::env;
 use crate::migrations::{History, Tool};
 use crate::postgres::{Session, Target};
-use crate::server::{Choice, ServerSpec};
+use crate::server::ServerSpec;
 
 use super::args::{DatabaseArgs, FolderArgs, ServerArgs};
-use super::config::Config;
 use super::{Exit, Failure};
 
 /// The folder of migrations.
 pub(super) fn folder(args: &FolderArgs, config: &Config) -> PathBuf {
-    args.migrations
-        .clone()
-        .or_else(|| env::MIGRATIONS.get().map(PathBuf::from))
-        .or_else(|| config.migrations.clone())
-        .unwrap_or_else(|| PathBuf::from("migrations"))
+    config.folder(args.migrations.as_deref())
 }
 
 /// The layout that was asked for.
 pub(super) fn tool(args: &FolderArgs, config: &Config) -> Result<Option<Tool>, Failure> {
-    let word = args.tool.as_ref().or(config.tool.as_ref());
-    word.map(|word| Tool::from_str(word)).transpose().map_err(Failure::usage)
+    config.tool(args.tool.as_deref()).map_err(Failure::usage)
 }
 
 /// The history of that folder.
@@ -34,18 +28,7 @@ pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Fai
 
 /// Which server.
 pub(super) fn server(args: &ServerArgs, config: &Config) -> Result<ServerSpec, Failure> {
-    let mut spec = ServerSpec::from_env().map_err(Failure::usage)?;
-    let named = args.server.clone().or_else(|| {
-        let from_config = config.server.clone();
-        from_config.filter(|_| env::SERVER.get().is_none())
-    });
-    if let Some(word) = named {
-        spec.choice = Choice::from_str(&word).map_err(Failure::usage)?;
-    }
-    spec.major = args.postgres.or(spec.major).or(config.postgres);
-    spec.create = spec.create.or_else(|| config.command.create.clone());
-    spec.destroy = spec.destroy.or_else(|| config.command.destroy.clone());
-    Ok(spec)
+    config.server(args.server.as_deref(), args.postgres).map_err(Failure::usage)
 }
 
 /// A session with the database that is to be looked at.

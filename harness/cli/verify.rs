@@ -3,13 +3,13 @@
 use std::str::FromStr;
 
 use crate::checks;
+use crate::config::Config;
 use crate::env;
 use crate::finding::{CheckId, Severity};
 use crate::report::Report;
 use crate::runs::{self, Options, Scope, Verdict};
 
 use super::args::VerifyArgs;
-use super::config::Config;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::Reports;
@@ -28,7 +28,7 @@ pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome 
     if let Some(dir) = args.dir.take() {
         args.folder.migrations = Some(dir);
     }
-    let config = Config::load()?;
+    let config = Config::load().map_err(Failure::usage)?;
     let options = options(&args, &config)?;
     let reports = Reports::begin(&args, &options.folder, options.fail_on)?;
     let mut narrator = Narrator { printer, quiet: args.quiet };
@@ -58,10 +58,11 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     options.server = settings::server(&args.server, config)?;
     options.backup.clone_from(&args.backup);
     options.transaction = args.transaction.into();
-    options.fail_on = args.fail_on.or(config.fail_on).map_or(Severity::Error, Severity::from);
+    options.fail_on =
+        args.fail_on.map(Severity::from).or(config.fail_on()).unwrap_or(Severity::Error);
     options.fail_fast = args.fail_fast;
     options.repro = (!args.no_repro).then(|| args.repro.clone());
-    options.claims = config.claims()?;
+    options.claims = config.claims().map_err(Failure::usage)?;
     options.scope = args.since.clone().map_or(Scope::All, Scope::Since);
     options.shard = args.shard;
     options.jobs = args.jobs.map(usize::from);

@@ -14,9 +14,9 @@ use crate::postgres::Version;
 /// What a [`ServerSpec`] comes to on this machine.
 #[derive(Clone, Debug)]
 pub struct Chosen {
-    spec: ServerSpec,
-    ground: Ground,
-    way: Way,
+    pub(super) spec: ServerSpec,
+    pub(super) ground: Ground,
+    pub(super) way: Way,
 }
 
 impl Chosen {

@@ -99,6 +99,9 @@ pub enum ServerError {
         /// The last lines it printed to stderr.
         output: String,
     },
+    /// Nothing can be left on it.
+    #[error("nothing can be kept on {0}, which ends with the process that started it")]
+    EndsWithUs(&'static str),
     /// The server refused something.
     #[error("can't {doing}")]
     Postgres {

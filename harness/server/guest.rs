@@ -78,6 +78,20 @@ impl Guest {
         Ok(())
     }
 
+    /// Leaves one of our databases to whoever wants it.
+    pub(super) async fn forget(&self, database: &Database) -> Result<(), ServerError> {
+        let name = &database.name;
+        let sql = format!("COMMENT ON DATABASE {} IS NULL", quote_ident(name));
+        let commented = async {
+            let mut session = Session::connect(&self.admin, "admin").await?;
+            session.execute(&sql).await?;
+            session.close().await
+        };
+        commented.await.map_err(ServerError::postgres(format!("leave the database {name}")))?;
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
+    }
+
     /// Drops what we made and did not drop yet; the first error, after trying all.
     pub(super) async fn leave(&self) -> Result<(), ServerError> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();

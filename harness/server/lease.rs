@@ -19,6 +19,9 @@ use super::{ServerError, place, watchdog};
 /// The file that says that a folder is ours to remove. What it holds is the folder of the lease.
 pub(super) const MARKER: &str = ".stairway";
 const LEASE: &str = "lease";
+/// The file that says that a server stays although its owner has gone, for a day.
+pub(super) const KEEP: &str = "keep";
+const KEPT: Duration = Duration::from_hours(24);
 /// After this long a folder that never got its final name was left by a dead owner.
 const ABANDONED: Duration = Duration::from_mins(10);
 
@@ -55,7 +58,20 @@ impl Lease {
         for_server: bool,
         facts: Facts,
     ) -> Result<Self, ServerError> {
-        let home = root.join(format!("s-{}", place::random(6)?));
+        let name = place::random(6)?;
+        Self::take_named(root, account, for_server, facts, &name)
+    }
+
+    /// The same with a name of 12 hexadecimal digits. If somebody has it already, the error has
+    /// the kind of [`io::ErrorKind::DirectoryNotEmpty`].
+    pub(super) fn take_named(
+        root: &Path,
+        account: &Account,
+        for_server: bool,
+        facts: Facts,
+        name: &str,
+    ) -> Result<Self, ServerError> {
+        let home = root.join(format!("s-{name}"));
         let unnamed = make_unnamed(root, account)?;
         let path = unnamed.join(LEASE);
         let make = || {
@@ -76,10 +92,22 @@ impl Lease {
             fs::rename(&unnamed, &home)?;
             Ok(file)
         };
-        let file = make().map_err(ServerError::at("make the lease", &path))?;
+        let made = make();
+        if made.is_err() {
+            for file in [LEASE, MARKER] {
+                let _ = fs::remove_file(unnamed.join(file));
+            }
+            let _ = fs::remove_dir(&unnamed);
+        }
+        let file = made.map_err(ServerError::at("make the lease", &path))?;
         let mut lease = Self { home, facts: Facts::default(), file };
         lease.record(|known| *known = facts)?;
         Ok(lease)
+    }
+
+    /// The lock, for another process to hold as well: it is let go of when all have ended.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     /// Changes what the lease says.
@@ -207,6 +235,10 @@ fn folders(root: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// The lease of a folder whose owner is dead, locked by us from now on.
 fn abandoned(folder: &Path) -> Option<(Option<File>, Facts)> {
+    let kept = fs::metadata(folder.join(KEEP)).and_then(|about| about.modified()).ok();
+    if kept.is_some_and(|since| since.elapsed().is_ok_and(|age| age < KEPT)) {
+        return None;
+    }
     let path = folder.join(LEASE);
     let file = match OpenOptions::new().read(true).write(true).open(&path) {
         Ok(file) => file,

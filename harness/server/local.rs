@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::account::Account;
@@ -36,8 +37,24 @@ pub(super) const FAST: &[&str] = &[
 ];
 /// Segments of 1 MiB that are not needed go, so that a kept data directory is small.
 const SMALL: &[&str] = &["min_wal_size=2MB"];
+/// For a server that all processes of a test run share.
+const MANY: &[&str] = &["max_connections=400"];
 /// Settings for all servers.
 const ALWAYS: &[&str] = &["listen_addresses=", "lc_messages=C", "timezone=UTC", "log_timezone=UTC"];
+
+/// Whose end ends a server.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    /// Ours.
+    Us,
+    /// That of another process; the folder gets this name, so that others find the server.
+    Runner {
+        /// The process.
+        process: u32,
+        /// 12 hexadecimal digits.
+        name: String,
+    },
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -49,6 +66,7 @@ pub(super) struct Local {
     memory: Option<PathBuf>,
     pub(super) admin: Target,
     pub(super) reason: String,
+    is_lent: bool,
 }
 
 impl Local {
@@ -59,10 +77,16 @@ impl Local {
         profile: Profile,
         ground: Ground,
         from: Option<PathBuf>,
+        owner: Owner,
     ) -> Result<Self, ServerError> {
         let version = installation.version.clone();
-        let launch = move || launch(&installation, profile, &ground, from.as_deref());
+        let is_lent = matches!(owner, Owner::Runner { .. });
+        let launch = move || launch(&installation, profile, &ground, from.as_deref(), &owner);
         let mut local = blocking(launch).await?;
+        if is_lent {
+            local.is_lent = true;
+            local.watchdog.lend();
+        }
         if let Err(what) = local.answers().await {
             let log = fs::read_to_string(local.lease.home.join("log")).unwrap_or_default();
             return Err(ServerError::Start { version, what, log: tail(&log, 20) });
@@ -97,6 +121,11 @@ impl Local {
         Err(format!("did not answer within {} s ({last})", PATIENCE.as_secs()))
     }
 
+    /// The server's folder.
+    pub(super) fn home(&self) -> &Path {
+        &self.lease.home
+    }
+
     /// The data directory.
     pub(super) fn data(&self) -> PathBuf {
         self.lease.facts.data.clone().unwrap_or_else(|| self.lease.home.join("data"))
@@ -128,8 +157,10 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        // After `stop` both are no-ops.
-        let _ = self.end();
+        if !self.is_lent {
+            // After `stop` this is a no-op.
+            let _ = self.end();
+        }
     }
 }
 
@@ -146,15 +177,22 @@ fn launch(
     profile: Profile,
     ground: &Ground,
     from: Option<&Path>,
+    owner: &Owner,
 ) -> Result<Local, ServerError> {
     let Ground { account, cache, runtime } = ground;
     let prepared = match from {
         Some(kept) => kept.to_owned(),
         None => cluster::prepared(installation, profile, cache, account)?,
     };
-    let owner = std::process::id();
-    let facts = Facts { backend: "local".to_owned(), owner, ..Facts::default() };
-    let mut lease = Lease::take(runtime, account, true, facts)?;
+    let facts =
+        Facts { backend: "local".to_owned(), owner: std::process::id(), ..Facts::default() };
+    let mut lease = match owner {
+        Owner::Us => Lease::take(runtime, account, true, facts)?,
+        Owner::Runner { process, name } => {
+            let facts = Facts { owner: *process, ..facts };
+            Lease::take_named(runtime, account, true, facts, name)?
+        }
+    };
     let memory = match profile {
         Profile::Fast => place::memory().and_then(|root| in_memory(&root, &lease, account)),
         Profile::Faithful => Err("as a real server's".to_owned()),
@@ -165,11 +203,12 @@ fn launch(
     };
     let data = folder.join("data");
     lease.record(|facts| facts.data = Some(data.clone()))?;
-    let watchdog = watch(installation, profile, account, &lease, memory.as_deref().ok(), &data)?;
+    let place = (memory.as_deref().ok(), data.as_path());
+    let watchdog = watch(installation, profile, account, &lease, place, owner)?;
     let admin = Target::socket(&lease.home, PORT, SUPERUSER, "postgres");
     let reason = reason(installation, account, &whereabouts);
     // From here on it cleans up after itself, whether we fail or are killed.
-    let mut local = Local { watchdog, lease, memory: memory.ok(), admin, reason };
+    let mut local = Local { watchdog, lease, memory: memory.ok(), admin, reason, is_lent: false };
     cluster::copy(&prepared, &data, account).map_err(ServerError::at("make", &data))?;
     local.watchdog.go().map_err(ServerError::io("start a server"))?;
     Ok(local)
@@ -197,14 +236,21 @@ fn watch(
     profile: Profile,
     account: &Account,
     lease: &Lease,
-    memory: Option<&Path>,
-    data: &Path,
+    (memory, data): (Option<&Path>, &Path),
+    owner: &Owner,
 ) -> Result<Watchdog, ServerError> {
+    let (mode, runner) = match owner {
+        Owner::Us => ("watch", None),
+        Owner::Runner { process, .. } => ("lend", Some(process.to_string().into())),
+    };
     let mut arguments = vec![
-        "watch".into(),
+        mode.into(),
         lease.home.clone().into_os_string(),
         memory.unwrap_or(Path::new("")).as_os_str().to_owned(),
         data.as_os_str().to_owned(),
+    ];
+    arguments.extend(runner);
+    arguments.extend([
         installation.bin.join("postgres").into_os_string(),
         "-D".into(),
         data.as_os_str().to_owned(),
@@ -212,13 +258,22 @@ fn watch(
         PORT.to_string().into(),
         "-k".into(),
         lease.home.clone().into_os_string(),
-    ];
+    ]);
     let (fast, small) = if profile == Profile::Fast { (FAST, SMALL) } else { (&[][..], &[][..]) };
     for setting in ALWAYS.iter().chain(fast).chain(small) {
         arguments.push("-c".into());
         arguments.push(setting.into());
     }
-    Watchdog::start(account.command("sh"), arguments).map_err(ServerError::io("start a server"))
+    let held = match owner {
+        Owner::Us => Stdio::null(),
+        // It outlives us, and has the lease then.
+        Owner::Runner { .. } => {
+            arguments.extend(MANY.iter().flat_map(|setting| ["-c".into(), setting.into()]));
+            lease.lock().map_err(ServerError::io("share the lease"))?.into()
+        }
+    };
+    Watchdog::start_holding(account.command("sh"), arguments, held)
+        .map_err(ServerError::io("start a server"))
 }
 
 fn reason(installation: &Installation, account: &Account, whereabouts: &str) -> String {

@@ -24,6 +24,7 @@ mod kept;
 mod lease;
 mod local;
 mod place;
+mod shared;
 mod spec;
 mod survey;
 mod watchdog;
@@ -37,6 +38,7 @@ pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};
 pub use error::{NoServer, ServerError};
 pub use kept::Kept;
+pub use shared::TestRun;
 pub use spec::{Backend, Choice, Profile, ServerSpec};
 pub use survey::{Found, Looked, Survey, Taken, survey};
 
@@ -45,7 +47,7 @@ use command::Command;
 #[cfg(feature = "container")]
 use container::Container;
 use guest::Guest;
-use local::Local;
+use local::{Local, Owner};
 use survey::Ground;
 
 /// A server to work on, ours until it is stopped or dropped.
@@ -68,6 +70,8 @@ enum Source {
     #[cfg(feature = "container")]
     Container(Box<Container>),
     Existing(Box<Guest>),
+    /// Lent to all processes of a test run, with its folder.
+    Shared(Box<Guest>, PathBuf),
     // Dropped in this order: our databases first, then the server.
     Command(Box<Guest>, Box<Command>),
 }
@@ -87,7 +91,7 @@ impl Server {
         let bin = Some(installation.bin.clone());
         let version = installation.version.clone();
         let from = kept.map(Kept::data);
-        let local = Local::start(installation, profile, ground, from).await?;
+        let local = Local::start(installation, profile, ground, from, Owner::Us).await?;
         let (reason, admin) = (local.reason.clone(), local.admin.clone());
         let server =
             Self::of(version, Backend::Local, reason, admin, Source::Local(Box::new(local)));
@@ -169,10 +173,33 @@ impl Server {
         }
     }
 
+    /// Leaves a database where it is, and a server of ours running for a day, so that a person can
+    /// look. Fails for a container, which ends with us.
+    pub async fn leave(&self, database: &Database) -> Result<(), ServerError> {
+        let home = match &self.source {
+            Source::Local(local) => Some(local.home()),
+            Source::Shared(_, home) => Some(home.as_path()),
+            Source::Existing(_) => None,
+            #[cfg(feature = "container")]
+            Source::Container(_) => return Err(ServerError::EndsWithUs("a container")),
+            Source::Command(..) => return Err(ServerError::EndsWithUs("a server from a command")),
+        };
+        if let Some(home) = home {
+            let path = home.join(lease::KEEP);
+            std::fs::write(&path, "").map_err(ServerError::at("write", &path))?;
+        }
+        match self.guest() {
+            Some(guest) => guest.forget(database).await,
+            None => Ok(()),
+        }
+    }
+
     /// Us, where others work on the server too.
     fn guest(&self) -> Option<&Guest> {
         match &self.source {
-            Source::Existing(guest) | Source::Command(guest, _) => Some(guest),
+            Source::Existing(guest) | Source::Command(guest, _) | Source::Shared(guest, _) => {
+                Some(guest)
+            }
             Source::Local(_) => None,
             #[cfg(feature = "container")]
             Source::Container(_) => None,
@@ -185,7 +212,7 @@ impl Server {
             Source::Local(local) => local.stop().await,
             #[cfg(feature = "container")]
             Source::Container(container) => container.stop().await,
-            Source::Existing(guest) => guest.leave().await,
+            Source::Existing(guest) | Source::Shared(guest, _) => guest.leave().await,
             Source::Command(guest, command) => {
                 let left = guest.leave().await;
                 drop(guest);

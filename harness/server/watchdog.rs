@@ -21,13 +21,24 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Watchdog {
     child: Child,
     pipe: Option<ChildStdin>,
+    /// Whether it waits for somebody else's end.
+    is_lent: bool,
 }
 
 impl Watchdog {
     /// Starts it by `shell`, a command that says as whom, with the arguments of `watchdog.sh`.
     pub(super) fn start<A: AsRef<OsStr>>(
+        shell: Command,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> io::Result<Self> {
+        Self::start_holding(shell, arguments, Stdio::null())
+    }
+
+    /// The same; it keeps `held` open as long as it lives.
+    pub(super) fn start_holding<A: AsRef<OsStr>>(
         mut shell: Command,
         arguments: impl IntoIterator<Item = A>,
+        held: Stdio,
     ) -> io::Result<Self> {
         let mut child = shell
             .arg("-c")
@@ -35,13 +46,13 @@ impl Watchdog {
             .arg("stairway")
             .args(arguments)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(held)
             .stderr(Stdio::piped())
             // Ctrl-C in a terminal is for the owner.
             .process_group(0)
             .spawn()?;
         let pipe = child.stdin.take();
-        Ok(Self { child, pipe })
+        Ok(Self { child, pipe, is_lent: false })
     }
 
     /// Has it start the server, now that the data directory is ready.
@@ -50,6 +61,12 @@ impl Watchdog {
             Some(pipe) => pipe.write_all(b"go\n"),
             None => Ok(()),
         }
+    }
+
+    /// Leaves it to itself: it waits for the end of another process than ours.
+    pub(super) fn lend(&mut self) {
+        self.pipe = None;
+        self.is_lent = true;
     }
 
     /// Lets go and waits until all is cleaned; gives how it ended and what it printed.
@@ -79,8 +96,10 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Ended already: this gives the known status at once.
-        let _ = self.let_go();
+        if !self.is_lent {
+            // Ended already: this gives the known status at once.
+            let _ = self.let_go();
+        }
     }
 }
 

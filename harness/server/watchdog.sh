@@ -4,11 +4,13 @@
 #
 #   watch  HOME MEMORY DATA PROGRAM ARGUMENT..   wait for a line, start the server, wait for the
 #                                                owner, clean
+#   lend   HOME MEMORY DATA RUNNER PROGRAM ARGUMENT..   the same, but wait for the process RUNNER
 #   clean  HOME MEMORY DATA                      only clean
 #   serve  HOME CREATE DESTROY                   run CREATE, wait for the owner, run DESTROY, clean
 #   settle HOME DESTROY                          run DESTROY unless that was done, clean
 #   guard  HOME                                  wait for the owner, clean
 #
+# A file HOME/keep says that the server is to stay when its owner has gone.
 # HOME is the server's folder, MEMORY its folder in memory or empty, DATA its data directory.
 # Only folders with our marker in them are removed; only a process that works in DATA is killed.
 set -u
@@ -71,6 +73,15 @@ remove() {
     fi 2>/dev/null
 }
 
+wait_for_runner() {
+    while is_process "$1" && [ ! -e "$home/exit" ]; do sleep 0.2 2>/dev/null || sleep 1; done
+}
+
+# Whoever it belongs to: a signal may not be sent to everybody.
+is_process() {
+    if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else ps -p "$1" >/dev/null 2>&1; fi
+}
+
 wait_for_owner() { while read -r _ <&3; do :; done; }
 
 destroy() {
@@ -89,9 +100,14 @@ mode=$1 home=$2
 shift 2
 exec 3<&0 </dev/null
 case $mode in
-    watch)
+    watch | lend)
         memory=$1 data=$2
         shift 2
+        runner=
+        if [ "$mode" = lend ]; then
+            runner=$1
+            shift
+        fi
         # The owner says when the data directory is ready; until then there is only to clean.
         if ! read -r _ <&3; then
             remove "$memory"
@@ -102,10 +118,11 @@ case $mode in
             sh -c 'cd "$1" && echo "$$" >"$0/postmaster" && shift && exec "$@"' "$home" "$data" "$@"
             echo "$?" >"$home/exit"
         } >>"$home/log" 2>&1 3<&- &
-        wait_for_owner
+        if [ "$mode" = lend ]; then wait_for_runner "$runner"; else wait_for_owner; fi
         # A server that is being started has not said yet which process it is; without a folder
         # somebody else cleaned already.
         until [ -s "$home/postmaster" ] || [ -e "$home/exit" ] || [ ! -d "$home" ]; do pause; done
+        [ ! -e "$home/keep" ] || exit
         end_server
         wait
         remove "$memory"

@@ -1,0 +1,142 @@
+//! `stairway.toml`: what a team writes down once, put together with what was named for one run and
+//! with the environment, which win over it in this order.
+//!
+//! Knows the keys of the file. Must not know who asks.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::env;
+use crate::finding::{Claim, ClaimError, Severity};
+use crate::migrations::{MigrationsError, Tool};
+use crate::server::{Choice, ServerError, ServerSpec};
+
+const FILE: &str = "stairway.toml";
+
+/// The file in the current folder, or nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    migrations: Option<PathBuf>,
+    tool: Option<String>,
+    server: Option<String>,
+    postgres: Option<u32>,
+    fail_on: Option<Threshold>,
+    #[serde(default)]
+    command: Commands,
+    #[serde(default, rename = "claim")]
+    claims: Vec<ClaimEntry>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Threshold {
+    Error,
+    Warning,
+}
+
+/// `[command]`: for the server `command`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    create: Option<String>,
+    destroy: Option<String>,
+}
+
+/// `[[claim]]`: a claim about a migration whose file can't carry it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClaimEntry {
+    revision: String,
+    claim: String,
+}
+
+/// What is written down can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read {FILE}: {0}")]
+    Read(#[source] std::io::Error),
+    /// The file is not what it should be.
+    #[error("{FILE}: {0}")]
+    Shape(#[from] toml::de::Error),
+    /// A claim in it is none.
+    #[error("{FILE}: claim for {revision}: {source}")]
+    Claim {
+        /// The revision that it is about.
+        revision: String,
+        /// What is wrong with it.
+        #[source]
+        source: ClaimError,
+    },
+    /// The layout is none.
+    #[error(transparent)]
+    Tool(#[from] MigrationsError),
+    /// The server is none.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+impl Config {
+    /// Reads the file, if there is one.
+    pub fn load() -> Result<Self, ConfigError> {
+        let path = Path::new(FILE);
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
+        Ok(toml::from_str(&text)?)
+    }
+
+    /// The folder of migrations.
+    pub fn folder(&self, named: Option<&Path>) -> PathBuf {
+        named
+            .map(Path::to_owned)
+            .or_else(|| env::MIGRATIONS.get().map(PathBuf::from))
+            .or_else(|| self.migrations.clone())
+            .unwrap_or_else(|| PathBuf::from("migrations"))
+    }
+
+    /// The layout that is asked for.
+    pub fn tool(&self, named: Option<&str>) -> Result<Option<Tool>, ConfigError> {
+        Ok(named.or(self.tool.as_deref()).map(Tool::from_str).transpose()?)
+    }
+
+    /// Which server.
+    pub fn server(
+        &self,
+        named: Option<&str>,
+        major: Option<u32>,
+    ) -> Result<ServerSpec, ConfigError> {
+        let mut spec = ServerSpec::from_env()?;
+        let written = self.server.as_deref().filter(|_| env::SERVER.get().is_none());
+        if let Some(word) = named.or(written) {
+            spec.choice = Choice::from_str(word)?;
+        }
+        spec.major = major.or(spec.major).or(self.postgres);
+        spec.create = spec.create.or_else(|| self.command.create.clone());
+        spec.destroy = spec.destroy.or_else(|| self.command.destroy.clone());
+        Ok(spec)
+    }
+
+    /// The severity from which a finding counts, if it is written down.
+    pub fn fail_on(&self) -> Option<Severity> {
+        self.fail_on.map(|threshold| match threshold {
+            Threshold::Error => Severity::Error,
+            Threshold::Warning => Severity::Warning,
+        })
+    }
+
+    /// Revision and claim of each `[[claim]]`.
+    pub fn claims(&self) -> Result<Vec<(String, Claim)>, ConfigError> {
+        self.claims
+            .iter()
+            .map(|entry| match Claim::parse_body(&entry.claim) {
+                Ok(claim) => Ok((entry.revision.clone(), claim)),
+                Err(source) => Err(ConfigError::Claim { revision: entry.revision.clone(), source }),
+            })
+            .collect()
+    }
+}
