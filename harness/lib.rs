@@ -36,6 +36,7 @@ pub mod schema;
 pub mod server;
 pub mod sql;
 pub mod steps;
+#[cfg(feature = "testing")]
 pub mod testing;
 
 /// The examples of the README are compiled.

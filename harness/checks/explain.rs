@@ -14,6 +14,7 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::SchemaDrift => include_str!("explain/schema-drift.md"),
         CheckId::ColumnOrder => include_str!("explain/column-order.md"),
         CheckId::ReupgradeDrift => include_str!("explain/reupgrade-drift.md"),
+        CheckId::SnapshotChanged => include_str!("explain/snapshot-changed.md"),
         CheckId::InvalidIndex => include_str!("explain/invalid-index.md"),
         CheckId::BrokenObject => include_str!("explain/broken-object.md"),
         CheckId::MultipleHeads => include_str!("explain/multiple-heads.md"),

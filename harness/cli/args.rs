@@ -254,7 +254,7 @@ pub(super) struct CacheArgs {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum CacheAction {
-    /// Remove verdicts and data directories; the next run makes them again
+    /// Remove verdicts and data directories, which runs make again, and servers that tests left
     Clear,
     /// Print the folder, for the cache step of a CI
     Path,

@@ -11,7 +11,10 @@ use super::{Exit, Failure, Outcome};
 pub(super) fn run(args: &CacheArgs, printer: &mut Printer) -> Outcome {
     let folder = cache_folder().map_err(Failure::usage)?;
     match args.action {
-        None => printer.result(&format!("{}\n{}", folder.display(), table(&shelves(&folder)))),
+        None => {
+            let shelves = shelves(&folder).map_err(Failure::usage)?;
+            printer.result(&format!("{}\n{}", folder.display(), table(&shelves)));
+        }
         Some(CacheAction::Path) => printer.result(&format!("{}\n", folder.display())),
         Some(CacheAction::Clear) => {
             let cleared = clear_cache(&folder).map_err(Failure::usage)?;
@@ -28,7 +31,7 @@ fn table(shelves: &[Shelf]) -> String {
         // Writing to a String can't fail.
         let _ = writeln!(
             text,
-            "{:>6} {:28} {:>6}.{} MiB",
+            "{:>6} {:32} {:>6}.{} MiB",
             shelf.entries,
             shelf.what,
             tenths / 10,

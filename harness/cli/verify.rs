@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::env;
 use crate::finding::{CheckId, Severity};
 use crate::report::Report;
-use crate::runs::{self, Options, Scope, Verdict};
+use crate::runs::{self, Caching, Options, Scope, Verdict};
 
 use super::args::VerifyArgs;
 use super::printer::Printer;
@@ -66,7 +66,9 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     options.scope = args.since.clone().map_or(Scope::All, Scope::Since);
     options.shard = args.shard;
     options.jobs = args.jobs.map(usize::from);
-    options.cache = !args.no_cache && !env::NO_CACHE.is_on();
+    if !args.no_cache && !env::NO_CACHE.is_on() {
+        options.caching = Caching::On;
+    }
     Ok(options)
 }
 

@@ -45,6 +45,7 @@ checks! {
     SchemaDrift, "schema-drift", Error, "the downgrade does not give back the schema from before the upgrade";
     ColumnOrder, "column-order", Warning, "only the order of columns differs after the downgrade";
     ReupgradeDrift, "reupgrade-drift", Error, "the second upgrade does not give the schema of the first";
+    SnapshotChanged, "snapshot-changed", Error, "the schema is not the committed snapshot";
     InvalidIndex, "invalid-index", Error, "the upgrade leaves an invalid index";
     BrokenObject, "broken-object", Error, "the upgrade leaves a function, view or trigger unusable";
     MultipleHeads, "multiple-heads", Error, "two migrations claim the same place in the history";

@@ -26,6 +26,8 @@ pub(super) struct Climb<'h> {
     linear: Vec<&'h Migration>,
     /// The first migration whose upgrade failed.
     missing: Option<&'h Migration>,
+    /// Whether verdicts say what each migration changes.
+    says_changes: bool,
 }
 
 /// What a climb says about one migration.
@@ -47,7 +49,12 @@ impl<'h> Climb<'h> {
         linear: Vec<&'h Migration>,
         missing: Option<&'h Migration>,
     ) -> Self {
-        Self { ground, state: None, origin, linear, missing }
+        Self { ground, state: None, origin, linear, missing, says_changes: false }
+    }
+
+    /// Has verdicts say what each migration changes.
+    pub(super) fn say_changes(&mut self, says: bool) {
+        self.says_changes = says;
     }
 
     /// Runs the upgrade of a migration that nobody asks about.
@@ -81,7 +88,7 @@ impl<'h> Climb<'h> {
     }
 
     /// The schema that the upgrades so far give.
-    async fn state(&mut self) -> Result<Arc<Snapshot>, RunError> {
+    pub(super) async fn state(&mut self) -> Result<Arc<Snapshot>, RunError> {
         if let Some(state) = &self.state {
             return Ok(Arc::clone(state));
         }
@@ -110,6 +117,8 @@ impl<'h> Climb<'h> {
         let unjudged = self.unjudged(&climbed, &mut findings);
         let seconds = seconds(&climbed);
         let upgraded = climbed.upgrade.is_ok();
+        let changes = (upgraded && self.says_changes)
+            .then(|| climbed.before.diff(&climbed.upgraded).render());
         self.settle(migration, Stood::after(climbed), before).await?;
         let judged = Judged {
             revision: migration.revision.clone(),
@@ -118,6 +127,7 @@ impl<'h> Climb<'h> {
             seconds: Seconds { total: start.elapsed().as_secs_f64(), ..seconds },
             findings: checks::settle(migration, findings),
             unjudged,
+            changes,
             cached: false,
         };
         Ok(Verdicted { judged, upgraded })

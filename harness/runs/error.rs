@@ -5,7 +5,7 @@ use crate::migrations::MigrationsError;
 use crate::postgres::PostgresError;
 use crate::schema::SchemaError;
 use crate::server::ServerError;
-use crate::steps::{GroundError, RestoreError};
+use crate::steps::{GroundError, RestoreError, StepFailure};
 
 /// A run ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,15 @@ pub enum RunError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// An upgrade that others need fails.
+    #[error("the upgrade of {revision} fails: {source}")]
+    Upgrade {
+        /// Whose upgrade.
+        revision: String,
+        /// How it failed.
+        #[source]
+        source: Box<StepFailure>,
     },
     /// A lane could not be started.
     #[error("can't start a thread for a lane")]

@@ -35,10 +35,22 @@ pub(super) async fn keep(work: &Work, climbed: &Climbed, watch: &mut (dyn Watch 
     start.elapsed().as_secs_f64()
 }
 
+/// A climb on the nearest state that is kept, and how many stages are applied in it.
+pub(super) async fn nearest(work: &Work, count: usize) -> Result<(Climb<'_>, usize), RunError> {
+    if let Some((known, kept)) = work.plan.base(count)
+        && let Some(climb) = on_kept(work, *known, kept, Reading::Touched).await?
+    {
+        return Ok((climb, *known));
+    }
+    let server = work.chosen.start().await?;
+    let (origin, tool) = (Origin::Empty, work.history.tool);
+    let (ground, _) = Ground::open(&work.chosen, server, tool, origin, Reading::Touched).await?;
+    Ok((Climb::begin(ground, None, Vec::new(), None), 0))
+}
+
 async fn keep_data(work: &Work, climbed: &Climbed, keys: &[String]) -> Result<(), RunError> {
     let count = keys.len();
-    let base = work.plan.base(count);
-    let known = base.map_or(0, |(count, _)| *count);
+    let known = work.plan.base(count).map_or(0, |(count, _)| *count);
     let Some(key) = keys.last() else { return Ok(()) };
     if climbed.judged.is_empty()
         || count - known < NOT_WORTH_KEEPING
@@ -46,19 +58,7 @@ async fn keep_data(work: &Work, climbed: &Climbed, keys: &[String]) -> Result<()
     {
         return Ok(());
     }
-    let on_base = match base {
-        Some((count, kept)) => on_kept(work, *count, kept, Reading::Touched).await?,
-        None => None,
-    };
-    let (mut climb, first) = if let Some(climb) = on_base {
-        (climb, known)
-    } else {
-        let server = work.chosen.start().await?;
-        let tool = work.history.tool;
-        let (ground, _) =
-            Ground::open(&work.chosen, server, tool, Origin::Empty, Reading::Touched).await?;
-        (Climb::begin(ground, None, Vec::new(), None), 0)
-    };
+    let (mut climb, first) = nearest(work, count).await?;
     for at in first..count {
         let Some((_, migration)) = work.stage(at) else { break };
         climb.pass(migration).await?;

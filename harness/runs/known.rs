@@ -6,8 +6,8 @@
 //! anybody may throw them away.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::finding::Finding;
-use crate::migrations::{Migration, Script, Tool};
+use crate::migrations::{History, Migration, Script};
 
 use super::climb::Verdicted;
 use super::outcome::Judged;
-use super::verify::TransactionMode;
+use super::verify::Options;
 
 /// What was not used for so long is removed.
 const FORGOTTEN: Duration = Duration::from_hours(30 * 24);
+/// Between two looks at a lock.
+const PAUSE: Duration = Duration::from_millis(20);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Digests of the prefixes of a history, one for each migration that a prefix ends with.
@@ -35,18 +37,21 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// `server` is all that is known about the server; `folder` is taken off all paths.
+    /// Of `migrations`, those of `history` that are run; `server` is all that is known about it.
     pub(super) fn new(
         migrations: &[&Migration],
-        tool: Tool,
-        transaction: TransactionMode,
+        history: &History,
+        options: &Options,
         server: &str,
-        folder: &Path,
     ) -> Self {
+        let folder = &history.folder;
         let about = format!(
-            "{} {} {tool} {transaction:?} {server}",
+            "{} {} {} {:?} {:?} {server}",
             env!("CARGO_PKG_VERSION"),
-            env!("STAIRWAY_SOURCES")
+            env!("STAIRWAY_SOURCES"),
+            history.tool,
+            options.transaction,
+            options.caching,
         );
         let mut verdicts = Chain::new(&about);
         let mut data = Chain::new(&about);
@@ -129,7 +134,7 @@ impl Store {
         let age = fs::metadata(&path).and_then(|about| about.modified()).ok().and_then(age);
         if age.is_some_and(|age| age > DAY) {
             // Only for what is removed first.
-            let _ = fs::File::options()
+            let _ = File::options()
                 .append(true)
                 .open(&path)
                 .and_then(|file| file.set_modified(SystemTime::now()));
@@ -150,6 +155,36 @@ impl Store {
         serde_json::to_writer(&mut file, &known)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// The schema that was kept under `key`, as text.
+    pub(super) fn schema(&self, key: &str) -> Option<String> {
+        fs::read_to_string(self.path(key).with_extension("schema")).ok()
+    }
+
+    pub(super) fn put_schema(&self, key: &str, text: &str) -> io::Result<()> {
+        let path = self.path(key).with_extension("schema");
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Waits until nobody else has the lock of this name, and takes it until the file is dropped.
+    pub(super) async fn lock(&self, key: &str) -> Option<File> {
+        let path = self.path(key).with_extension("lock");
+        fs::create_dir_all(path.parent()?).ok()?;
+        let file = File::create(path).ok()?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Some(file),
+                // Asked again and again: a thread that waits could not be interrupted.
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+                Err(TryLockError::Error(_)) => return None,
+            }
+        }
     }
 
     /// Removes, once a day, what nobody used for a month.

@@ -97,6 +97,7 @@ impl Lane {
         let opened = self.open(&work, server, reading).await?;
         self.ended.parts.start += begun.elapsed().as_secs_f64();
         let (mut climb, first) = opened;
+        climb.say_changes(work.options.changes);
         for at in first..self.range.end {
             let Some((stage, migration)) = work.stage(at) else { break };
             if self.ended.applied.contains(&migration.version) {

@@ -82,6 +82,9 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Why it could not be judged, if it could not.
     pub unjudged: Option<String>,
+    /// What its upgrade changes in the schema, as text, if that was asked for and it ran.
+    #[serde(default)]
+    pub changes: Option<String>,
     /// Whether an earlier run judged it, with the same migrations before it.
     #[serde(skip)]
     pub cached: bool,

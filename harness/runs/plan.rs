@@ -1,5 +1,6 @@
 //! What is done with each migration, and by which lane.
 
+use std::fs::File;
 use std::ops::Range;
 
 use crate::migrations::{History, Migration};
@@ -57,10 +58,11 @@ impl Plan {
         let (order, doubles) = without_doubles(history);
         let migrations: Vec<&Migration> =
             order.iter().filter_map(|at| history.migrations.get(*at)).collect();
-        let store = server.filter(|_| options.cache && options.backup.is_none()).map(|server| {
-            let mode = options.transaction;
-            let keys = Keys::new(&migrations, history.tool, mode, server, &history.folder);
-            (Store::new(chosen.cache(), &history.folder), keys)
+        let store = server.map(|server| {
+            (
+                Store::new(chosen.cache(), &history.folder),
+                Keys::new(&migrations, history, options, server),
+            )
         });
         let mut stages: Vec<Stage> = order
             .into_iter()
@@ -73,7 +75,9 @@ impl Plan {
         if let Some((store, keys)) = &store {
             for (stage, key) in stages.iter_mut().zip(&keys.verdicts) {
                 let known = matches!(stage.task, Task::Climb).then(|| store.get(key)).flatten();
-                if let Some(known) = known {
+                let says_enough =
+                    |known: &Known| known.judged.changes.is_some() || !options.changes;
+                if let Some(known) = known.filter(says_enough) {
                     stage.task = Task::Known(Box::new(known));
                 }
             }
@@ -81,6 +85,14 @@ impl Plan {
             kept = keys.filter_map(|(at, key)| Some((at + 1, chosen.kept(key)?))).collect();
         }
         Ok(Self { stages, doubles, store, kept })
+    }
+
+    /// Waits until no other process climbs the same; `None` if nothing is to be climbed, or nobody
+    /// would learn from it.
+    pub(super) async fn turn(&self) -> Option<File> {
+        let (store, keys) = self.store.as_ref()?;
+        let last = self.climbs().pop()?;
+        store.lock(keys.verdicts.get(last)?).await
     }
 
     /// The stages that are to be climbed.
@@ -152,6 +164,7 @@ fn without_doubles(history: &History) -> (Vec<usize>, Vec<Judged>) {
                 seconds: Seconds::default(),
                 findings: Vec::new(),
                 unjudged: Some(format!("it was not run: {} has its version", before.name)),
+                changes: None,
                 cached: false,
             }),
         }

@@ -31,6 +31,18 @@ pub enum TransactionMode {
     All,
 }
 
+/// Whether runs learn from each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Caching {
+    /// Everything is climbed anew, and nothing is kept.
+    #[default]
+    Off,
+    /// With all runs on this machine.
+    On,
+    /// Only with those that have the same word.
+    Among(String),
+}
+
 /// What to verify and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -62,7 +74,9 @@ pub struct Options {
     /// there is little to do.
     pub jobs: Option<usize>,
     /// Whether what earlier runs learnt is used, and what this one learns is kept.
-    pub cache: bool,
+    pub caching: Caching,
+    /// Whether verdicts say what each migration changes.
+    pub changes: bool,
 }
 
 impl Options {
@@ -82,7 +96,8 @@ impl Options {
             scope: Scope::All,
             shard: None,
             jobs: None,
-            cache: false,
+            caching: Caching::Off,
+            changes: false,
         }
     }
 }
@@ -99,12 +114,18 @@ pub async fn verify(
     announce(&history, watch);
     let chosen = Chosen::find(&options.server).await?;
     let (server, known) = identify(options, &chosen).await?;
-    let plan = Plan::new(options, &history, &chosen, known.as_deref())?;
+    let mut plan = Plan::new(options, &history, &chosen, known.as_deref())?;
+    let turn = plan.turn().await;
+    if turn.is_some() {
+        // Whoever had the turn before may have climbed it all.
+        plan = Plan::new(options, &history, &chosen, known.as_deref())?;
+    }
     let work = Arc::new(Work { options: options.clone(), history, chosen, plan });
     let planned = start.elapsed().as_secs_f64();
     // Boxed: what they hold over their waits is large.
     let climbed = Box::pin(climb(&work, server, watch)).await?;
     let kept = Box::pin(keep::keep(&work, &climbed, watch)).await;
+    drop(turn);
     let mut verification = Box::pin(assemble(&work, climbed)).await?;
     verification.parts.plan = planned;
     verification.parts.keep = kept;
@@ -121,7 +142,7 @@ fn announce(history: &History, watch: &mut (dyn Watch + Send)) {
     }
 }
 
-fn load(options: &Options) -> Result<History, RunError> {
+pub(super) fn load(options: &Options) -> Result<History, RunError> {
     let mut history = History::load(&options.folder, options.tool)?;
     if options.transaction == TransactionMode::PerMigration {
         batch::wrap_each(&mut history);
@@ -138,11 +159,11 @@ fn load(options: &Options) -> Result<History, RunError> {
 
 /// All that is known about the server, if what is kept is to be used; some servers must be
 /// started for that.
-async fn identify(
+pub(super) async fn identify(
     options: &Options,
     chosen: &Chosen,
 ) -> Result<(Option<Server>, Option<String>), RunError> {
-    if !options.cache || options.backup.is_some() {
+    if options.caching == Caching::Off || options.backup.is_some() {
         return Ok((None, None));
     }
     if let Some(known) = chosen.fingerprint() {

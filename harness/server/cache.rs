@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ServerError;
+use super::survey::Ground;
+use super::{ServerError, lease, place};
 
 /// Things of one kind in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +27,34 @@ const KINDS: [(&str, &str, usize, bool); 4] = [
     ("wheels", "server programs", 1, false),
 ];
 
-/// What is in the cache.
-pub fn shelves(cache: &Path) -> Vec<Shelf> {
-    KINDS.iter().map(|kind| shelf(cache, kind)).filter(|shelf| shelf.entries > 0).collect()
+const KEPT_SERVERS: &str = "servers that failing tests left";
+
+/// What is in the cache, and what failing tests left running.
+pub fn shelves(cache: &Path) -> Result<Vec<Shelf>, ServerError> {
+    let mut shelves: Vec<Shelf> = KINDS.iter().map(|kind| shelf(cache, kind)).collect();
+    let servers = lease::kept(&Ground::find()?.runtime);
+    shelves.push(Shelf { what: KEPT_SERVERS, entries: servers.len(), bytes: 0 });
+    shelves.retain(|shelf| shelf.entries > 0);
+    Ok(shelves)
 }
 
-/// Removes what runs make again by themselves, and gives what that was. Runs that are under way
+/// Ends the servers that failing tests left.
+fn end_kept() -> Result<Shelf, ServerError> {
+    let runtime = Ground::find()?.runtime;
+    let kept = lease::kept(&runtime);
+    for home in &kept {
+        let path = home.join(lease::KEEP);
+        fs::remove_file(&path).or_else(unless_gone).map_err(ServerError::at("remove", &path))?;
+    }
+    lease::reap(&runtime, Some(&place::memory_root()));
+    Ok(Shelf { what: KEPT_SERVERS, entries: kept.len(), bytes: 0 })
+}
+
+/// Removes what runs make again by themselves, ends what failing tests left, and gives what that
+/// was. Runs that are under way
 /// go on: they have copied what they need, or make it anew.
 pub fn clear_cache(cache: &Path) -> Result<Vec<Shelf>, ServerError> {
-    let mut cleared = Vec::new();
+    let mut cleared = vec![end_kept()?];
     for kind in KINDS.iter().filter(|kind| kind.3) {
         let shelf = shelf(cache, kind);
         for folder in folders(cache, kind.0) {
@@ -45,10 +65,9 @@ pub fn clear_cache(cache: &Path) -> Result<Vec<Shelf>, ServerError> {
                 .or_else(unless_gone)
                 .map_err(ServerError::at("remove", &folder))?;
         }
-        if shelf.entries > 0 {
-            cleared.push(shelf);
-        }
+        cleared.push(shelf);
     }
+    cleared.retain(|shelf| shelf.entries > 0);
     Ok(cleared)
 }
 

@@ -197,6 +197,11 @@ pub(super) fn reap(root: &Path, memory: Option<&Path>) -> Vec<Facts> {
     reaped
 }
 
+/// The folders in `root` of servers that stay although their owners have gone.
+pub(super) fn kept(root: &Path) -> Vec<PathBuf> {
+    folders(root, "s-").into_iter().filter(|folder| folder.join(KEEP).is_file()).collect()
+}
+
 /// Removes what was left half made or half removed in `root`, and `root` if it is empty.
 fn tidy(root: &Path) {
     for folder in folders(root, "n-") {

@@ -17,6 +17,7 @@ pub use apply::{apply, apply_together};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use probe::{Routine, probe_routines};
+pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::StepFailure;

@@ -12,7 +12,7 @@ const SETTINGS: &str = "SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', s
 
 /// Runs the upgrade of `migration` in `session`, which is opened again if settings of the database
 /// or its roles are others afterwards.
-pub(super) async fn replay(
+pub async fn replay(
     database: &Target,
     session: &mut Session,
     ledger: &Ledger,

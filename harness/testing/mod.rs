@@ -1,6 +1,32 @@
-//! What a user calls from `cargo test`: plain async functions over the recipes.
+//! What a user calls from `cargo test`: a suite of tests for a history, databases for tests of
+//! their own, and plain async functions over the recipes.
 //!
 //! Knows how a test fails. Must not know anything that the command line does not do too.
+//!
+//! A suite needs a test target with `harness = false`:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     stairway::testing::Suite::new("migrations").main()
+//! }
+//! ```
+//!
+//! A database at some revision, for tests of the code that uses it:
+//!
+//! ```no_run
+//! use rstest::rstest;
+//! use stairway::testing::{TestDatabase, migrated_to};
+//!
+//! #[rstest]
+//! #[tokio::test]
+//! async fn plans_are_counted(#[future(awt)] migrated_to: TestDatabase) {
+//!     println!("{}", migrated_to.url());
+//! }
+//! ```
+//!
+//! All of it in one test:
 //!
 //! ```no_run
 //! #[tokio::test]
@@ -10,50 +36,42 @@
 //! }
 //! ```
 
-use std::path::PathBuf;
+mod database;
+mod families;
+mod fixtures;
+mod snapshots;
+mod suite;
+mod verdicts;
+mod verified;
 
-use crate::report::{Report, Style, terminal};
-use crate::runs::{self, Options, RunError, Silent, Verdict};
-use crate::server::{ServerError, ServerSpec};
+pub use database::{TestDatabase, TestError};
+pub use fixtures::{migrated_to, postgres};
+pub use snapshots::Beside;
+pub use suite::Suite;
+pub use verified::{Verified, verify, verify_with};
 
-/// A verification to be asserted on.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    /// The report, as `--format json` has it.
-    pub report: Report,
-}
+#[doc(hidden)]
+pub use insta;
 
-/// Climbs the history in `folder` with the default options, on the server that the environment
-/// asks for (`STAIRWAY_SERVER`, `STAIRWAY_POSTGRES`), and writes no files.
-pub async fn verify(folder: impl Into<PathBuf>) -> Result<Verified, RunError> {
-    let server = ServerSpec::from_env().map_err(|error: ServerError| RunError::Server(error))?;
-    verify_with(&Options { server, ..Options::new(folder) }).await
-}
+use crate::config::Config;
+use crate::env;
+use crate::finding::Severity;
+use crate::runs::{Caching, Options};
+use crate::server::TestRun;
 
-/// Climbs as `options` say.
-pub async fn verify_with(options: &Options) -> Result<Verified, RunError> {
-    let verification = runs::verify(options, &mut Silent).await?;
-    Ok(Verified { report: Report::new(&verification, options.fail_on) })
-}
-
-impl Verified {
-    /// Whether nothing was found that counts, and everything could be judged.
-    pub fn is_clean(&self) -> bool {
-        self.report.verdict == Verdict::Pass
-    }
-
-    /// The whole report as text, without colours.
-    pub fn text(&self) -> String {
-        terminal(&self.report, Style::Plain)
-    }
-
-    /// Passes if [`Verified::is_clean`].
-    ///
-    /// # Panics
-    ///
-    /// With the report as its message otherwise: the failure text of a test is the finding.
-    #[track_caller]
-    pub fn assert_clean(&self) {
-        assert!(self.is_clean(), "{}", self.text());
-    }
+/// What the environment and `stairway.toml` ask for, as the command line reads them.
+fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
+    let config = Config::load()?;
+    let mut options = Options::new(folder);
+    options.tool = config.tool(None)?;
+    options.server = config.server(None, None)?;
+    options.fail_on = config.fail_on().unwrap_or(Severity::Error);
+    options.claims = config.claims()?;
+    options.caching = match (env::NO_CACHE.is_on(), TestRun::current()) {
+        (false, _) => Caching::On,
+        // The processes of one run share their work in any case.
+        (true, Some(run)) => Caching::Among(run.id().to_owned()),
+        (true, None) => Caching::Off,
+    };
+    Ok(options)
 }

@@ -1,0 +1,213 @@
+//! A test target with `harness = false`: one test for each migration and family of checks.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::env;
+use crate::migrations::{History, Migration};
+use crate::runs::{Judged, Options, head_schema};
+
+use super::families::Family;
+use super::verdicts::{Verdicts, explain, run};
+use super::{Beside, TestDatabase, TestError};
+
+/// The tests of one history.
+#[derive(Debug)]
+pub struct Suite {
+    options: Result<Options, TestError>,
+    beside: Option<Beside>,
+}
+
+/// What one test looks at.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    /// The migration at this place.
+    Migration(usize, Family),
+    /// What the migration at this place changes.
+    Changes(usize),
+    /// The history itself.
+    History,
+    /// The schema at head.
+    Head,
+}
+
+/// A loaded history and what its tests share.
+#[derive(Debug)]
+struct Tests {
+    history: History,
+    beside: Option<Beside>,
+    verdicts: Verdicts,
+}
+
+impl Suite {
+    /// Of the history in `folder`, on the server and with the threshold that the environment and
+    /// `stairway.toml` ask for.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { options: super::options(folder.into()), beside: None }
+    }
+
+    /// Of the history and with what else `options` say.
+    pub fn with(options: Options) -> Self {
+        Self { options: Ok(options), beside: None }
+    }
+
+    /// Adds a test for what each migration changes and one for the schema at head, against the
+    /// snapshots [`beside!`](crate::beside) the test that this is written in.
+    #[must_use]
+    pub fn snapshots(self, beside: Beside) -> Self {
+        Self { beside: Some(beside), ..self }
+    }
+
+    /// Lists or runs the tests as the command line of this process says, as any test target does.
+    pub fn main(self) -> ExitCode {
+        let arguments = Arguments::from_args();
+        let trials = self.trials(&arguments).unwrap_or_else(|error| {
+            let text = explain(&error);
+            vec![Trial::test("history", move || Err(Failed::from(text)))]
+        });
+        libtest_mimic::run(&arguments, trials).exit_code()
+    }
+
+    fn trials(self, arguments: &Arguments) -> Result<Vec<Trial>, TestError> {
+        let mut options = self.options?;
+        options.changes = self.beside.is_some();
+        let history = History::load(&options.folder, options.tool)?;
+        let subjects = subjects(&history, self.beside.is_some());
+        let runs = |name: &str| {
+            let trial = Trial::test(name, || Ok(()));
+            !arguments.is_filtered_out(&trial)
+        };
+        // Only what will be asked about is climbed.
+        let mut wanted = BTreeSet::new();
+        for (_, subject) in subjects.iter().filter(|(name, _)| runs(name)) {
+            match subject {
+                Subject::Migration(at, _) | Subject::Changes(at) => {
+                    wanted.insert(*at);
+                }
+                Subject::History | Subject::Head => {}
+            }
+        }
+        let verdicts = Verdicts::new(options, &history, &wanted);
+        let tests = Arc::new(Tests { history, beside: self.beside, verdicts });
+        let trial = |(name, subject): (String, Subject)| {
+            let tests = Arc::clone(&tests);
+            Trial::test(name, move || tests.run(subject).map_err(Failed::from))
+        };
+        Ok(subjects.into_iter().map(trial).collect())
+    }
+}
+
+fn subjects(history: &History, snapshots: bool) -> Vec<(String, Subject)> {
+    let mut subjects = vec![("history".to_owned(), Subject::History)];
+    for (at, migration) in history.migrations.iter().enumerate() {
+        let name = name(migration);
+        for family in Family::ALL {
+            if family == Family::Claims && migration.claims.is_empty() {
+                continue;
+            }
+            let subject = Subject::Migration(at, family);
+            subjects.push((format!("{name}::{}", family.as_str()), subject));
+        }
+        if snapshots {
+            subjects.push((format!("{name}::snapshot"), Subject::Changes(at)));
+        }
+    }
+    if snapshots {
+        subjects.push(("head::snapshot".to_owned(), Subject::Head));
+    }
+    subjects
+}
+
+fn name(migration: &Migration) -> String {
+    let words: Vec<&str> = migration.name.split_whitespace().collect();
+    format!("{}_{}", migration.revision, words.join("_"))
+}
+
+impl Tests {
+    fn run(&self, subject: Subject) -> Result<(), String> {
+        match subject {
+            Subject::History => self.history(),
+            Subject::Head => self.head(),
+            Subject::Migration(at, family) => self.migration(at, family),
+            Subject::Changes(at) => self.changes(at),
+        }
+    }
+
+    /// Findings about the history need no climb unless a database is in it.
+    fn history(&self) -> Result<(), String> {
+        let about = self.history.findings.iter();
+        let counted: Vec<_> =
+            about.filter(|finding| finding.counts(self.verdicts.options().fail_on)).collect();
+        if counted.is_empty() {
+            return Ok(());
+        }
+        let about = self.verdicts.all()?.filter(|finding| Family::of(finding.check).is_none());
+        self.verdicts.failure(about)
+    }
+
+    fn head(&self) -> Result<(), String> {
+        let Some(beside) = self.beside else { return Ok(()) };
+        let (text, major) = run(head_schema(self.verdicts.options()))?;
+        self.verdicts.failure(beside.compare("head", major, &text).iter())
+    }
+
+    fn judged(&self, at: usize) -> Result<(&Migration, &Judged, u32), String> {
+        let migration = self.history.migrations.get(at).ok_or("no such migration")?;
+        let (judged, major) = self.verdicts.judged(&migration.revision, &migration.name)?;
+        Ok((migration, judged, major))
+    }
+
+    fn migration(&self, at: usize, family: Family) -> Result<(), String> {
+        let (_, judged, _) = self.judged(at)?;
+        let findings = judged.findings.iter();
+        let about = findings.filter(|finding| Family::of(finding.check) == Some(family));
+        self.verdicts.failure(about).map_err(|text| match self.kept(at, family) {
+            Some(kept) => format!("{text}\n{kept}"),
+            None => text,
+        })?;
+        match &judged.unjudged {
+            Some(why) if family == Family::Upgrade => Err(format!("not judged: {why}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the migration changes against its snapshot, which nobody can accept for a migration
+    /// that does not come back.
+    fn changes(&self, at: usize) -> Result<(), String> {
+        let Some(beside) = self.beside else { return Ok(()) };
+        let (migration, judged, major) = self.judged(at)?;
+        let threshold = self.verdicts.options().fail_on;
+        let counted = judged.findings.iter().filter(|finding| finding.counts(threshold));
+        let checks: BTreeSet<&str> = counted.map(|finding| finding.check.as_str()).collect();
+        if !checks.is_empty() {
+            let checks: Vec<&str> = checks.into_iter().collect();
+            return Err(format!(
+                "its snapshot is not compared, and can't be accepted, as long as there is {}",
+                checks.join(", ")
+            ));
+        }
+        let Some(text) = &judged.changes else { return Err("it was not climbed".to_owned()) };
+        let text = if text.is_empty() { "nothing" } else { text.as_str() };
+        let finding = beside.compare(&name(migration), major, text);
+        let finding = finding.map(|finding| finding.in_file(&migration.upgrade.path));
+        self.verdicts.failure(finding.iter())
+    }
+
+    /// A database in the state that the finding is about, if that is asked for.
+    fn kept(&self, at: usize, family: Family) -> Option<String> {
+        if !env::KEEP.is_on() || family == Family::Claims {
+            return None;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let back = family == Family::Downgrade;
+        let database = runtime.block_on(TestDatabase::failing(&self.history, at, back));
+        Some(match database {
+            Ok((database, whereabouts)) => format!("{whereabouts}, {}", database.keep()),
+            Err(error) => format!("no database can be kept: {}", explain(&error)),
+        })
+    }
+}

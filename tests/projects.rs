@@ -1,0 +1,378 @@
+//! The projects of users in `fixtures/projects`, built with this crate as a dependency and run with
+//! `cargo test` and `cargo nextest`, as they would be in a pull request.
+
+mod servers;
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+use stairway::postgres::{Session, Target};
+
+/// A copy of the projects at a place that stays the same, so that cargo need not build everything
+/// anew; one test at a time has it.
+struct Projects {
+    root: PathBuf,
+    scratch: tempfile::TempDir,
+    _lock: File,
+}
+
+struct Ran {
+    passed: bool,
+    stdout: String,
+    stderr: String,
+}
+
+impl Projects {
+    fn fresh() -> Self {
+        let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let lock = File::create(tmp.join("projects.lock")).unwrap();
+        lock.lock().unwrap();
+        let root = tmp.join("projects");
+        for member in ["suite", "databases", "plain"] {
+            let _ = fs::remove_dir_all(root.join(member));
+        }
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&package.join("fixtures/projects"), &root);
+        let manifest = root.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let path = format!("path = \"{}\"", package.display());
+        fs::write(&manifest, text.replace("path = \"../..\"", &path)).unwrap();
+        fs::copy(package.join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+        // The servers' user must get there.
+        let scratch = tempfile::tempdir_in("/tmp").unwrap();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { root, scratch, _lock: lock }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
+    /// A cargo command in the project `name`, without anything of this run's environment.
+    fn cargo(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO"));
+        let foreign = ["CARGO_", "RUST_", "NEXTEST", "INSTA", "STAIRWAY", "CI", "__"];
+        for (variable, _) in std::env::vars() {
+            let stays = ["CARGO_HOME", "STAIRWAY_POSTGRES_BIN"];
+            if foreign.iter().any(|prefix| variable.starts_with(prefix))
+                && !stays.contains(&variable.as_str())
+            {
+                command.env_remove(variable);
+            }
+        }
+        // Not ours: where the environment differs, cargo would build everything anew each time.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("target");
+        command
+            .args(args)
+            .current_dir(self.path(name))
+            .env("CARGO_TARGET_DIR", target)
+            .env("STAIRWAY_CACHE", self.scratch.path().join("cache"))
+            .env("STAIRWAY_RUNTIME", self.scratch.path().join("run"))
+            .env("STAIRWAY_SERVER", "local")
+            .env("STAIRWAY_POSTGRES", servers::majors()[0].to_string())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `cargo test` in a CI, one test after the other.
+    fn test(&self, name: &str) -> Ran {
+        self.test_with(name, &[("CI", "1")])
+    }
+
+    fn test_with(&self, name: &str, variables: &[(&str, &str)]) -> Ran {
+        let args = ["test", "--offline", "--quiet", "--tests", "--", "--test-threads=1"];
+        let mut command = self.cargo(name, &args);
+        command.envs(variables.iter().copied());
+        ran(&mut command)
+    }
+
+    /// Every server's folder, and what of it is in memory.
+    fn left(&self) -> Vec<PathBuf> {
+        let runs = fs::read_dir(self.scratch.path().join("run")).into_iter().flatten();
+        runs.map(|entry| entry.unwrap().path())
+            .flat_map(|folder| fs::read_dir(folder).into_iter().flatten())
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    }
+
+    /// Waits until nothing is left; what a run shares ends a moment after it.
+    fn nothing_is_left(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.left().is_empty() {
+            assert!(Instant::now() < deadline, "left: {:?}", self.left());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran {
+        passed: output.status.success(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+impl Ran {
+    /// What `cargo test` printed, without times and places.
+    fn shown(&self) -> String {
+        let major = servers::majors()[0].to_string();
+        let mut lines = Vec::new();
+        for line in self.stdout.lines() {
+            let line = match line.split_once("; finished in ") {
+                Some((line, _)) => line,
+                None => line,
+            };
+            let line = line.replace(&format!("@{major}.snap"), "@<major>.snap");
+            let line = line.replace(&format!("PostgreSQL {major}"), "PostgreSQL <major>");
+            let root = env!("CARGO_TARGET_TMPDIR");
+            lines.push(line.replace(root, "<tmp>").trim_end().to_owned());
+        }
+        lines.join("\n")
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if name == "target" || name == "Cargo.lock" {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_green_pull_request() {
+    let projects = Projects::fresh();
+    let ran = projects.test("suite");
+    assert!(ran.passed, "{}\n{}", ran.stdout, ran.stderr);
+    assert_snapshot!(ran.shown());
+    projects.nothing_is_left();
+}
+
+#[test]
+fn a_red_pull_request_with_one_finding() {
+    let projects = Projects::fresh();
+    let downgrade = projects.path("suite/migrations/3_seats.down.sql");
+    fs::write(&downgrade, "ALTER TABLE room DROP CONSTRAINT room_seats_check;\n").unwrap();
+    let ran = projects.test("suite");
+    assert!(!ran.passed);
+    assert_snapshot!(ran.shown());
+    // Nobody can accept what does not come back.
+    let major = servers::majors()[0];
+    let snapshot =
+        projects.path(&format!("suite/tests/snapshots/migrations__3_seats@{major}.snap"));
+    fs::remove_file(&snapshot).unwrap();
+    let ran = projects.test_with("suite", &[("INSTA_UPDATE", "always")]);
+    assert!(!ran.passed && !snapshot.exists(), "{}", ran.stdout);
+    projects.nothing_is_left();
+}
+
+#[test]
+fn a_changed_and_a_missing_snapshot() {
+    let projects = Projects::fresh();
+    let upgrade = projects.path("suite/migrations/3_seats.up.sql");
+    let text = fs::read_to_string(&upgrade).unwrap();
+    fs::write(&upgrade, text.replace("DEFAULT 1", "DEFAULT 2")).unwrap();
+    let major = servers::majors()[0];
+    let snapshots = projects.path("suite/tests/snapshots");
+    fs::remove_file(snapshots.join(format!("migrations__1_rooms@{major}.snap"))).unwrap();
+    let ran = projects.test("suite");
+    assert!(!ran.passed);
+    assert_snapshot!(ran.shown());
+    let none: [&str; 0] = [];
+    assert_eq!(news(&snapshots), none, "in CI nothing is written");
+    assert!(!projects.test_with("suite", &[]).passed);
+    let expected = ["migrations__1_rooms", "migrations__3_seats", "migrations__head"];
+    assert_eq!(news(&snapshots), expected.map(|name| format!("{name}@{major}.snap.new")));
+    let ran = projects.test_with("suite", &[("INSTA_UPDATE", "always")]);
+    assert!(ran.passed, "{}", ran.stdout);
+    assert!(projects.test("suite").passed);
+}
+
+/// Snapshots that wait to be reviewed.
+fn news(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".new")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_failing_test_keeps_its_database_when_asked_to() {
+    let projects = Projects::fresh();
+    let downgrade = projects.path("suite/migrations/3_seats.down.sql");
+    fs::write(&downgrade, "ALTER TABLE room DROP CONSTRAINT room_seats_check;\n").unwrap();
+    let ran = projects.test_with("suite", &[("CI", "1"), ("STAIRWAY_KEEP", "1")]);
+    assert!(!ran.passed);
+    let url = ran.stdout.split_once("kept for a day: psql '").unwrap().1;
+    let url = url.split_once('\'').unwrap().0;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seats = runtime.block_on(async {
+        let mut session = Session::connect(&Target::parse(url).unwrap(), "test").await.unwrap();
+        let sql = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'seats'";
+        session.value(sql).await.unwrap()
+    });
+    assert_eq!(seats.as_deref(), Some("1"), "it is as the downgrade left it");
+    let clear = |args: &[&str]| {
+        let mut command = projects.cargo("suite", &[]);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_stairway"));
+        for (name, value) in command.envs(std::iter::empty::<(&str, &str)>()).get_envs() {
+            match value {
+                Some(value) => program.env(name, value),
+                None => program.env_remove(name),
+            };
+        }
+        self::ran(program.args(args))
+    };
+    assert!(clear(&["cache"]).stdout.contains("1 servers that failing tests left"));
+    assert!(clear(&["cache", "clear"]).passed);
+    projects.nothing_is_left();
+}
+
+#[test]
+fn one_test_for_all_fails_with_the_report() {
+    let projects = Projects::fresh();
+    assert!(projects.test("plain").passed);
+    fs::write(projects.path("plain/migrations/2_bookings.down.sql"), "-- later\n").unwrap();
+    let ran = projects.test("plain");
+    assert!(!ran.passed);
+    assert!(ran.stdout.contains("error[downgrade-missing]"), "{}", ran.stdout);
+    projects.nothing_is_left();
+}
+
+#[test]
+fn tests_have_databases_of_their_own() {
+    let projects = Projects::fresh();
+    let ran = projects.test("databases");
+    assert!(ran.passed, "{}\n{}", ran.stdout, ran.stderr);
+    projects.nothing_is_left();
+}
+
+fn has_nextest() -> bool {
+    let version = Command::new(env!("CARGO")).args(["nextest", "--version"]).output();
+    let is_there = version.is_ok_and(|output| output.status.success());
+    if !is_there {
+        println!("SKIPPED: cargo nextest is not installed");
+    }
+    is_there
+}
+
+/// `cargo nextest run` in the project `name`.
+fn nextest(projects: &Projects, name: &str, more: &[&str]) -> Command {
+    let mut args = vec!["nextest", "run", "--offline", "--no-fail-fast", "--color", "never"];
+    args.extend(["--success-output", "immediate", "--no-input-handler"]);
+    args.extend(more);
+    projects.cargo(name, &args)
+}
+
+#[test]
+fn processes_of_one_nextest_run_share_a_server() {
+    if !has_nextest() {
+        return;
+    }
+    let projects = Projects::fresh();
+    let ran = ran(&mut nextest(&projects, "databases", &["--test-threads", "4"]));
+    assert!(ran.passed, "{}", ran.stderr);
+    let starts: Vec<&str> = ran
+        .stdout
+        .lines()
+        .chain(ran.stderr.lines())
+        .filter_map(|line| line.trim().strip_prefix("server since "))
+        .collect();
+    assert_eq!(starts.len(), 2, "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(starts[0], starts[1], "both processes had the same server");
+    projects.nothing_is_left();
+}
+
+#[test]
+fn nextest_says_what_cargo_test_says() {
+    if !has_nextest() {
+        return;
+    }
+    let projects = Projects::fresh();
+    let downgrade = projects.path("suite/migrations/2_bookings.down.sql");
+    fs::write(&downgrade, "DROP INDEX booking_room;\n").unwrap();
+    let verdicts = |text: &str, ok: &str, failed: &str| {
+        let mut verdicts: Vec<(String, bool)> = text
+            .lines()
+            .filter_map(|line| {
+                let name = line
+                    .split_whitespace()
+                    .find(|word| word.contains("::") && !word.starts_with("suite"));
+                let name = name.or(line.contains(" history").then_some("history"))?;
+                let passed = line.contains(ok);
+                (passed || line.contains(failed)).then(|| (name.to_owned(), passed))
+            })
+            .collect();
+        verdicts.sort();
+        verdicts.dedup();
+        verdicts
+    };
+    let mut command = projects
+        .cargo("suite", &["test", "--offline", "--test", "migrations", "--", "--color=never"]);
+    let one_process = ran(command.env("CI", "1"));
+    let expected = verdicts(&one_process.stdout, "... ok", "... FAILED");
+    assert_eq!(expected.len(), 11, "{}", one_process.stdout);
+    assert_eq!(expected.iter().filter(|(_, passed)| !passed).count(), 3);
+    for variables in [&[("CI", "1")][..], &[("CI", "1"), ("STAIRWAY_NO_CACHE", "1")]] {
+        let mut command = nextest(&projects, "suite", &["--test", "migrations"]);
+        let ran = ran(command.envs(variables.iter().copied()));
+        assert_eq!(verdicts(&ran.stderr, " PASS ", " FAIL "), expected, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("error[schema-drift]")
+                || ran.stdout.contains("error[schema-drift]")
+        );
+    }
+    // Each half of a partition judges its own, and both together judge all.
+    let mut both = Vec::new();
+    for part in ["slice:1/2", "slice:2/2"] {
+        let mut command =
+            nextest(&projects, "suite", &["--test", "migrations", "--partition", part]);
+        both.extend(verdicts(&ran(command.env("CI", "1")).stderr, " PASS ", " FAIL "));
+    }
+    both.sort();
+    assert_eq!(both, expected);
+    projects.nothing_is_left();
+}
+
+/// Two runs at a time in the short form, fifty in the long one; each with fifty processes at once.
+#[test]
+fn many_processes_and_runs_side_by_side_leave_nothing() {
+    if !has_nextest() {
+        return;
+    }
+    let is_full = std::env::var("STAIRWAY_SWEEP").is_ok_and(|value| value == "full");
+    let runs = if is_full { 50 } else { 2 };
+    let projects = Projects::fresh();
+    // Built first: cargo lets only one of them build.
+    assert!(ran(&mut projects.cargo("databases", &["test", "--offline", "--no-run"])).passed);
+    let mut children = Vec::new();
+    for at in 0..runs {
+        let name = if at % 2 == 0 { "databases" } else { "suite" };
+        let mut command =
+            nextest(&projects, name, &["--test-threads", "50", "--stress-count", "5"]);
+        command.env("CI", "1").stdout(Stdio::piped()).stderr(Stdio::piped());
+        children.push(command.spawn().unwrap());
+    }
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    projects.nothing_is_left();
+}
