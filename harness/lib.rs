@@ -27,6 +27,7 @@ pub mod cli;
 pub mod env;
 pub mod exit;
 pub mod finding;
+pub mod git;
 pub mod migrations;
 pub mod postgres;
 pub mod report;

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("env", 0),
     ("sql", 0),
     ("postgres", 1),
+    ("git", 1),
     ("server", 2),
     ("migrations", 2),
     ("schema", 2),
