@@ -18,6 +18,7 @@ pub(super) struct Config {
     pub(super) server: Option<String>,
     pub(super) postgres: Option<u32>,
     pub(super) fail_on: Option<FailOn>,
+    pub(super) baseline: Option<PathBuf>,
     #[serde(default)]
     pub(super) command: CommandConfig,
     #[serde(default, rename = "claim")]

@@ -1,14 +1,15 @@
 //! The command line, the environment and `stairway.toml` put together, in this order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::env;
 use crate::migrations::{History, Tool};
 use crate::postgres::{Session, Target};
+use crate::runs::BASELINE_FILE;
 use crate::server::{Choice, ServerSpec};
 
-use super::args::{DatabaseArgs, FolderArgs, ServerArgs};
+use super::args::{DatabaseArgs, FolderArgs, ServerArgs, VerifyArgs};
 use super::config::Config;
 use super::{Exit, Failure};
 
@@ -46,6 +47,19 @@ pub(super) fn server(args: &ServerArgs, config: &Config) -> Result<ServerSpec, F
     spec.create = spec.create.or_else(|| config.command.create.clone());
     spec.destroy = spec.destroy.or_else(|| config.command.destroy.clone());
     Ok(spec)
+}
+
+/// The file of the baseline, whether it is there or not.
+pub(super) fn baseline(named: Option<&Path>, config: &Config) -> PathBuf {
+    let named = named.or(config.baseline.as_deref());
+    named.unwrap_or_else(|| Path::new(BASELINE_FILE)).to_owned()
+}
+
+/// The baseline that a verification takes: one that is named, or the usual one where it stands.
+pub(super) fn baseline_of(args: &VerifyArgs, config: &Config) -> Option<PathBuf> {
+    let path = baseline(args.baseline.as_deref(), config);
+    let is_named = args.baseline.is_some() || config.baseline.is_some();
+    (!args.no_baseline && (is_named || path.exists())).then_some(path)
 }
 
 /// A session with the database that is to be looked at.
