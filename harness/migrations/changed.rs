@@ -157,10 +157,9 @@ fn change(before: &Before, old: &Migration, new: &Migration, history: &History) 
 /// A new migration that sorts before one that was there.
 fn late(before: &Before, at: usize, changes: &[Change], history: &History) -> Option<Finding> {
     let migration = history.migrations.get(at)?;
-    let there = changes.iter().zip(&history.migrations).skip(at + 1);
+    let mut there = changes.iter().zip(&history.migrations).skip(at + 1);
     let (_, last) = there
-        .filter(|(change, other)| **change != Change::New && other.version != migration.version)
-        .last()?;
+        .rfind(|(change, other)| **change != Change::New && other.version != migration.version)?;
     let name = &before.name;
     let message =
         format!("{} is new, but {} after it exists at {name}", migration.revision, last.revision);
@@ -234,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_first_line_that_differs_is_pointed_at() {
-        let at = |from: &str, to: &str| to[first_difference(from, to)].to_owned();
+        let at = |from: &str, to: &str| to.get(first_difference(from, to)).unwrap().to_owned();
         assert_eq!(at("a\nb\nc\n", "a\n  x \nc\n"), "  x");
         assert_eq!(at("a\nb\n", "a\nb\nc"), "c", "a line more");
         assert_eq!(at("a\nb\nc\n", "a\nb\n"), "b", "a line less");
@@ -244,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_long_difference_is_cut_and_line_ends_are_named() {
-        let long: String = (0..99).map(|line| format!("{line}\n")).collect();
+        let long = "line\n".repeat(99);
         let text = difference("", &long, "main");
         assert!(text.starts_with("--- main\n+++ now\n"), "{text}");
         assert_eq!(text.lines().count(), LINES + 1);

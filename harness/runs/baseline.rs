@@ -241,11 +241,36 @@ fn without_folders(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_folders;
+    use super::{Baseline, Entry, without_folders};
+    use crate::finding::{CheckId, Finding, Severity};
+    use crate::runs::{Judged, Seconds};
 
     #[test]
     fn folders_of_this_machine_are_left_out() {
         let message = "could not open \"/usr/share/pg/15/x.control\": no/such a / b /c";
         assert_eq!(without_folders(message), "could not open \"x.control\": no/such a / b /c");
+    }
+
+    #[test]
+    fn an_entry_takes_as_many_findings_as_it_stands_for() {
+        let finding =
+            Finding::new(CheckId::BrokenObject, "m\nmore").about(["b".into(), "a".into()]);
+        let note = Finding { severity: Severity::Note, ..finding.clone() };
+        let judged = Judged {
+            revision: "1".to_owned(),
+            name: String::new(),
+            file: "1.sql".into(),
+            seconds: Seconds::default(),
+            findings: vec![finding.clone(), note, finding.clone(), finding.clone()],
+            unjudged: None,
+            cached: false,
+        };
+        let entry = Entry::new(Some("1"), &finding);
+        assert_eq!((entry.message.as_str(), entry.objects.join(" ")), ("m", "a b".to_owned()));
+        for known in 0..5 {
+            let entries = vec![entry.clone(); known];
+            let baseline = Baseline { entries, ..Baseline::default() };
+            assert_eq!(baseline.news(&judged, Severity::Error), 3_usize.saturating_sub(known));
+        }
     }
 }
