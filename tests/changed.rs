@@ -26,9 +26,9 @@ fn nothing_changed_passes_without_a_server() {
     assert_eq!(ran.judged(), [""; 0]);
     let args = ["verify", "--diff-base", "main", "--no-cache"];
     let text = repository.run(&[&args, &NO_SERVER[..]].concat());
-    let line = "pass: 0 migrations climbed without a server in 0.0 s: 0 errors, 0 warnings; \
-                3 not asked about";
-    assert!(text.stdout.contains(line), "{}", text.stdout);
+    for part in ["pass: 0 migrations climbed without a server in", "; 3 not asked about\n"] {
+        assert!(text.stdout.contains(part), "{}", text.stdout);
+    }
 }
 
 #[test]
