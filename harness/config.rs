@@ -23,6 +23,7 @@ pub struct Config {
     tool: Option<String>,
     server: Option<String>,
     postgres: Option<u32>,
+    baseline: Option<PathBuf>,
     fail_on: Option<Threshold>,
     #[serde(default)]
     command: Commands,
@@ -127,6 +128,11 @@ impl Config {
             Threshold::Error => Severity::Error,
             Threshold::Warning => Severity::Warning,
         })
+    }
+
+    /// The file of known findings, if it is written down.
+    pub fn baseline(&self) -> Option<&Path> {
+        self.baseline.as_deref()
     }
 
     /// Revision and claim of each `[[claim]]`.

@@ -28,6 +28,7 @@ pub mod config;
 pub mod env;
 pub mod exit;
 pub mod finding;
+pub mod git;
 pub mod migrations;
 pub mod postgres;
 pub mod report;

@@ -229,7 +229,7 @@ fn history_lists_and_checks_are_explained() {
 
 #[test]
 fn help_says_what_there_is() {
-    let verbs = ["verify", "history", "current", "snapshot", "diff", "doctor"];
+    let verbs = ["verify", "baseline", "history", "current", "snapshot", "diff", "doctor"];
     let mut shown = vec![stairway(&["--help"]).shown()];
     shown.extend(verbs.iter().map(|verb| stairway(&[verb, "--help"]).shown()));
     assert_snapshot!(shown.join("\n\n"));

@@ -38,6 +38,8 @@ pub(super) enum Colour {
 pub(super) enum Verb {
     /// Climb every migration up, down and up again on an ephemeral server
     Verify(Box<VerifyArgs>),
+    /// Record today's findings, so that only new ones fail a verification
+    Baseline(Box<BaselineArgs>),
     /// List the migrations of a folder, base first
     History(FolderArgs),
     /// Tell which revision a database is at
@@ -79,6 +81,7 @@ pub(super) struct ServerArgs {
 #[derive(Debug, Arguments)]
 #[command(
     after_help = "Examples:\n  stairway verify\n  stairway verify db/migrations --postgres 15\n  \
+                        stairway verify --diff-base origin/main\n  \
                         stairway verify --backup nightly.dump --format json --output report.json\n  \
                         stairway verify --format github --report junit=junit.xml --report sarif=stairway.sarif\n  \
                         stairway verify --explain schema-drift"
@@ -106,9 +109,19 @@ pub(super) struct VerifyArgs {
     /// Judge only what comes after this revision: an id, its unique prefix, base or -N
     #[arg(long, value_name = "REV", allow_hyphen_values = true)]
     pub(super) since: Option<String>,
+    /// Judge only what is new or changed since this branch left that commit or branch of git
+    #[arg(long, value_name = "GIT_REF", conflicts_with = "since")]
+    pub(super) diff_base: Option<String>,
     /// Judge one of N equal parts, for one of several machines
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
+    /// Findings that are known and fail nothing, as `stairway baseline` wrote them [default:
+    /// stairway.toml, stairway-baseline.json if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Let known findings fail as well
+    #[arg(long, conflicts_with = "baseline")]
+    pub(super) no_baseline: bool,
     /// How many servers climb side by side [default: the number of cores]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
@@ -142,6 +155,42 @@ pub(super) struct VerifyArgs {
     /// Explain one check and end
     #[arg(long, value_name = "ID")]
     pub(super) explain: Option<String>,
+}
+
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Everything that fails today is written down, and `stairway verify` shows it from \
+                        then on without failing. What could not be judged can't be recorded.\n\n\
+                        Examples:\n  stairway baseline\n  \
+                        stairway baseline db/migrations --output db/baseline.json\n  \
+                        stairway verify --no-baseline"
+)]
+pub(super) struct BaselineArgs {
+    /// The folder of migrations, like --migrations
+    #[arg(value_name = "DIR", conflicts_with = "migrations")]
+    pub(super) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    /// Restore a pg_dump archive (-Fc, -Fd, -Ft or plain) first and climb what is pending from there
+    #[arg(long, value_name = "FILE")]
+    pub(super) backup: Option<PathBuf>,
+    /// How migrations are put into transactions
+    #[arg(long, value_enum, default_value = "as-is", value_name = "MODE")]
+    pub(super) transaction: Transaction,
+    /// How many servers climb side by side [default: the number of cores]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Climb everything anew and keep nothing for the next run [default: STAIRWAY_NO_CACHE]
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Where to write it [default: stairway.toml, stairway-baseline.json]
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -3,6 +3,7 @@
 //! Knows words, streams and exit codes. Only the printer prints, and nothing here judges.
 
 mod args;
+mod baseline;
 mod cache;
 mod current;
 mod diff;
@@ -98,6 +99,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
     };
     match verb {
         Verb::Verify(args) => verify::run(*args, printer).await,
+        Verb::Baseline(args) => baseline::run(*args, printer).await,
         Verb::History(args) => history::run(&args, printer),
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,

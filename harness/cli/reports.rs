@@ -169,7 +169,7 @@ fn place(path: &Path) -> PathBuf {
     })
 }
 
-fn writable(path: &Path) -> Result<(), Failure> {
+pub(super) fn writable(path: &Path) -> Result<(), Failure> {
     let tried = if path.exists() {
         std::fs::OpenOptions::new().append(true).open(path).map(drop)
     } else {
@@ -178,12 +178,12 @@ fn writable(path: &Path) -> Result<(), Failure> {
     tried.map_err(|error| cannot_write(path, error))
 }
 
-fn cannot_write(path: &Path, error: impl std::fmt::Display) -> Failure {
+pub(super) fn cannot_write(path: &Path, error: impl std::fmt::Display) -> Failure {
     Failure::usage(format!("can't write {}: {error}", path.display()))
 }
 
 /// Writes the whole file or nothing.
-fn put(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn put(path: &Path, text: &str) -> std::io::Result<()> {
     if is_special(path) {
         let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
         return file.write_all(text.as_bytes());

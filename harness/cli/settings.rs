@@ -1,14 +1,15 @@
 //! The command line put together with the environment and `stairway.toml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::env;
 use crate::migrations::{History, Tool};
 use crate::postgres::{Session, Target};
+use crate::runs::BASELINE_FILE;
 use crate::server::ServerSpec;
 
-use super::args::{DatabaseArgs, FolderArgs, ServerArgs};
+use super::args::{DatabaseArgs, FolderArgs, ServerArgs, VerifyArgs};
 use super::{Exit, Failure};
 
 /// The folder of migrations.
@@ -29,6 +30,19 @@ pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Fai
 /// Which server.
 pub(super) fn server(args: &ServerArgs, config: &Config) -> Result<ServerSpec, Failure> {
     config.server(args.server.as_deref(), args.postgres).map_err(Failure::usage)
+}
+
+/// The file of the baseline, whether it is there or not.
+pub(super) fn baseline(named: Option<&Path>, config: &Config) -> PathBuf {
+    let named = named.or(config.baseline());
+    named.unwrap_or_else(|| Path::new(BASELINE_FILE)).to_owned()
+}
+
+/// The baseline that a verification takes: one that is named, or the usual one where it stands.
+pub(super) fn baseline_of(args: &VerifyArgs, config: &Config) -> Option<PathBuf> {
+    let path = baseline(args.baseline.as_deref(), config);
+    let is_named = args.baseline.is_some() || config.baseline().is_some();
+    (!args.no_baseline && (is_named || path.exists())).then_some(path)
 }
 
 /// A session with the database that is to be looked at.

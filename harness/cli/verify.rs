@@ -63,7 +63,12 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     options.fail_fast = args.fail_fast;
     options.repro = (!args.no_repro).then(|| args.repro.clone());
     options.claims = config.claims().map_err(Failure::usage)?;
-    options.scope = args.since.clone().map_or(Scope::All, Scope::Since);
+    options.scope = match (&args.since, &args.diff_base) {
+        (Some(revision), _) => Scope::Since(revision.clone()),
+        (None, Some(reference)) => Scope::DiffBase(reference.clone()),
+        (None, None) => Scope::All,
+    };
+    options.baseline = settings::baseline_of(args, config);
     options.shard = args.shard;
     options.jobs = args.jobs.map(usize::from);
     if !args.no_cache && !env::NO_CACHE.is_on() {

@@ -37,6 +37,9 @@ impl Severity {
     }
 }
 
+/// What [`Finding::allowed`] says of a finding that a baseline has.
+pub const IN_BASELINE: &str = "in the baseline";
+
 /// One row of a counterexample.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -65,7 +68,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// The objects it is about, as `schema.name`; a claim names one of them.
     pub objects: Vec<String>,
-    /// The reason of the claim that accepts it. An accepted finding is shown, but fails nothing.
+    /// The reason of the claim that accepts it, or [`IN_BASELINE`]. An accepted finding is shown,
+    /// but fails nothing.
     pub allowed: Option<String>,
     /// The script that shows it again with psql.
     pub repro: Option<PathBuf>,
@@ -131,6 +135,14 @@ impl Finding {
     pub fn about(mut self, objects: impl IntoIterator<Item = String>) -> Self {
         self.objects = objects.into_iter().collect();
         self
+    }
+
+    /// Why it is accepted, if it is.
+    pub fn acceptance(&self) -> Option<String> {
+        self.allowed.as_ref().map(|reason| match reason.as_str() {
+            IN_BASELINE => format!("accepted: {IN_BASELINE}"),
+            _ => format!("accepted by a claim: {reason}"),
+        })
     }
 
     /// Whether it counts against a threshold: accepted findings never do.

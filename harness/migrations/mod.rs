@@ -5,6 +5,7 @@
 //! *gives* scripts and SQL; it must not execute anything, nor know servers or snapshots.
 
 mod applied;
+mod changed;
 mod detect;
 mod diesel;
 mod error;
@@ -17,6 +18,7 @@ mod sqlx;
 mod tool;
 
 pub use applied::{Applied, compare, parse_applied};
+pub use changed::{Before, Changes, changes};
 pub use detect::{Detection, detect};
 pub use error::MigrationsError;
 pub use history::{History, Migration, Script, Wrap};

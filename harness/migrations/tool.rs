@@ -96,6 +96,14 @@ impl Tool {
         }
     }
 
+    /// Whether the version table records what an upgrade's file looked like, comments included.
+    pub fn keeps_checksums(self) -> bool {
+        match self {
+            Self::Sqlx | Self::Plain => true,
+            Self::GolangMigrate | Self::Diesel => false,
+        }
+    }
+
     /// What the rows of the version table mean for a history, base first. golang-migrate records
     /// only the last version: all up to it are applied.
     pub fn applied_versions(self, rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {

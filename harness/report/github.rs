@@ -77,8 +77,8 @@ fn properties(finding: &Finding, report: &Report, root: &Root) -> Vec<(&'static 
 fn message(finding: &Finding) -> String {
     let mut message = finding.message.clone();
     // Writing to a String can't fail.
-    if let Some(reason) = &finding.allowed {
-        let _ = write!(message, "\naccepted by a claim: {reason}");
+    if let Some(why) = finding.acceptance() {
+        let _ = write!(message, "\n{why}");
         return message;
     }
     if let Some(detail) = &finding.detail {

@@ -53,9 +53,9 @@ pub struct ToolReport {
 /// The server.
 #[derive(Clone, Debug, Serialize)]
 pub struct ServerReport {
-    /// For example `15.18`.
+    /// For example `15.18`; empty where none was needed.
     pub version: String,
-    /// `local`, `container`, `existing` or `command`.
+    /// `local`, `container`, `existing`, `command`, or `none` where none was needed.
     pub backend: &'static str,
 }
 

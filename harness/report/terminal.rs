@@ -60,8 +60,8 @@ pub fn finding(finding: &Finding, report: &Report, style: Style) -> String {
     for row in &finding.rows {
         group = group.element(Level::NOTE.message(row.insert.as_str()));
     }
-    if let Some(reason) = &finding.allowed {
-        group = group.element(Level::NOTE.message(format!("accepted by a claim: {reason}")));
+    if let Some(why) = finding.acceptance() {
+        group = group.element(Level::NOTE.message(why));
     }
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -145,16 +145,18 @@ pub(super) fn summary(report: &Report) -> String {
             .filter(|finding| finding.severity == severity && finding.allowed.is_none())
             .count()
     };
+    let server = match report.server.version.as_str() {
+        "" => "without a server".to_owned(),
+        version => format!("on PostgreSQL {version} ({})", report.server.backend),
+    };
     let mut text = format!(
-        "{}: {} climbed on PostgreSQL {} ({}) in {:.1} s: {}, {}",
+        "{}: {} climbed {server} in {:.1} s: {}, {}",
         match report.verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
             Verdict::Inconclusive => "INCONCLUSIVE",
         },
         plural(report.migrations.len(), "migration"),
-        report.server.version,
-        report.server.backend,
         report.seconds,
         plural(count(Severity::Error), "error"),
         plural(count(Severity::Warning), "warning"),
@@ -164,7 +166,8 @@ pub(super) fn summary(report: &Report) -> String {
         let _ = write!(text, "; {cached} verdicts are from earlier runs");
     }
     if report.history.passed > 0 {
-        let _ = write!(text, "; {} only run, not asked about", report.history.passed);
+        let run = if report.server.version.is_empty() { "" } else { "only run, " };
+        let _ = write!(text, "; {} {run}not asked about", report.history.passed);
     }
     if report.history.applied > 0 {
         let _ = write!(text, "; {} applied in the backup", report.history.applied);

@@ -11,8 +11,8 @@ use super::{Options, RunError};
 
 /// Puts every script into a transaction of its own; one that PostgreSQL refuses there is sent
 /// statement by statement.
-pub(super) fn wrap_each(history: &mut History) {
-    for migration in &mut history.migrations {
+pub(super) fn wrap_each(migrations: &mut [Migration]) {
+    for migration in migrations {
         wrap(&mut migration.upgrade);
         if let Some(script) = &mut migration.downgrade {
             wrap(script);

@@ -1,11 +1,14 @@
 //! Why a run could not be finished: never about the user's SQL, which is what findings are for.
 
 use crate::exit::Exit;
+use crate::git::GitError;
 use crate::migrations::MigrationsError;
 use crate::postgres::PostgresError;
 use crate::schema::SchemaError;
 use crate::server::ServerError;
 use crate::steps::{GroundError, RestoreError, StepFailure};
+
+use super::baseline::BaselineError;
 
 /// A run ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,26 @@ pub enum RunError {
     /// The folder of migrations can't be used.
     #[error(transparent)]
     Migrations(#[from] MigrationsError),
+    /// Git can't say what changed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The migrations that the present ones are compared with can't be used.
+    #[error(
+        "can't read the migrations of {folder} as they were at {commit}\n  help: name the last \
+         revision that is not to be judged with --since REV"
+    )]
+    Old {
+        /// The folder, from the top of the repository.
+        folder: std::path::PathBuf,
+        /// The commit.
+        commit: String,
+        /// What is wrong with them.
+        #[source]
+        source: MigrationsError,
+    },
+    /// The baseline can't be used.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// No server could be had, or it failed.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -59,6 +82,9 @@ impl RunError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Migrations(_)
+            | Self::Git(_)
+            | Self::Old { .. }
+            | Self::Baseline(_)
             | Self::Write { .. }
             | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,
             _ => Exit::NoServer,

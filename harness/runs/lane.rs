@@ -14,9 +14,11 @@ use crate::server::{Chosen, Kept, Server};
 use crate::steps::{Ground, Origin, Reading};
 
 use super::RunError;
+use super::baseline::Baseline;
 use super::climb::{Climb, Verdicted};
-use super::outcome::Parts;
+use super::outcome::{Judged, Parts};
 use super::plan::{Plan, Stage, Task};
+use super::scope::Asked;
 use super::verify::Options;
 
 /// What all lanes work on.
@@ -24,6 +26,10 @@ use super::verify::Options;
 pub(super) struct Work {
     pub(super) options: Options,
     pub(super) history: History,
+    /// What is asked about the history.
+    pub(super) asked: Asked,
+    /// What was known before.
+    pub(super) baseline: Option<Baseline>,
     pub(super) chosen: Chosen,
     pub(super) plan: Plan,
 }
@@ -112,8 +118,7 @@ impl Lane {
             self.say(Said::Begins(at));
             let verdicted = climb.one(migration).await?;
             self.ended.parts.climb += begun.elapsed().as_secs_f64();
-            let threshold = work.options.fail_on;
-            let fails = verdicted.judged.findings.iter().any(|finding| finding.counts(threshold));
+            let fails = work.failures(&verdicted.judged) > 0;
             self.say(Said::Judged(at, Box::new(verdicted)));
             if fails && work.options.fail_fast {
                 break;
@@ -214,6 +219,15 @@ pub(super) struct Applies {
 }
 
 impl Work {
+    /// How many findings fail it.
+    pub(super) fn failures(&self, judged: &Judged) -> usize {
+        let threshold = self.options.fail_on;
+        match &self.baseline {
+            Some(baseline) => baseline.news(judged, threshold),
+            None => judged.findings.iter().filter(|finding| finding.counts(threshold)).count(),
+        }
+    }
+
     /// A stage with its migration.
     pub(super) fn stage(&self, at: usize) -> Option<(&Stage, &Migration)> {
         let stage = self.plan.stages.get(at)?;

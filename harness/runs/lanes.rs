@@ -113,8 +113,7 @@ impl Hearing<'_> {
                 watch.event(Event::Begins { index, total, name: &self.name(at) });
             }
             Said::Judged(at, verdicted) => {
-                let findings = verdicted.judged.findings.iter();
-                let errors = findings.filter(|finding| finding.counts(options.fail_on)).count();
+                let errors = self.work.failures(&verdicted.judged);
                 watch.event(Event::Judged { name: &self.name(at), errors });
                 self.climbed.judged.insert(at, *verdicted);
                 return (errors > 0 && options.fail_fast).then_some(at + 1);

@@ -3,7 +3,9 @@
 //!
 //! Knows the order of things. Must not print, nor speak SQL itself.
 
+mod baseline;
 mod batch;
+mod changed;
 mod climb;
 mod error;
 mod event;
@@ -19,6 +21,7 @@ mod scope;
 mod verify;
 
 pub use crate::steps::Reading;
+pub use baseline::{BASELINE_FILE, Baseline, BaselineError, Entry};
 pub use error::RunError;
 pub use event::{Event, Silent, Watch};
 pub use outcome::{Judged, Parts, Seconds, Verdict, Verification};

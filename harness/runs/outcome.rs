@@ -7,13 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Severity};
+use crate::migrations::History;
 
 /// A whole history, verified.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    /// The server's version, for example `15.18`.
+    /// The server's version, for example `15.18`; empty where none was needed.
     pub server_version: String,
-    /// `local`, `container`, `existing` or `command`.
+    /// `local`, `container`, `existing`, `command`, or `none` where none was needed.
     pub backend: &'static str,
     /// Whose layout the history has.
     pub tool: &'static str,
@@ -140,6 +141,25 @@ impl Judged {
 }
 
 impl Verification {
+    /// One of which nothing is known but the history.
+    pub(super) fn empty(history: &History, backend: &'static str, findings: Vec<Finding>) -> Self {
+        Self {
+            server_version: String::new(),
+            backend,
+            tool: history.tool.as_str(),
+            folder: history.folder.clone(),
+            applied: 0,
+            migrations: Vec::new(),
+            passed: 0,
+            left_out: 0,
+            findings,
+            sources: BTreeMap::new(),
+            lanes: 0,
+            parts: Parts::default(),
+            seconds: 0.0,
+        }
+    }
+
     /// What the whole run comes to under `threshold`.
     pub fn verdict(&self, threshold: Severity) -> Verdict {
         let verdicts = || self.migrations.iter().map(|migration| migration.verdict(threshold));

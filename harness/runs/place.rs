@@ -9,6 +9,7 @@ use super::RunError;
 use super::keep::nearest;
 use super::lane::Work;
 use super::plan::Plan;
+use super::scope::Asked;
 use super::verify::{Options, identify, load};
 
 /// Runs the upgrades of `history` up to `place` on an empty database.
@@ -60,8 +61,11 @@ pub async fn head_schema(options: &Options) -> Result<(String, u32), RunError> {
     if let Some(server) = server {
         Box::pin(server.stop()).await?;
     }
-    let plan = Plan::new(options, &history, &chosen, known.as_deref())?;
-    let work = Work { options: options.clone(), history, chosen, plan };
+    // Nobody asks for verdicts.
+    let asked = Asked::default();
+    let plan = Plan::new(options, &history, &asked, &chosen, known.as_deref());
+    let options = options.clone();
+    let work = Work { options, history, asked, baseline: None, chosen, plan };
     let count = work.plan.stages.len();
     let store = work.plan.store.as_ref();
     let kept = store.and_then(|(store, keys)| Some((store, keys.data.last()?)));

@@ -6,9 +6,9 @@ use std::ops::Range;
 use crate::migrations::{History, Migration};
 use crate::server::{Chosen, Kept};
 
-use super::RunError;
 use super::known::{Keys, Known, Store};
 use super::outcome::{Judged, Seconds};
+use super::scope::Asked;
 use super::verify::Options;
 
 /// What is done with a migration.
@@ -51,11 +51,11 @@ impl Plan {
     pub(super) fn new(
         options: &Options,
         history: &History,
+        asked: &Asked,
         chosen: &Chosen,
         server: Option<&str>,
-    ) -> Result<Self, RunError> {
-        let asked = options.scope.of(history, options.shard)?;
-        let (order, doubles) = without_doubles(history);
+    ) -> Self {
+        let (order, doubles) = without_doubles(history, asked);
         let migrations: Vec<&Migration> =
             order.iter().filter_map(|at| history.migrations.get(*at)).collect();
         let store = server.map(|server| {
@@ -67,7 +67,7 @@ impl Plan {
         let mut stages: Vec<Stage> = order
             .into_iter()
             .map(|at| {
-                let task = if asked.get(at) == Some(&true) { Task::Climb } else { Task::Pass };
+                let task = if asked.has(at) { Task::Climb } else { Task::Pass };
                 Stage { at, task }
             })
             .collect();
@@ -84,7 +84,7 @@ impl Plan {
             let keys = keys.data.iter().enumerate().rev();
             kept = keys.filter_map(|(at, key)| Some((at + 1, chosen.kept(key)?))).collect();
         }
-        Ok(Self { stages, doubles, store, kept })
+        Self { stages, doubles, store, kept }
     }
 
     /// Waits until no other process climbs the same; `None` if nothing is to be climbed, or nobody
@@ -149,14 +149,16 @@ fn cut(climbs: &[usize], base: impl Fn(usize) -> usize, most: usize) -> Option<V
     Some(lanes)
 }
 
-/// The places of what is run, and every migration whose version another one before it has.
-fn without_doubles(history: &History) -> (Vec<usize>, Vec<Judged>) {
+/// The places of what is run, and of what is asked about every migration whose version another one
+/// before it has.
+fn without_doubles(history: &History, asked: &Asked) -> (Vec<usize>, Vec<Judged>) {
     let mut order: Vec<usize> = Vec::new();
     let mut doubles = Vec::new();
     for (at, migration) in history.migrations.iter().enumerate() {
         let last = order.last().and_then(|last| history.migrations.get(*last));
         match last.filter(|before| before.version == migration.version) {
             None => order.push(at),
+            Some(_) if !asked.has(at) => {}
             Some(before) => doubles.push(Judged {
                 revision: migration.revision.clone(),
                 name: migration.name.clone(),

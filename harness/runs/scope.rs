@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use crate::migrations::{History, MigrationsError, Place, resolve};
+use crate::finding::Finding;
+use crate::migrations::{History, Place, resolve};
+
+use super::verify::Options;
+use super::{RunError, Watch, changed};
 
 /// Which migrations are judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum Scope {
     Since(String),
     /// Those with these revisions.
     Only(BTreeSet<String>),
+    /// Those that are new or changed since HEAD left this commit or branch of git.
+    DiffBase(String),
 }
 
 /// One of several equal parts of a history, for several machines.
@@ -50,34 +56,83 @@ impl Shard {
     }
 }
 
-impl Scope {
-    /// Whether each migration of `history` is in it.
-    pub(super) fn of(
-        &self,
+/// What a run is asked about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// Whether each migration of the history is judged.
+    pub(super) judged: Vec<bool>,
+    /// What the files alone say.
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Asked {
+    /// What `options` say about `history`.
+    pub(super) async fn of(
+        options: &Options,
         history: &History,
-        shard: Option<Shard>,
-    ) -> Result<Vec<bool>, MigrationsError> {
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<Self, RunError> {
         let count = history.migrations.len();
-        let mut chosen = match self {
-            Self::All => vec![true; count],
-            Self::Since(word) => {
+        let mut findings = history.findings.clone();
+        let judged = match &options.scope {
+            Scope::All => vec![true; count],
+            Scope::Since(word) => {
                 let place = resolve(word, history, Place(count))?;
                 (0..count).map(|at| at >= place.0).collect()
             }
-            Self::Only(revisions) => {
+            Scope::Only(revisions) => {
                 let has = |revision: &String| revisions.contains(revision);
                 history.migrations.iter().map(|migration| has(&migration.revision)).collect()
             }
+            Scope::DiffBase(reference) => {
+                let mut changes = changed::since(reference, options, history, watch).await?;
+                findings.append(&mut changes.findings);
+                changes.asked
+            }
         };
-        if let Some(shard) = shard {
-            let asked: Vec<usize> =
-                (0..count).filter(|at| chosen.get(*at) == Some(&true)).collect();
-            let range = shard.range(asked.len());
-            let own: BTreeSet<usize> =
-                asked.get(range).unwrap_or_default().iter().copied().collect();
-            chosen = (0..count).map(|at| own.contains(&at)).collect();
+        let mut asked = Self { judged, findings };
+        if let Some(shard) = options.shard {
+            asked.keep(shard);
         }
-        Ok(chosen)
+        if matches!(options.scope, Scope::DiffBase(_)) {
+            asked.keep_own_findings(history);
+        }
+        Ok(asked)
+    }
+
+    /// Whether a migration is judged.
+    pub(super) fn has(&self, at: usize) -> bool {
+        self.judged.get(at) == Some(&true)
+    }
+
+    /// Whether no migration is judged.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.judged.contains(&true)
+    }
+
+    fn keep(&mut self, shard: Shard) {
+        let asked: Vec<usize> = (0..self.judged.len()).filter(|at| self.has(*at)).collect();
+        let own: BTreeSet<usize> =
+            asked.get(shard.range(asked.len())).unwrap_or_default().iter().copied().collect();
+        for (at, judged) in self.judged.iter_mut().enumerate() {
+            *judged = own.contains(&at);
+        }
+    }
+
+    /// A branch is not blamed for what was there before: what is said about a file is about those
+    /// migrations that have its version.
+    fn keep_own_findings(&mut self, history: &History) {
+        let judged = &self.judged;
+        self.findings.retain(|finding| {
+            let of_file = history
+                .migrations
+                .iter()
+                .find(|migration| finding.file.as_ref() == Some(&migration.upgrade.path));
+            of_file.is_none_or(|of_file| {
+                let mut both = history.migrations.iter().zip(judged);
+                both.any(|(migration, judged)| *judged && migration.version == of_file.version)
+            })
+        });
     }
 }
 

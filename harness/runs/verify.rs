@@ -11,12 +11,13 @@ use crate::migrations::{History, Migration, Tool};
 use crate::server::{Backend, Chosen, Server, ServerSpec};
 use crate::steps::{self, Reading};
 
+use super::baseline::Baseline;
 use super::climb::Verdicted;
 use super::lane::{Ended, Work};
 use super::lanes::{self, Climbed};
-use super::outcome::{Parts, Verdict, Verification};
+use super::outcome::Verification;
 use super::plan::{Plan, Task};
-use super::scope::{Scope, Shard};
+use super::scope::{Asked, Scope, Shard};
 use super::{Event, RunError, Watch, batch, keep, repro};
 
 /// How migrations are put into transactions.
@@ -68,6 +69,8 @@ pub struct Options {
     pub claims: Vec<(String, Claim)>,
     /// Which migrations are judged.
     pub scope: Scope,
+    /// The file of findings that are known and fail nothing, as [`Baseline::record`] gives them.
+    pub baseline: Option<PathBuf>,
     /// A part of those, for one of several machines.
     pub shard: Option<Shard>,
     /// How many lanes climb side by side; as many as there are cores if not said, and fewer where
@@ -94,6 +97,7 @@ impl Options {
             reading: Reading::default(),
             claims: Vec::new(),
             scope: Scope::All,
+            baseline: None,
             shard: None,
             jobs: None,
             caching: Caching::Off,
@@ -112,15 +116,24 @@ pub async fn verify(
     let start = Instant::now();
     let history = load(options)?;
     announce(&history, watch);
+    let baseline = known_before(options, watch)?;
+    let asked = Box::pin(Asked::of(options, &history, watch)).await?;
+    let is_climb_alone = options.backup.is_none() && options.transaction != TransactionMode::All;
+    if asked.is_empty() && is_climb_alone {
+        return Ok(nothing(options, &history, asked, baseline.as_ref(), start));
+    }
     let chosen = Chosen::find(&options.server).await?;
     let (server, known) = identify(options, &chosen).await?;
-    let mut plan = Plan::new(options, &history, &chosen, known.as_deref())?;
-    let turn = plan.turn().await;
+    let plan = || Plan::new(options, &history, &asked, &chosen, known.as_deref());
+    let mut plan_now = plan();
+    let turn = plan_now.turn().await;
     if turn.is_some() {
         // Whoever had the turn before may have climbed it all.
-        plan = Plan::new(options, &history, &chosen, known.as_deref())?;
+        plan_now = plan();
     }
-    let work = Arc::new(Work { options: options.clone(), history, chosen, plan });
+    let plan = plan_now;
+    let options = options.clone();
+    let work = Arc::new(Work { options, history, asked, baseline, chosen, plan });
     let planned = start.elapsed().as_secs_f64();
     // Boxed: what they hold over their waits is large.
     let climbed = Box::pin(climb(&work, server, watch)).await?;
@@ -145,7 +158,7 @@ fn announce(history: &History, watch: &mut (dyn Watch + Send)) {
 pub(super) fn load(options: &Options) -> Result<History, RunError> {
     let mut history = History::load(&options.folder, options.tool)?;
     if options.transaction == TransactionMode::PerMigration {
-        batch::wrap_each(&mut history);
+        batch::wrap_each(&mut history.migrations);
     }
     for (revision, claim) in &options.claims {
         let place = crate::migrations::resolve(revision, &history, crate::migrations::Place(0))?;
@@ -155,6 +168,40 @@ pub(super) fn load(options: &Options) -> Result<History, RunError> {
         }
     }
     Ok(history)
+}
+
+/// What was known when the baseline was written.
+fn known_before(
+    options: &Options,
+    watch: &mut (dyn Watch + Send),
+) -> Result<Option<Baseline>, RunError> {
+    let Some(path) = &options.baseline else { return Ok(None) };
+    let baseline = Baseline::read(path)?;
+    let known = match baseline.entries().len() {
+        1 => "1 finding is known".to_owned(),
+        count => format!("{count} findings are known"),
+    };
+    watch.event(Event::Note(&format!("baseline {}: {known}", path.display())));
+    Ok(Some(baseline))
+}
+
+/// What there is to say where nothing has to be climbed: no server is needed for that.
+fn nothing(
+    options: &Options,
+    history: &History,
+    asked: Asked,
+    baseline: Option<&Baseline>,
+    start: Instant,
+) -> Verification {
+    let mut verification = Verification {
+        passed: history.migrations.len(),
+        ..Verification::empty(history, "none", asked.findings)
+    };
+    accept(baseline, options, history, &mut verification);
+    verification.sources = sources(history, &verification);
+    verification.seconds = start.elapsed().as_secs_f64();
+    verification.parts.plan = verification.seconds;
+    verification
 }
 
 /// All that is known about the server, if what is kept is to be used; some servers must be
@@ -222,20 +269,11 @@ async fn climb(
 async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunError> {
     let (options, history) = (&work.options, &work.history);
     let Climbed { judged, ended } = climbed;
+    let backend = work.chosen.backend().as_str();
     let mut verification = Verification {
         server_version: work.chosen.version().map(ToString::to_string).unwrap_or_default(),
-        backend: work.chosen.backend().as_str(),
-        tool: history.tool.as_str(),
-        folder: history.folder.clone(),
-        applied: 0,
-        migrations: Vec::new(),
-        passed: 0,
-        left_out: 0,
-        findings: history.findings.clone(),
-        sources: BTreeMap::new(),
         lanes: ended.iter().filter(|ended| ended.parts.climb > 0.0).count(),
-        parts: Parts::default(),
-        seconds: 0.0,
+        ..Verification::empty(history, backend, work.asked.findings.clone())
     };
     let mut applied = BTreeSet::new();
     for mut lane in ended {
@@ -260,6 +298,7 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
         place(together, &mut verification);
     }
     place(std::mem::take(&mut verification.findings), &mut verification);
+    accept(work.baseline.as_ref(), options, history, &mut verification);
     verification.sources = sources(history, &verification);
     if let Some(folder) = &options.repro {
         repro::write(folder, history, &pending, options.backup.as_deref(), &mut verification)?;
@@ -275,7 +314,6 @@ fn take_verdicts(
     applied: &BTreeSet<String>,
     verification: &mut Verification,
 ) {
-    let options = &work.options;
     let mut over = false;
     for at in 0..work.plan.stages.len() {
         let Some((stage, migration)) = work.stage(at) else { break };
@@ -294,9 +332,26 @@ fn take_verdicts(
             verification.left_out += 1;
             continue;
         };
-        over = options.fail_fast && verdict.verdict(options.fail_on) == Verdict::Fail;
+        over = work.options.fail_fast && work.failures(&verdict) > 0;
         verification.migrations.push(verdict);
     }
+}
+
+/// Accepts what is known; what is kept for other runs has no part in it.
+fn accept(
+    baseline: Option<&Baseline>,
+    options: &Options,
+    history: &History,
+    verification: &mut Verification,
+) {
+    let Some(baseline) = baseline else { return };
+    let is_all = options.scope == Scope::All && options.shard.is_none();
+    let is_whole = is_all && verification.left_out == 0;
+    let has_file =
+        |revision: &str| history.migrations.iter().any(|known| known.revision == revision);
+    // Only a backup gives findings that belong to no migration.
+    let is_gone = |revision: &str| is_whole && !has_file(revision);
+    baseline.settle(verification, is_gone, is_whole && options.backup.is_some());
 }
 
 /// Gives each finding to the migration whose file it is about; the rest stays with the run.

@@ -30,3 +30,11 @@ pub fn is_blank(text: &str) -> bool {
     tokens(text)
         .all(|token| token.kind.is_blank() || text.get(token.bytes).is_some_and(|word| word == ";"))
 }
+
+/// Whether a server is sent the same: two texts that differ in whitespace and comments only.
+pub fn is_same(one: &str, other: &str) -> bool {
+    fn words(text: &str) -> impl Iterator<Item = Option<&str>> {
+        tokens(text).filter(|token| !token.kind.is_blank()).map(|token| text.get(token.bytes))
+    }
+    words(one).eq(words(other))
+}

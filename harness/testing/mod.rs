@@ -56,7 +56,7 @@ pub use insta;
 use crate::config::Config;
 use crate::env;
 use crate::finding::Severity;
-use crate::runs::{Caching, Options};
+use crate::runs::{BASELINE_FILE, Caching, Options};
 use crate::server::TestRun;
 
 /// What the environment and `stairway.toml` ask for, as the command line reads them.
@@ -67,6 +67,9 @@ fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
     options.server = config.server(None, None)?;
     options.fail_on = config.fail_on().unwrap_or(Severity::Error);
     options.claims = config.claims()?;
+    let usual = std::path::Path::new(BASELINE_FILE);
+    let baseline = config.baseline().or(usual.exists().then_some(usual));
+    options.baseline = baseline.map(std::path::Path::to_owned);
     options.caching = match (env::NO_CACHE.is_on(), TestRun::current()) {
         (false, _) => Caching::On,
         // The processes of one run share their work in any case.

@@ -86,8 +86,8 @@ fn section(finding: &Finding, report: &Report, root: &Root) -> String {
         let _ = write!(text, " in {}", code(&format!("{}:{}", root.shown(file), region.line)));
     }
     let _ = write!(text, "\n\n{}\n\n", inline(&clip(&finding.message, LINE * 4)));
-    if let Some(reason) = &finding.allowed {
-        let _ = write!(text, "Accepted by a claim: {}\n\n", inline(&clip(reason, LINE * 4)));
+    if let Some(why) = finding.acceptance().and_then(|why| Some(format!("A{}", why.get(1..)?))) {
+        let _ = write!(text, "{}\n\n", inline(&clip(&why, LINE * 4)));
         return text;
     }
     if let Some(sql) = excerpt(finding, report) {

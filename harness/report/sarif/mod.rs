@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::checks;
-use crate::finding::{CheckId, Finding, Severity};
+use crate::finding::{CheckId, Finding, IN_BASELINE, Severity};
 use crate::runs::Verdict;
 
 use super::region::{Unit, region};
@@ -147,7 +147,10 @@ fn result(finding: &Finding, fingerprint: String, report: &Report, root: &Root) 
         locations: [location(physical(file, region, root), &finding.objects)],
         partial_fingerprints: BTreeMap::from([(fingerprint::NAME, fingerprint)]),
         suppressions: suppression
-            .map(|reason| Suppression { kind: "inSource", justification: reason.clone() })
+            .map(|reason| Suppression {
+                kind: if reason == IN_BASELINE { "external" } else { "inSource" },
+                justification: reason.clone(),
+            })
             .collect(),
     }
 }
