@@ -7,6 +7,9 @@
 //! adds up everything that ran below it. The cost of starting and stopping a server is measured too
 //! and taken off both.
 //!
+//! Wall time is printed where it is what matters: two lanes against one, and the whole run, with its
+//! parts, when only the last migration is new. Both are worth something on idle cores only.
+//!
 //! ```text
 //! cargo bench --bench climb                    # synthetic histories of 50, 200 and 1000
 //! cargo bench --bench climb -- FOLDER..        # these histories
@@ -22,7 +25,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use stairway::migrations::{History, Script};
 use stairway::postgres::Session;
-use stairway::runs::{Options, Silent, verify};
+use stairway::runs::{Caching, Options, Parts, Silent, verify};
 use stairway::server::{Server, ServerSpec, Template};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -43,41 +46,94 @@ fn main() -> Result<()> {
     let rounds = std::env::var("STAIRWAY_BENCH_ROUNDS").map_or(3, |text| text.parse().unwrap_or(3));
     let scratch = tempfile::tempdir()?;
     let folders = if folders.is_empty() { synthetic::histories(scratch.path())? } else { folders };
+    println!("CPU ms for each migration; wall s of one lane, of two, and their ratio");
     println!(
-        "{:>10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}",
-        "migrations", "up ms", "floor ms", "tool ms", "x floor", "x up+floor", "wall s"
+        "{:>10} {:>8} {:>8} {:>8} {:>8} {:>11} {:>8} {:>8} {:>8}",
+        "migrations", "up", "floor", "tool", "x floor", "x up+floor", "1 lane", "2 lanes", "ratio"
     );
-    for folder in folders {
-        report(&folder, rounds)?;
+    for folder in &folders {
+        report(folder, rounds)?;
     }
+    println!("\nonly the last migration is new: wall s of the whole process, and its parts");
+    println!(
+        "{:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "migrations", "wall", "plan", "start", "pass", "climb", "end", "keep"
+    );
+    for folder in &folders {
+        one_new(folder, rounds)?;
+    }
+    Ok(())
+}
+
+/// Fills a cache with all but the last migration, and then verifies all of them.
+fn one_new(folder: &Path, rounds: usize) -> Result<()> {
+    let history = History::load(folder, None)?;
+    let count = history.migrations.len();
+    let mut walls = Vec::new();
+    let mut parts: [Vec<f64>; 6] = Default::default();
+    for _ in 0..rounds {
+        let scratch = tempfile::tempdir_in("/tmp")?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(scratch.path(), open)?;
+        let before = scratch.path().join("before");
+        std::fs::create_dir(&before)?;
+        for migration in history.migrations.iter().take(count - 1) {
+            for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
+                let name = script.path.file_name().ok_or("a script without a name")?;
+                std::fs::copy(&script.path, before.join(name))?;
+            }
+        }
+        let cache = scratch.path().join("cache");
+        let run = |folder: &Path| {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg(folder).env(RUN, "cached").env("STAIRWAY_CACHE", &cache);
+            let start = Instant::now();
+            let output = command.stderr(std::process::Stdio::inherit()).output()?;
+            let wall = start.elapsed();
+            if !output.status.success() {
+                return Err(format!("a run of {} failed", folder.display()).into());
+            }
+            Result::Ok((wall, String::from_utf8(output.stdout)?))
+        };
+        run(&before)?;
+        let (wall, printed) = run(folder)?;
+        walls.push(wall.as_secs_f64());
+        for (all, part) in parts.iter_mut().zip(printed.split_whitespace()) {
+            all.push(part.parse()?);
+        }
+    }
+    print!("{count:>10} {:>8.3}", median(walls));
+    for part in parts {
+        print!(" {:>8.3}", median(part));
+    }
+    println!();
     Ok(())
 }
 
 /// Runs every kind in alternation and prints the medians.
 fn report(folder: &Path, rounds: usize) -> Result<()> {
     let count = History::load(folder, None)?.migrations.len();
-    let mut costs: [Vec<f64>; 4] = Default::default();
-    let mut walls = Vec::new();
+    let mut costs: [Vec<f64>; 5] = Default::default();
+    let mut walls: [Vec<f64>; 5] = Default::default();
     for _ in 0..rounds {
-        for (at, what) in ["start", "up", "floor", "tool"].iter().enumerate() {
+        for (at, what) in ["start", "up", "floor", "1", "2"].iter().enumerate() {
             let (cpu, wall) = measure(what, folder)?;
             costs[at].push(cpu.as_secs_f64());
-            if *what == "tool" {
-                walls.push(wall.as_secs_f64());
-            }
+            walls[at].push(wall.as_secs_f64());
         }
     }
-    let [start, up, floor, tool] = costs.map(median);
+    let [start, up, floor, tool, _] = costs.map(median);
+    let [.., one, two] = walls.map(median);
     let migrations = f64::from(u32::try_from(count)?);
     let each = |cost: f64| (cost - start) * 1000.0 / migrations;
     println!(
-        "{count:>10} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>12.2}",
+        "{count:>10} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>11.2} {one:>8.2} {two:>8.2} {:>8.2}",
         each(up),
         each(floor),
         each(tool),
         each(tool) / each(floor),
         each(tool) / (each(up) + each(floor)),
-        median(walls)
+        two / one,
     );
     Ok(())
 }
@@ -106,10 +162,18 @@ fn children() -> Result<Duration> {
 }
 
 async fn one_run(what: &str, folder: &Path) -> Result<()> {
-    if what == "tool" {
-        let mut options = Options::new(folder);
-        options.server = ServerSpec::from_env()?;
+    let mut options = Options::new(folder);
+    options.server = ServerSpec::from_env()?;
+    if let Ok(lanes) = what.parse() {
+        options.jobs = Some(lanes);
         verify(&options, &mut Silent).await?;
+        return Ok(());
+    }
+    if what == "cached" {
+        options.caching = Caching::On;
+        let Parts { plan, start, pass, climb, end, keep } =
+            verify(&options, &mut Silent).await?.parts;
+        println!("{plan} {start} {pass} {climb} {end} {keep}");
         return Ok(());
     }
     let server = Server::acquire(&ServerSpec::from_env()?).await?;
