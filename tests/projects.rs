@@ -1,6 +1,8 @@
 //! The projects of users in `fixtures/projects`, built with this crate as a dependency and run with
 //! `cargo test` and `cargo nextest`, as they would be in a pull request.
 
+#[cfg(feature = "container")]
+mod containers;
 mod servers;
 
 use std::fs::{self, File};
@@ -284,11 +286,38 @@ fn nextest(projects: &Projects, name: &str, more: &[&str]) -> Command {
 
 #[test]
 fn processes_of_one_nextest_run_share_a_server() {
-    if !has_nextest() {
+    let _ = one_server("local");
+}
+
+#[cfg(feature = "container")]
+#[tokio::test]
+async fn processes_of_one_nextest_run_share_a_container() {
+    if !containers::has_container().await {
         return;
     }
+    let projects = one_server("container");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Some(projects) = &projects {
+        let left = containers::containers_of(projects.scratch.path()).await;
+        if left.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "left: {left:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn one_server(backend: &str) -> Option<Projects> {
+    if !has_nextest() {
+        return None;
+    }
     let projects = Projects::fresh();
-    let ran = ran(&mut nextest(&projects, "databases", &["--test-threads", "4"]));
+    let mut command = nextest(&projects, "databases", &["--test-threads", "4"]);
+    #[cfg(feature = "container")]
+    if backend == "container" {
+        command.env("STAIRWAY_POSTGRES", containers::MAJOR.to_string());
+    }
+    let ran = ran(command.env("STAIRWAY_SERVER", backend));
     assert!(ran.passed, "{}", ran.stderr);
     let starts: Vec<&str> = ran
         .stdout
@@ -299,6 +328,7 @@ fn processes_of_one_nextest_run_share_a_server() {
     assert_eq!(starts.len(), 2, "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(starts[0], starts[1], "both processes had the same server");
     projects.nothing_is_left();
+    Some(projects)
 }
 
 #[test]

@@ -40,6 +40,20 @@ pub(super) struct Facts {
     pub(super) destroy: Option<String>,
 }
 
+/// Whose end ends a server.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    /// Ours.
+    Us,
+    /// That of another process; the folder gets this name, so that others find the server.
+    Runner {
+        /// The process.
+        process: u32,
+        /// 12 hexadecimal digits.
+        name: String,
+    },
+}
+
 /// A folder for one server, and the locked file in it.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -62,9 +76,25 @@ impl Lease {
         Self::take_named(root, account, for_server, facts, &name)
     }
 
+    /// The same for a server that `owner`'s end ends.
+    pub(super) fn take_for(
+        owner: &Owner,
+        root: &Path,
+        account: &Account,
+        facts: Facts,
+    ) -> Result<Self, ServerError> {
+        match owner {
+            Owner::Us => Self::take(root, account, true, facts),
+            Owner::Runner { process, name } => {
+                let facts = Facts { owner: *process, ..facts };
+                Self::take_named(root, account, true, facts, name)
+            }
+        }
+    }
+
     /// The same with a name of 12 hexadecimal digits. If somebody has it already, the error has
     /// the kind of [`io::ErrorKind::DirectoryNotEmpty`].
-    pub(super) fn take_named(
+    fn take_named(
         root: &Path,
         account: &Account,
         for_server: bool,
@@ -240,8 +270,7 @@ fn folders(root: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// The lease of a folder whose owner is dead, locked by us from now on.
 fn abandoned(folder: &Path) -> Option<(Option<File>, Facts)> {
-    let kept = fs::metadata(folder.join(KEEP)).and_then(|about| about.modified()).ok();
-    if kept.is_some_and(|since| since.elapsed().is_ok_and(|age| age < KEPT)) {
+    if is_kept(folder) {
         return None;
     }
     let path = folder.join(LEASE);
@@ -262,11 +291,17 @@ fn abandoned(folder: &Path) -> Option<(Option<File>, Facts)> {
     Some((Some(file), facts))
 }
 
+/// Whether a person may still want to look at the server of a dead owner.
+fn is_kept(folder: &Path) -> bool {
+    let kept = fs::metadata(folder.join(KEEP)).and_then(|about| about.modified()).ok();
+    kept.is_some_and(|since| since.elapsed().is_ok_and(|age| age < KEPT))
+}
+
 /// Whether somebody holds the lease in `folder`, or may hold it: what we can't look at is theirs.
 #[cfg(feature = "container")]
 pub(super) fn is_held(folder: &Path) -> bool {
     match File::open(folder.join(LEASE)) {
-        Ok(file) => !matches!(file.try_lock_shared(), Ok(())),
+        Ok(file) => is_kept(folder) || !matches!(file.try_lock_shared(), Ok(())),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }

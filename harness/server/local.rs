@@ -9,7 +9,7 @@ use super::account::Account;
 use super::cluster::{self, SUPERUSER};
 use super::error::tail;
 use super::install::Installation;
-use super::lease::{self, Facts, Lease, MARKER};
+use super::lease::{self, Facts, Lease, MARKER, Owner};
 use super::spec::NEWEST;
 use super::survey::Ground;
 use super::watchdog::{self, Watchdog};
@@ -38,23 +38,9 @@ pub(super) const FAST: &[&str] = &[
 /// Segments of 1 MiB that are not needed go, so that a kept data directory is small.
 const SMALL: &[&str] = &["min_wal_size=2MB"];
 /// For a server that all processes of a test run share.
-const MANY: &[&str] = &["max_connections=400"];
+pub(super) const MANY: &[&str] = &["max_connections=400"];
 /// Settings for all servers.
 const ALWAYS: &[&str] = &["listen_addresses=", "lc_messages=C", "timezone=UTC", "log_timezone=UTC"];
-
-/// Whose end ends a server.
-#[derive(Clone, Debug)]
-pub(super) enum Owner {
-    /// Ours.
-    Us,
-    /// That of another process; the folder gets this name, so that others find the server.
-    Runner {
-        /// The process.
-        process: u32,
-        /// 12 hexadecimal digits.
-        name: String,
-    },
-}
 
 /// A running server.
 #[derive(Debug)]
@@ -186,13 +172,7 @@ fn launch(
     };
     let facts =
         Facts { backend: "local".to_owned(), owner: std::process::id(), ..Facts::default() };
-    let mut lease = match owner {
-        Owner::Us => Lease::take(runtime, account, true, facts)?,
-        Owner::Runner { process, name } => {
-            let facts = Facts { owner: *process, ..facts };
-            Lease::take_named(runtime, account, true, facts, name)?
-        }
-    };
+    let mut lease = Lease::take_for(owner, runtime, account, facts)?;
     let memory = match profile {
         Profile::Fast => place::memory().and_then(|root| in_memory(&root, &lease, account)),
         Profile::Faithful => Err("as a real server's".to_owned()),

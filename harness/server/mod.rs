@@ -47,7 +47,8 @@ use command::Command;
 #[cfg(feature = "container")]
 use container::Container;
 use guest::Guest;
-use local::{Local, Owner};
+use lease::Owner;
+use local::Local;
 use survey::Ground;
 
 /// A server to work on, ours until it is stopped or dropped.
@@ -105,8 +106,7 @@ impl Server {
         profile: Profile,
         ground: &Ground,
     ) -> Result<Self, ServerError> {
-        let Ground { account, runtime, .. } = ground;
-        let container = Container::start(engine, image, profile, account, runtime).await?;
+        let container = Container::start(engine, image, profile, ground, &Owner::Us).await?;
         let (version, admin) = (container.version.clone(), container.admin.clone());
         let reason = container.reason.clone();
         let source = Source::Container(Box::new(container));

@@ -2,20 +2,23 @@
 //! folder, and it ends with the process that runs the tests.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "container")]
+use super::container::{self, Container};
 use super::guest::Guest;
-use super::local::{Local, Owner, blocking};
+use super::lease::Owner;
+use super::local::{Local, blocking};
 use super::survey::Way;
-use super::{Backend, Chosen, Server, ServerError, Source, lease, place};
+use super::{Chosen, Server, ServerError, Source, lease, place};
 use crate::env;
-use crate::postgres::{Session, Target};
+use crate::postgres::{PostgresError, Session, Target};
 
 /// How long the first process may take to start the server.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PORT: u16 = 5432;
 
 /// A test runner that gives each test a process of its own, as `cargo nextest` does.
@@ -39,33 +42,29 @@ impl TestRun {
 }
 
 impl Chosen {
-    /// Starts the server for all of `run`, or finds it. Only local servers can be shared; of the
-    /// others each process has its own.
+    /// Starts the server for all of `run`, or finds it. Local servers can be shared, and containers
+    /// of an engine on this machine; of the others each process has its own.
     pub async fn start_shared(&self, run: &TestRun) -> Result<Server, ServerError> {
-        let Way::Local(installation) = &self.way else { return self.start().await };
-        let text = format!("{} {} {:?}", run.id, installation.bin.display(), self.spec.profile);
-        let digest = Sha256::digest(text.as_bytes());
-        let name = place::hex(digest.iter().take(6));
+        let from = match &self.way {
+            Way::Local(installation) => installation.bin.display().to_string(),
+            #[cfg(feature = "container")]
+            Way::Container(_, image) if container::engine_is_here() => image.reference(),
+            _ => return self.start().await,
+        };
+        let text = format!("{} {} {from} {:?}", run.id, self.backend(), self.spec.profile);
+        let name = place::hex(Sha256::digest(text.as_bytes()).iter().take(6));
         let home = self.ground.runtime.join(format!("s-{name}"));
-        let admin = Target::socket(&home, PORT, super::cluster::SUPERUSER, "postgres");
+        let owner = Owner::Runner { process: run.runner, name };
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(2);
         loop {
-            let last = match Session::connect(&admin, "start").await {
-                Ok(session) => {
-                    // Only a look whether it is there.
-                    let _ = session.close().await;
-                    return self.shared(admin, home).await;
-                }
+            let last = match self.answers(&home).await {
+                Ok(admin) => return self.join(admin, home).await,
                 Err(error) => error,
             };
             if !home.exists() {
-                let owner = Owner::Runner { process: run.runner, name: name.clone() };
-                let (installation, ground) = (installation.clone(), self.ground.clone());
-                let started =
-                    Local::start(installation, self.spec.profile, ground, None, owner).await;
-                match started {
-                    Ok(_) => continue,
+                match self.lend(&owner).await {
+                    Ok(()) => continue,
                     Err(ServerError::Io { source, .. }) if is_taken(&source) => {}
                     Err(error) => return Err(error),
                 }
@@ -85,11 +84,45 @@ impl Chosen {
         }
     }
 
-    async fn shared(&self, admin: Target, home: PathBuf) -> Result<Server, ServerError> {
+    /// Starts it and leaves it to all.
+    async fn lend(&self, owner: &Owner) -> Result<(), ServerError> {
+        match &self.way {
+            Way::Local(installation) => {
+                let (installation, ground) = (installation.clone(), self.ground.clone());
+                let (profile, owner) = (self.spec.profile, owner.clone());
+                Local::start(installation, profile, ground, None, owner).await.map(drop)
+            }
+            #[cfg(feature = "container")]
+            Way::Container(engine, image) => {
+                let (engine, image) = (engine.clone(), image.clone());
+                let (profile, ground) = (self.spec.profile, &self.ground);
+                Container::start(engine, image, profile, ground, owner).await?.lend()
+            }
+            Way::Existing(_) | Way::Command(_) => Ok(()),
+        }
+    }
+
+    /// Its address, if it answers.
+    async fn answers(&self, home: &Path) -> Result<Target, PostgresError> {
+        let admin = match &self.way {
+            #[cfg(feature = "container")]
+            Way::Container(..) => {
+                let url = std::fs::read_to_string(home.join(container::ADDRESS));
+                Target::parse(&url.map_err(|error| PostgresError::Unexpected(error.to_string()))?)?
+            }
+            _ => Target::socket(home, PORT, super::cluster::SUPERUSER, "postgres"),
+        };
+        let session = Session::connect(&admin, "start").await?;
+        // Only a look whether it is there.
+        let _ = session.close().await;
+        Ok(admin)
+    }
+
+    async fn join(&self, admin: Target, home: PathBuf) -> Result<Server, ServerError> {
         let (guest, version) = Guest::enter(&admin, self.spec.major).await?;
         let reason = format!("PostgreSQL {version}, shared by the processes of this test run");
         let source = Source::Shared(Box::new(guest), home);
-        let server = Server::of(version, Backend::Local, reason, admin, source);
+        let server = Server::of(version, self.backend(), reason, admin, source);
         let Way::Local(installation) = &self.way else { return Ok(server) };
         Ok(Server { bin: Some(installation.bin.clone()), ..server })
     }

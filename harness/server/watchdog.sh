@@ -7,6 +7,7 @@
 #   lend   HOME MEMORY DATA RUNNER PROGRAM ARGUMENT..   the same, but wait for the process RUNNER
 #   clean  HOME MEMORY DATA                      only clean
 #   serve  HOME CREATE DESTROY                   run CREATE, wait for the owner, run DESTROY, clean
+#   mind   HOME RUNNER                           wait for the process RUNNER, clean
 #   settle HOME DESTROY                          run DESTROY unless that was done, clean
 #   guard  HOME                                  wait for the owner, clean
 #
@@ -148,6 +149,10 @@ case $mode in
     guard)
         wait_for_owner
         remove "$home"
+        ;;
+    mind)
+        wait_for_runner "$1"
+        [ -e "$home/keep" ] || remove "$home"
         ;;
     settle)
         destroy "$1"

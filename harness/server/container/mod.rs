@@ -6,6 +6,9 @@
 mod engine;
 
 use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,8 +23,9 @@ use testcontainers_modules::postgres::Postgres;
 use super::account::Account;
 use super::error::tail;
 use super::keeper::{Keeper, LOCK_CLASS};
-use super::lease::{self, Facts, Lease};
-use super::local::{FAST, blocking};
+use super::lease::{self, Facts, Lease, Owner};
+use super::local::{FAST, MANY, blocking};
+use super::survey::Ground;
 use super::watchdog::Watchdog;
 use super::{Profile, ServerError, place};
 use crate::env;
@@ -36,6 +40,11 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// In memory if the profile is fast; a folder that no image declares as a volume.
 const DATA: &str = "/var/lib/stairway";
 
+/// The server's folder as a shared container sees it.
+const HOST_FOLDER: &str = "/stairway";
+/// Where a shared server answers, with the password; in its folder.
+pub(super) const ADDRESS: &str = "address";
+
 /// A running container.
 #[derive(Debug)]
 pub(super) struct Container {
@@ -45,6 +54,7 @@ pub(super) struct Container {
     engine: Engine,
     watchdog: Watchdog,
     lease: Lease,
+    is_lent: bool,
     pub(super) admin: Target,
     pub(super) version: Version,
     pub(super) reason: String,
@@ -56,29 +66,35 @@ impl Container {
         engine: Engine,
         image: Image,
         profile: Profile,
-        account: &Account,
-        runtime: &Path,
+        ground: &Ground,
+        owner: &Owner,
     ) -> Result<Self, ServerError> {
+        let Ground { account, runtime, .. } = ground;
         engine.reap().await?;
-        let owner = std::process::id();
-        let facts = Facts { backend: "container".to_owned(), owner, ..Facts::default() };
-        let mut lease = Lease::take(runtime, account, true, facts)?;
-        let watchdog =
-            Watchdog::start(account.command("sh"), ["guard".as_ref(), lease.home.as_os_str()])
-                .map_err(ServerError::io("start a watchdog"))?;
+        let facts = Facts {
+            backend: "container".to_owned(),
+            owner: std::process::id(),
+            ..Facts::default()
+        };
+        let mut lease = Lease::take_for(owner, runtime, account, facts)?;
+        let watchdog = watchdog(account, &lease, owner)?;
         let key = i32::from_str_radix(&place::random(3)?, 16).unwrap_or_default();
+        let watched = match owner {
+            Owner::Us => Watched::Lock(key),
+            Owner::Runner { .. } => Watched::Folder,
+        };
         let password = place::random(16)?;
-        let request = request(&image, profile, &lease.home, key, &password);
+        let request = request(&image, profile, &lease.home, watched, &password);
         let container = request.start().await.map_err(|error| ServerError::Engine {
             doing: format!("start a container of {}", image.reference()),
             reason: why(&error),
         })?;
         lease.record(|facts| facts.container = Some(container.id().to_owned()))?;
         let (admin, version) = answers(&addresses(&container, &password).await?).await?;
-        let keeper = Keeper::start(&admin).await?;
-        arrive(&keeper, &admin, key)
-            .await
-            .map_err(ServerError::postgres("take the container's lease"))?;
+        let keeper = match owner {
+            Owner::Us => Some(arrive(&admin, key).await?),
+            Owner::Runner { .. } => None,
+        };
         let whereabouts = match profile {
             Profile::Fast => "data in memory (tmpfs)",
             Profile::Faithful => "data in the container's volume: as a real server's",
@@ -88,8 +104,25 @@ impl Container {
             image.reference(),
             engine.version
         );
-        let (running, keeper) = (Some(container), Some(keeper));
-        Ok(Self { running, keeper, engine, watchdog, lease, admin, version, reason })
+        let (running, is_lent) = (Some(container), false);
+        Ok(Self { running, keeper, engine, watchdog, lease, is_lent, admin, version, reason })
+    }
+
+    /// Leaves it to all who can read the file with its address, until the runner ends.
+    pub(super) fn lend(mut self) -> Result<(), ServerError> {
+        let path = self.lease.home.join(ADDRESS);
+        fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(self.admin.url_with_password().as_bytes()))
+            .map_err(ServerError::at("write", &path))?;
+        self.is_lent = true;
+        self.watchdog.lend();
+        // Its own end would remove the container.
+        std::mem::forget(self.running.take());
+        Ok(())
     }
 
     /// Removes it and waits until it is gone.
@@ -113,6 +146,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        if self.is_lent {
+            return;
+        }
         // Without the lease the container ends by itself.
         drop(self.keeper.take());
         if let Some(container) = self.running.take() {
@@ -128,19 +164,46 @@ impl Drop for Container {
     }
 }
 
+/// What the container's first process watches.
+#[derive(Clone, Copy, Debug)]
+enum Watched {
+    /// An advisory lock with this key.
+    Lock(i32),
+    /// The server's folder on the host.
+    Folder,
+}
+
+/// The shell that cleans the server's folder.
+fn watchdog(account: &Account, lease: &Lease, owner: &Owner) -> Result<Watchdog, ServerError> {
+    let home = lease.home.clone().into_os_string();
+    let started = match owner {
+        Owner::Us => Watchdog::start(account.command("sh"), ["guard".into(), home]),
+        // It outlives us, and has the lease then.
+        Owner::Runner { process, .. } => lease.lock().and_then(|lock| {
+            let arguments = ["mind".into(), home, process.to_string().into()];
+            Watchdog::start_holding(account.command("sh"), arguments, lock.into())
+        }),
+    };
+    started.map_err(ServerError::io("start a watchdog"))
+}
+
 fn request(
     image: &Image,
     profile: Profile,
     home: &Path,
-    key: i32,
+    watched: Watched,
     password: &str,
 ) -> ContainerRequest<Postgres> {
     let patience = PATIENCE.as_secs().to_string();
-    let (class, key) = (LOCK_CLASS.to_string(), key.to_string());
+    let (class, key) = match watched {
+        Watched::Lock(key) => (LOCK_CLASS.to_string(), key.to_string()),
+        Watched::Folder => ("folder".to_owned(), format!("{HOST_FOLDER}/{}", lease::MARKER)),
+    };
     let mut command = vec!["sh", "-c", WATCH, "stairway", &class, &key, &patience, "postgres"];
     let settings = ["listen_addresses=*", "lc_messages=C", "timezone=UTC", "log_timezone=UTC"];
     let fast = if profile == Profile::Fast { FAST } else { &[] };
-    for setting in settings.iter().chain(fast) {
+    let many = if matches!(watched, Watched::Folder) { MANY } else { &[] };
+    for setting in settings.iter().chain(fast).chain(many) {
         command.extend(["-c", setting]);
     }
     let mut request = Postgres::default()
@@ -155,6 +218,10 @@ fn request(
         .with_label(engine::LEASE_LABEL, home.display().to_string())
         .with_label(engine::HOST_LABEL, lease::host_id())
         .with_host_config_modifier(host_config);
+    if matches!(watched, Watched::Folder) {
+        let home = home.display().to_string();
+        request = request.with_mount(Mount::bind_mount(home, HOST_FOLDER));
+    }
     if profile == Profile::Fast {
         request = request
             .with_mount(Mount::tmpfs_mount(DATA))
@@ -172,7 +239,8 @@ fn host_config(config: &mut HostConfig) {
     config.auto_remove = Some(true);
 }
 
-fn engine_is_here() -> bool {
+/// Whether the engine's files are ours: then a container can be shared by several processes.
+pub(super) fn engine_is_here() -> bool {
     let host = env::DOCKER_HOST.get().unwrap_or_default();
     host.split_once("://").is_none_or(|(scheme, rest)| {
         scheme == "unix" || rest.starts_with("127.") || rest.starts_with("localhost")
@@ -228,11 +296,16 @@ async fn answers(candidates: &[Target]) -> Result<(Target, Version), ServerError
 }
 
 /// Takes the lock that the container watches, and leaves word that there was an owner.
-async fn arrive(keeper: &Keeper, admin: &Target, key: i32) -> Result<(), PostgresError> {
-    keeper.hold(key).await?;
-    let mut session = Session::connect(admin, "start").await?;
-    session.execute(&format!("COMMENT ON DATABASE postgres IS 'stairway {key}'")).await?;
-    session.close().await
+async fn arrive(admin: &Target, key: i32) -> Result<Keeper, ServerError> {
+    let keeper = Keeper::start(admin).await?;
+    let arrived = async {
+        keeper.hold(key).await?;
+        let mut session = Session::connect(admin, "start").await?;
+        session.execute(&format!("COMMENT ON DATABASE postgres IS 'stairway {key}'")).await?;
+        session.close().await
+    };
+    arrived.await.map_err(ServerError::postgres("take the container's lease"))?;
+    Ok(keeper)
 }
 
 async fn hello(target: &Target) -> Result<Version, PostgresError> {

@@ -3,6 +3,9 @@
 # owner is gone. When this ends, the container and all in it end, and the engine removes it.
 #
 #   stairway CLASS KEY PATIENCE postgres ARGUMENT..
+#
+# A container that all processes of a test run share has no such owner: CLASS is then `folder`, and
+# KEY a file of the host that goes with the run.
 class=$1 key=$2 patience=$3
 shift 3
 trap 'exit 0' TERM INT
@@ -11,6 +14,10 @@ ended=/tmp/stairway-ended
     docker-entrypoint.sh "$@"
     echo "$?" >"$ended"
 } &
+if [ "$class" = folder ]; then
+    while [ -e "$key" ] && [ ! -e "$ended" ]; do sleep 0.2; done
+    exit 0
+fi
 PGPASSWORD=$POSTGRES_PASSWORD PGCONNECT_TIMEOUT=5 PGAPPNAME='stairway watch'
 export PGPASSWORD PGCONNECT_TIMEOUT PGAPPNAME
 # Over TCP: the server that only initialises does not listen there.
