@@ -2,7 +2,7 @@ SELECT 'pg_trigger', t.oid, 0, CASE WHEN f.inner_part THEN 'pg_class' ELSE 'pg_c
        CASE WHEN f.inner_part THEN t.tgrelid ELSE k.oid END, 0, 'triggers',
        CASE WHEN f.inner_part THEN pg_catalog.quote_ident(k.conname) ELSE t.tgrelid::pg_catalog.regclass::text END || ' '
          || pg_catalog.quote_ident(p.proname), NULL,
-       CASE t.tgenabled WHEN 'D' THEN 'off' WHEN 'R' THEN 'replica' ELSE 'always' END, NULL, NULL, NULL
+       CASE t.tgenabled WHEN 'D' THEN 'off' WHEN 'R' THEN 'replica' ELSE 'always' END, NULL, NULL, NULL /*relation: t.tgrelid*/
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint AND k.contype <> 't'
