@@ -10,17 +10,24 @@ use std::sync::LazyLock;
 use super::SchemaError;
 use super::catalog::{SECTIONS, Section, TYPES};
 use super::marks::{Marks, Touched, WITH_PARTS, marks};
-use super::memory::{Face, Memory, News};
+use super::memory::{Face, Memory, NO_RELATION, News};
 use super::read::{BEGIN, Reader, Scope, sections};
 use super::touched::{NAMING, TOUCHED};
 use crate::postgres::ResultSet;
 
 /// The first object id that a user's object can have.
 const FIRST_NORMAL: u32 = 16384;
+/// Up to how many objects are looked up one by one, instead of listing all that there are.
+const FEW: usize = 64;
 
-/// The catalogs that each section follows, by its name.
-static READS: LazyLock<HashMap<&str, BTreeSet<&str>>> =
-    LazyLock::new(|| SECTIONS.iter().map(|section| (section.name, section.catalogs())).collect());
+/// The catalogs that a section follows; none, if what it says can't change without everything.
+fn reads(section: &Section) -> &'static BTreeSet<&'static str> {
+    static NONE: BTreeSet<&str> = BTreeSet::new();
+    static READS: LazyLock<HashMap<&str, BTreeSet<&str>>> = LazyLock::new(|| {
+        SECTIONS.iter().map(|section| (section.name, section.catalogs())).collect()
+    });
+    READS.get(section.name).unwrap_or(&NONE)
+}
 
 /// Prepares what a follower asks; `counted` are oids of catalogs, with commas.
 pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &str) {
@@ -33,11 +40,12 @@ pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &
     let _ = writeln!(message, "PREPARE stairway_touched (text, text[]) AS {TOUCHED};");
     let _ = writeln!(message, "PREPARE stairway_naming (oid[]) AS {NAMING};");
     for class in WITH_PARTS {
+        let listed =
+            format!("SELECT pg_catalog.string_agg(o.oid::text, ',') FROM pg_catalog.{class} o");
         let _ = writeln!(
             message,
-            "PREPARE stairway_present_{class} AS \
-             SELECT pg_catalog.string_agg(o.oid::text, ',') FROM pg_catalog.{class} o \
-             WHERE o.oid >= {FIRST_NORMAL};"
+            "PREPARE stairway_present_{class} AS {listed} WHERE o.oid >= {FIRST_NORMAL};\n\
+             PREPARE stairway_present_of_{class} (oid[]) AS {listed} WHERE o.oid = ANY ($1);"
         );
     }
 }
@@ -59,7 +67,12 @@ impl Reader {
         let horizon = &memory.marks.horizon;
         let _ = writeln!(message, "EXECUTE stairway_touched('{horizon}', '{{{searched}}}');");
         for class in &lost {
-            let _ = writeln!(message, "EXECUTE stairway_present_{class};");
+            let known = memory.known(class);
+            let _ = if known.len() <= FEW {
+                writeln!(message, "EXECUTE stairway_present_of_{class}('{{{}}}');", list(&known))
+            } else {
+                writeln!(message, "EXECUTE stairway_present_{class};")
+            };
         }
         let mut sets = self.session.query(&message).await?.into_iter().skip(1);
         let mut recent = objects(sets.next().unwrap_or_default());
@@ -72,15 +85,12 @@ impl Reader {
         for (class, set) in lost.iter().zip(sets) {
             relations.extend(memory.forget(class, &oids(&set), &all));
         }
-        if recent.contains_key("pg_type") || touched.has_lost("pg_type") {
+        if recent.contains_key("pg_type") || relations.remove(&NO_RELATION) {
             touched.note(TYPES);
         }
         let looked_at = touched.needs_a_look().then(|| faces(&mut memory, &recent));
-        let is_due = |section: &&'static Section| {
-            READS.get(section.name).is_some_and(|reads| touched.has_any(reads))
-        };
-        let due: Vec<&'static Section> = all.iter().copied().filter(is_due).collect();
-        let news = self.update(&mut memory, &due, &relations).await?;
+        let due = all.iter().copied().filter(|section| touched.has_any(reads(section))).collect();
+        let news = self.update(&mut memory, due, &relations).await?;
         if news.others_renamed || looked_at.is_some_and(|before| !stand(&mut memory, before)) {
             return Ok(None);
         }
@@ -88,7 +98,8 @@ impl Reader {
             self.session.execute(BEGIN).await?;
             let naming = format!("EXECUTE stairway_naming('{{{}}}')", list(&news.renamed));
             let set = self.session.query(&naming).await?.pop().unwrap_or_default();
-            let news = self.update(&mut memory, &all, &oids(&set)).await?;
+            let all = all.into_iter().filter(|section| !reads(section).is_empty()).collect();
+            let news = self.update(&mut memory, all, &oids(&set)).await?;
             if news.others_renamed || !news.renamed.is_empty() {
                 return Ok(None);
             }
@@ -101,13 +112,13 @@ impl Reader {
     async fn update(
         &mut self,
         memory: &mut Memory,
-        due: &[&'static Section],
+        mut due: Vec<&'static Section>,
         relations: &HashSet<u32>,
     ) -> Result<News, SchemaError> {
-        let is_asked = |section: &&Section| !section.is_by_relation() || !relations.is_empty();
+        due.retain(|section| !section.is_by_relation() || !relations.is_empty());
         let list = list(relations);
         let mut message = String::new();
-        for section in due.iter().copied().filter(is_asked) {
+        for section in &due {
             let _ = if section.is_by_relation() {
                 writeln!(message, "EXECUTE stairway_of_{}('{{{list}}}');", section.name)
             } else {
@@ -117,7 +128,7 @@ impl Reader {
         message.push_str("COMMIT");
         let sets = self.session.query(&message).await?;
         let mut news = News::default();
-        for (section, fresh) in due.iter().copied().filter(is_asked).zip(sets) {
+        for (section, fresh) in due.into_iter().zip(sets) {
             memory.replace(section, fresh, relations, &mut news)?;
         }
         Ok(news)
@@ -158,6 +169,6 @@ fn oids(set: &ResultSet) -> HashSet<u32> {
     cells.flat_map(|cell| cell.split(',')).filter_map(|oid| oid.parse().ok()).collect()
 }
 
-fn list(oids: &HashSet<u32>) -> String {
-    oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+fn list<'a>(oids: impl IntoIterator<Item = &'a u32>) -> String {
+    oids.into_iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }

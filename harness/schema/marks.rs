@@ -70,8 +70,8 @@ const IRRELEVANT: [&str; 5] = [
 
 /// Catalogs with an oid of their own for parts of relations: a part that is gone has no row to be
 /// found by its age.
-pub(super) const WITH_PARTS: [&str; 5] =
-    ["pg_class", "pg_constraint", "pg_policy", "pg_rewrite", "pg_trigger"];
+pub(super) const WITH_PARTS: [&str; 6] =
+    ["pg_class", "pg_constraint", "pg_policy", "pg_rewrite", "pg_trigger", "pg_type"];
 
 /// How the query for what was touched is told that rows of a catalog were not only added.
 const UPDATES: [(&str, &str); 2] =

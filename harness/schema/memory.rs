@@ -13,7 +13,7 @@ use super::rows::{Address, Classes, Row, row};
 use crate::postgres::ResultSet;
 
 /// In the place of a relation for rows that belong to none.
-const NO_RELATION: u32 = 0;
+pub(super) const NO_RELATION: u32 = 0;
 
 /// The last reading.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub(super) struct Memory {
     forest: Forest,
     /// Where the rows are, by section and relation.
     held: HashMap<(&'static str, u32), Vec<Place>>,
-    /// The relations that objects are read with, by class and oid: themselves, for relations.
+    /// The relations that objects are read with, by class and oid: themselves, for relations, and
+    /// none for what belongs to none.
     parts: HashMap<usize, HashMap<u32, u32>>,
 }
 
@@ -88,7 +89,7 @@ impl Memory {
 
     fn add(&mut self, section: &'static Section, row: Row) {
         let relation = row.relation.unwrap_or(NO_RELATION);
-        if relation != NO_RELATION && row.address.2 == 0 {
+        if row.address.2 == 0 {
             self.parts.entry(row.address.0).or_default().insert(row.address.1, relation);
         }
         let place = self.forest.add(row);
@@ -97,8 +98,7 @@ impl Memory {
 
     fn remove(&mut self, place: Place) -> Option<Row> {
         let row = self.forest.remove(place)?;
-        if row.relation.is_some()
-            && row.address.2 == 0
+        if row.address.2 == 0
             && let Some(parts) = self.parts.get_mut(&row.address.0)
         {
             parts.remove(&row.address.1);
@@ -106,8 +106,14 @@ impl Memory {
         Some(row)
     }
 
+    /// The objects of `class` that were read last.
+    pub(super) fn known(&mut self, class: &str) -> Vec<u32> {
+        let parts = self.parts.get(&self.classes.number(class));
+        parts.into_iter().flat_map(HashMap::keys).copied().collect()
+    }
+
     /// Drops what was read with objects of `class` that are not `present` any more. Gives the
-    /// relations that lost a part.
+    /// relations that lost a part, and [`NO_RELATION`] if something else is gone.
     pub(super) fn forget(
         &mut self,
         class: &str,

@@ -13,6 +13,8 @@ pub(super) const TOUCHED: &str = "\
 WITH h AS MATERIALIZED (SELECT pg_catalog.age($1::xid) AS age), \
 recent AS MATERIALIZED (SELECT c.oid, c.relkind FROM pg_catalog.pg_class c \
     WHERE 'pg_class' = ANY ($2) AND c.ctid >= '(0,0)' AND pg_catalog.age(c.xmin) <= (SELECT age FROM h)), \
+bound AS MATERIALIZED (SELECT k.conrelid, k.confrelid, k.contypid FROM pg_catalog.pg_constraint k \
+    WHERE 'pg_constraint' = ANY ($2) AND k.ctid >= '(0,0)' AND pg_catalog.age(k.xmin) <= (SELECT age FROM h)), \
 hit(oid) AS MATERIALIZED ( \
   SELECT oid FROM recent \
   UNION SELECT x.indrelid FROM recent r JOIN pg_catalog.pg_index x ON x.indexrelid = r.oid \
@@ -24,8 +26,8 @@ hit(oid) AS MATERIALIZED ( \
   UNION SELECT a.attrelid FROM pg_catalog.pg_attribute a WHERE 'pg_attribute' = ANY ($2) AND a.ctid >= '(0,0)' AND pg_catalog.age(a.xmin) <= (SELECT age FROM h) \
   UNION SELECT d.adrelid FROM pg_catalog.pg_attrdef d WHERE 'pg_attrdef' = ANY ($2) AND d.ctid >= '(0,0)' AND pg_catalog.age(d.xmin) <= (SELECT age FROM h) \
   UNION SELECT x.indrelid FROM pg_catalog.pg_index x WHERE 'pg_index' = ANY ($2) AND x.ctid >= '(0,0)' AND pg_catalog.age(x.xmin) <= (SELECT age FROM h) \
-  UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE 'pg_constraint' = ANY ($2) AND k.ctid >= '(0,0)' AND pg_catalog.age(k.xmin) <= (SELECT age FROM h) \
-  UNION SELECT k.confrelid FROM pg_catalog.pg_constraint k WHERE 'pg_constraint' = ANY ($2) AND k.ctid >= '(0,0)' AND pg_catalog.age(k.xmin) <= (SELECT age FROM h) AND 'updates of pg_constraint' = ANY ($2) \
+  UNION SELECT conrelid FROM bound \
+  UNION SELECT confrelid FROM bound WHERE 'updates of pg_constraint' = ANY ($2) \
   UNION SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE 'pg_trigger' = ANY ($2) AND t.ctid >= '(0,0)' AND pg_catalog.age(t.xmin) <= (SELECT age FROM h) \
         AND (NOT t.tgisinternal OR t.tgparentid <> 0 OR t.tgenabled <> 'O' OR 'updates of pg_trigger' = ANY ($2)) \
   UNION SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE 'pg_rewrite' = ANY ($2) AND r.ctid >= '(0,0)' AND pg_catalog.age(r.xmin) <= (SELECT age FROM h) \
@@ -35,17 +37,21 @@ hit(oid) AS MATERIALIZED ( \
   UNION SELECT t.partrelid FROM pg_catalog.pg_partitioned_table t WHERE 'pg_partitioned_table' = ANY ($2) AND t.ctid >= '(0,0)' AND pg_catalog.age(t.xmin) <= (SELECT age FROM h)), \
 relations(oid) AS MATERIALIZED (SELECT oid FROM hit WHERE oid <> 0) \
 SELECT oid, 'pg_class' FROM relations \
-UNION SELECT d.objid, 'pg_class' FROM relations h JOIN pg_catalog.pg_depend d ON d.refobjid = h.oid \
-    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-UNION SELECT r.ev_class, 'pg_class' FROM relations h JOIN pg_catalog.pg_depend d ON d.refobjid = h.oid \
-    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-    AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
-    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid \
-UNION SELECT i.inhrelid, 'pg_class' FROM relations h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid \
-UNION SELECT d.refobjid, 'pg_extension' FROM relations h JOIN pg_catalog.pg_depend d ON d.objid = h.oid AND d.objsubid = 0 \
-    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e' \
-UNION SELECT c.reltype, 'pg_type' FROM relations h JOIN pg_catalog.pg_class c ON c.oid = h.oid AND c.relkind = 'c' \
+UNION SELECT d.oid, 'pg_class' FROM relations h CROSS JOIN LATERAL (SELECT d.objid FROM pg_catalog.pg_depend d \
+    WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = h.oid \
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass OFFSET 0) d(oid) \
+UNION SELECT r.oid, 'pg_class' FROM relations h CROSS JOIN LATERAL (SELECT r.ev_class FROM pg_catalog.pg_depend d \
+     JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid \
+    WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = h.oid \
+      AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass OFFSET 0) r(oid) \
+UNION SELECT i.oid, 'pg_class' FROM relations h CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
+    WHERE i.inhparent = h.oid OFFSET 0) i(oid) \
+UNION SELECT d.oid, 'pg_extension' FROM relations h CROSS JOIN LATERAL (SELECT d.refobjid FROM pg_catalog.pg_depend d \
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+      AND d.objid = h.oid AND d.objsubid = 0 AND d.deptype = 'e' OFFSET 0) d(oid) \
+UNION SELECT c.oid, 'pg_type' FROM relations h CROSS JOIN LATERAL (SELECT c.reltype FROM pg_catalog.pg_class c \
+    WHERE c.oid = h.oid AND c.relkind = 'c' OFFSET 0) c(oid) \
+UNION SELECT contypid, 'pg_type' FROM bound WHERE contypid <> 0 \
 UNION SELECT t.oid, 'pg_type' FROM pg_catalog.pg_type t \
     WHERE 'pg_type' = ANY ($2) AND t.ctid >= '(0,0)' AND pg_catalog.age(t.xmin) <= (SELECT age FROM h) \
       AND t.typinput <> 'pg_catalog.array_in'::pg_catalog.regproc \

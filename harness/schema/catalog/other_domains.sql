@@ -34,4 +34,4 @@ SELECT 'pg_constraint', k.oid, 0, 'pg_type', t.oid, 0,
        END || CASE WHEN NOT k.convalidated THEN ', not valid' ELSE '' END,
        NULL, NULL, NULL
   FROM made t
-  JOIN pg_catalog.pg_constraint k ON k.contypid = t.oid
+  JOIN pg_catalog.pg_constraint /*of types*/ k ON k.contypid = t.oid
