@@ -17,6 +17,8 @@ use crate::postgres::ResultSet;
 
 /// The first object id that a user's object can have.
 const FIRST_NORMAL: u32 = 16384;
+/// The columns of a row that can be read for single relations.
+const COLUMNS: usize = 14;
 /// Up to how many objects are looked up one by one, instead of listing all that there are.
 const FEW: usize = 64;
 
@@ -31,11 +33,8 @@ fn reads(section: &Section) -> &'static BTreeSet<&'static str> {
 
 /// Prepares what a follower asks; `counted` are oids of catalogs, with commas.
 pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &str) {
-    for section in sections(scope) {
-        if let Some(sql) = section.sql_of_relations(major) {
-            let _ = writeln!(message, "PREPARE stairway_of_{} (oid[]) AS {sql};", section.name);
-        }
-    }
+    let of_relations = of_relations(major, scope);
+    let _ = writeln!(message, "PREPARE stairway_of (oid[], text[]) AS {of_relations};");
     let _ = writeln!(message, "PREPARE stairway_marks AS {};", marks(counted));
     let _ = writeln!(message, "PREPARE stairway_touched (text, text[]) AS {TOUCHED};");
     let _ = writeln!(message, "PREPARE stairway_naming (oid[]) AS {NAMING};");
@@ -48,6 +47,21 @@ pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &
              PREPARE stairway_present_of_{class} (oid[]) AS {listed} WHERE o.oid = ANY ($1);"
         );
     }
+}
+
+/// One SELECT of the relations `$1` for all sections that can be read so and that `$2` names: their
+/// names, and then their rows as text. As statements of their own they would cost twice as much.
+fn of_relations(major: u32, scope: Scope) -> String {
+    let columns: Vec<String> = (1..=COLUMNS).map(|at| format!("c{at}")).collect();
+    let texts: Vec<String> = columns.iter().map(|column| format!("q.{column}::text")).collect();
+    let (columns, texts) = (columns.join(", "), texts.join(", "));
+    let branches = sections(scope).filter_map(|section| {
+        let (name, sql) = (section.name, section.sql_of_relations(major)?);
+        Some(format!(
+            "SELECT '{name}', {texts} FROM ({sql}) q({columns}) WHERE '{name}' = ANY ($2)"
+        ))
+    });
+    branches.collect::<Vec<_>>().join("\nUNION ALL ")
 }
 
 /// Objects with recent rows, by catalog.
@@ -112,27 +126,46 @@ impl Reader {
     async fn update(
         &mut self,
         memory: &mut Memory,
-        mut due: Vec<&'static Section>,
+        due: Vec<&'static Section>,
         relations: &HashSet<u32>,
     ) -> Result<News, SchemaError> {
-        due.retain(|section| !section.is_by_relation() || !relations.is_empty());
-        let list = list(relations);
+        let (by_relation, whole): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|section| section.is_by_relation());
+        let names: Vec<&str> = by_relation.iter().map(|section| section.name).collect();
         let mut message = String::new();
-        for section in &due {
-            let _ = if section.is_by_relation() {
-                writeln!(message, "EXECUTE stairway_of_{}('{{{list}}}');", section.name)
-            } else {
-                writeln!(message, "EXECUTE stairway_{};", section.name)
-            };
+        let is_of_any = !relations.is_empty() && !names.is_empty();
+        if is_of_any {
+            let (oids, names) = (list(relations), names.join(","));
+            let _ = writeln!(message, "EXECUTE stairway_of('{{{oids}}}', '{{{names}}}');");
+        }
+        for section in &whole {
+            let _ = writeln!(message, "EXECUTE stairway_{};", section.name);
         }
         message.push_str("COMMIT");
-        let sets = self.session.query(&message).await?;
+        let mut sets = self.session.query(&message).await?.into_iter();
+        let of_relations = if is_of_any { sets.next() } else { None };
+        let mut fresh = by_name(of_relations.unwrap_or_default());
         let mut news = News::default();
-        for (section, fresh) in due.into_iter().zip(sets) {
+        for section in by_relation {
+            let fresh = fresh.remove(section.name).unwrap_or_default();
+            memory.replace(section, fresh, relations, &mut news)?;
+        }
+        for (section, fresh) in whole.into_iter().zip(sets) {
             memory.replace(section, fresh, relations, &mut news)?;
         }
         Ok(news)
     }
+}
+
+/// Rows without their first cell, by it.
+fn by_name(set: ResultSet) -> HashMap<String, ResultSet> {
+    let mut sets: HashMap<String, ResultSet> = HashMap::new();
+    for mut row in set {
+        let rest = row.split_off(1.min(row.len()));
+        let name = row.pop().flatten().unwrap_or_default();
+        sets.entry(name).or_default().push(rest);
+    }
+    sets
 }
 
 /// What was known of the objects with recent rows that belong to no relation.
