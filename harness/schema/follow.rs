@@ -71,10 +71,10 @@ impl Reader {
     /// Brings `memory` up to `now`; `None` if everything must be read.
     pub(super) async fn follow(
         &mut self,
-        mut memory: Memory,
+        mut memory: Box<Memory>,
         now: Marks,
         mut touched: Touched,
-    ) -> Result<Option<Memory>, SchemaError> {
+    ) -> Result<Option<Box<Memory>>, SchemaError> {
         let lost = touched.lost_parts();
         let mut message = format!("{BEGIN};\n");
         let searched = touched.to_be_searched().join(",");
@@ -118,7 +118,8 @@ impl Reader {
                 return Ok(None);
             }
         }
-        Ok(Some(memory.at(now)))
+        memory.marks = now;
+        Ok(Some(memory))
     }
 
     /// Reads sections again, those that can be read so of `relations` only, and ends the

@@ -118,14 +118,13 @@ impl Forest {
             for node in places.into_iter().filter_map(|place| self.tree(place)) {
                 // What reads the same stays the same, and is compared at no price.
                 let same = old.iter().position(|old| **old == node);
-                trees.push(match same {
-                    Some(at) => old.swap_remove(at),
-                    None => {
-                        let node = Arc::new(node);
-                        fresh.push(Arc::clone(&node));
-                        node
-                    }
-                });
+                if let Some(at) = same {
+                    trees.push(old.swap_remove(at));
+                } else {
+                    let node = Arc::new(node);
+                    fresh.push(Arc::clone(&node));
+                    trees.push(node);
+                }
             }
             for node in &old {
                 self.fell(node);

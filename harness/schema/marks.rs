@@ -169,8 +169,9 @@ impl Touched {
     pub(super) fn to_be_searched(&self) -> Vec<&str> {
         let is_searched = |name: &str, written: &Written| match name {
             // New rows of these come with one of pg_class that is new or counts one column more.
-            "pg_attribute" | "pg_index" | "pg_sequence" | "pg_partitioned_table" => written.updated,
-            "pg_proc" | "pg_namespace" => written.updated,
+            "pg_attribute" | "pg_index" | "pg_sequence" | "pg_partitioned_table"
+            // New functions and schemas are named by nothing that is old.
+            | "pg_proc" | "pg_namespace" => written.updated,
             "pg_type" => written.inserted || written.updated,
             _ => BY_RELATION.contains(&name) && (written.inserted || written.updated),
         };

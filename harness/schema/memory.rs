@@ -74,11 +74,6 @@ impl Memory {
         Ok(memory)
     }
 
-    /// The same at other marks.
-    pub(super) fn at(self, marks: Marks) -> Self {
-        Self { marks, ..self }
-    }
-
     /// The schema as it was read last.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         if self.forest.is_stale() {
@@ -190,7 +185,9 @@ impl Memory {
         for place in before.into_values().flatten() {
             self.remove(place);
         }
-        added.into_iter().for_each(|row| self.add(section, row));
+        for row in added {
+            self.add(section, row);
+        }
         Ok(())
     }
 

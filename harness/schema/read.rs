@@ -39,7 +39,7 @@ pub struct Reader {
     is_prepared: bool,
     counted: Counted,
     pub(super) scope: Scope,
-    memory: Option<Memory>,
+    memory: Option<Box<Memory>>,
 }
 
 /// The catalogs whose written rows are counted.
@@ -113,7 +113,7 @@ impl Reader {
                     return planted(self.major, ignore, answers, unmodelled);
                 };
                 let memory = Memory::new(self.major, marks, ignore, answers, unmodelled)?;
-                return Ok(self.memory.insert(memory).snapshot());
+                return Ok(self.memory.insert(Box::new(memory)).snapshot());
             }
             self.scope = Scope::Unrestricted;
         }
@@ -124,15 +124,18 @@ impl Reader {
     ///
     /// Whoever changed the database must have sent [`FLUSH`] since, and be idle.
     pub async fn reread(&mut self, ignore: &[(String, String)]) -> Result<Snapshot, SchemaError> {
-        let Some(memory) = self.memory.take().filter(|memory| memory.ignore == ignore) else {
+        let Some(mut memory) = self.memory.take().filter(|memory| memory.ignore == ignore) else {
             return self.read(ignore).await;
         };
         let mut sets = self.session.query("EXECUTE stairway_marks").await?;
         let now = take_marks(&mut sets)?;
         let memory = match memory.marks.changes(&now, &self.counted.names) {
-            Changes::Nothing => Some(memory.at(now)),
+            Changes::Nothing => {
+                memory.marks = now;
+                Some(memory)
+            }
             Changes::Everything => None,
-            Changes::In(touched) => self.follow(memory, now, touched).await?,
+            Changes::In(touched) => Box::pin(self.follow(memory, now, touched)).await?,
         };
         match memory {
             Some(memory) => Ok(self.memory.insert(memory).snapshot()),
