@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{CheckId, Finding};
-use crate::schema::Snapshot;
+use crate::schema::{Node, Snapshot};
 use crate::steps::Routine;
 
 use super::Climbed;
@@ -34,10 +34,11 @@ struct Vanished {
 pub fn may_break(before: &Snapshot, after: &Snapshot) -> bool {
     let vanished = vanished(before, after);
     let lost_routine = || {
-        let routines = |snapshot: &Snapshot| -> BTreeSet<String> {
-            let all = snapshot.objects().filter(|node| is_routine(&node.kind));
+        let routines = |nodes: Vec<&Node>| -> BTreeSet<String> {
+            let all = nodes.into_iter().filter(|node| is_routine(&node.kind));
             all.map(|node| node.name.clone()).collect()
         };
+        let (before, after) = before.apart(after);
         !routines(before).is_subset(&routines(after))
     };
     !vanished.relations.is_empty() || !vanished.columns.is_empty() || lost_routine()
@@ -70,8 +71,9 @@ pub(super) fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
 
 fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
     let mut vanished = Vanished::default();
-    let relations = |snapshot: &Snapshot| -> BTreeMap<String, BTreeSet<String>> {
-        let nodes = snapshot.objects().filter(|node| RELATIONS.contains(&node.kind.as_str()));
+    let is_relation = |node: &&Node| RELATIONS.contains(&node.kind.as_str());
+    let relations = |nodes: Vec<&Node>| -> BTreeMap<String, BTreeSet<String>> {
+        let nodes = nodes.into_iter().filter(is_relation);
         nodes
             .map(|node| {
                 let columns = node.children.iter().filter(|child| child.kind == "column");
@@ -79,9 +81,10 @@ fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
             })
             .collect()
     };
-    let after = relations(after);
-    for (name, columns) in relations(before) {
-        match after.get(&name) {
+    let (old, new) = before.apart(after);
+    let new = relations(new);
+    for (name, columns) in relations(old) {
+        match new.get(&name) {
             None => {
                 vanished.relations.insert(name);
             }
@@ -91,7 +94,10 @@ fn vanished(before: &Snapshot, after: &Snapshot) -> Vanished {
             }
         }
     }
-    vanished.remaining = after.keys().map(|name| last(name).to_owned()).collect();
+    if !vanished.relations.is_empty() {
+        let remaining = after.objects().filter(is_relation).map(|node| bare(&node.name));
+        vanished.remaining = remaining.map(|name| last(&name).to_owned()).collect();
+    }
     vanished
 }
 

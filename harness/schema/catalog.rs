@@ -194,8 +194,12 @@ impl Section {
         reads
             .map(|text| text.split_at(text.find([' ', '(', ')']).unwrap_or(text.len())))
             .filter(|(_, rest)| !rest.trim_start().starts_with(FIXED))
-            // A view, since the catalog below it is for superusers only.
-            .map(|(name, _)| if name == "pg_user_mappings" { "pg_user_mapping" } else { name })
+            .map(|(name, rest)| match name {
+                // A view, since the catalog below it is for superusers only.
+                "pg_user_mappings" => "pg_user_mapping",
+                _ if rest.trim_start().starts_with(OF_TYPES) => TYPES,
+                _ => name,
+            })
             .filter(|name| *name != "pg_depend" || asks_for_owners)
             .collect()
     }
@@ -228,6 +232,12 @@ impl Section {
 
 /// After a catalog of which only what never changes is read.
 const FIXED: &str = "/*fixed*/";
+
+/// After a catalog of which only rows of types are read that are no relation's.
+const OF_TYPES: &str = "/*of types*/";
+
+/// What stands for those rows among the catalogs that a section reads.
+pub(super) const TYPES: &str = "types";
 
 /// Before the expression for the relation that a row belongs to, which becomes its last column.
 const RELATION: &str = "/*relation:";

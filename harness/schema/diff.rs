@@ -51,7 +51,8 @@ impl Snapshot {
     /// What differs in `after`.
     pub fn diff(&self, after: &Self) -> Difference {
         let mut changes = Vec::new();
-        for (before, after) in pair(&self.nodes, &after.nodes) {
+        let (before, after) = self.apart(after);
+        for (before, after) in pair(&before, &after) {
             let Some(node) = before.or(after) else { continue };
             let mut found = Found { object: node, path: Vec::new(), changes: &mut changes };
             match (before, after) {

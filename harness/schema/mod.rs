@@ -7,10 +7,13 @@
 //! one transaction. Each gives rows of one shape; rows become a tree of [`Node`]s; text, digest and
 //! differences are rendered from that tree and from nothing else.
 
-mod assemble;
 mod catalog;
 mod diff;
+mod follow;
+mod forest;
 mod kinds;
+mod marks;
+mod memory;
 mod model;
 mod privileges;
 mod read;

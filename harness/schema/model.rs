@@ -2,6 +2,7 @@
 //!
 //! Knows names, texts and nesting. Must not know the catalog or the layout of the text.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -43,6 +44,19 @@ impl Snapshot {
     /// The top-level objects, in the order of the text.
     pub fn objects(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().map(AsRef::as_ref)
+    }
+
+    /// The objects of each that the other does not share. Those may still be equal.
+    pub fn apart<'a>(&'a self, other: &'a Self) -> (Vec<&'a Node>, Vec<&'a Node>) {
+        let pairs = self.nodes.iter().zip(other.nodes.iter());
+        let first = pairs.take_while(|(one, two)| Arc::ptr_eq(one, two)).count();
+        let rest = |of: &'a Self| of.nodes.get(first..).unwrap_or_default();
+        let known = |of| rest(of).iter().map(Arc::as_ptr).collect::<HashSet<_>>();
+        let only = |of: &'a Self, known: HashSet<*const Node>| -> Vec<&'a Node> {
+            let alone = rest(of).iter().filter(|node| !known.contains(&Arc::as_ptr(node)));
+            alone.map(AsRef::as_ref).collect()
+        };
+        (only(self, known(other)), only(other, known(self)))
     }
 
     /// The major version of the server that it was read from.

@@ -10,7 +10,7 @@ use super::SchemaError;
 pub(super) type Address = (usize, u32, i32);
 
 /// One row of a section.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Row {
     pub(super) address: Address,
     pub(super) parent: Option<Address>,
@@ -23,12 +23,15 @@ pub(super) struct Row {
     pub(super) acl_default: Option<String>,
     /// The relation that it is read with, for sections that can be read for single ones.
     pub(super) relation: Option<u32>,
-    /// The number of the reading that brought it.
-    pub(super) reading: u64,
 }
 
 impl Row {
-    /// Whether it says the same as `other`, whenever they were read.
+    /// Whether nothing can hang on it. Facts of an object share its address.
+    pub(super) fn is_fact(&self) -> bool {
+        self.address.2 == -1 && self.acl.is_none()
+    }
+
+    /// Whether it says the same as `other`.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let all = |row: &'_ Self| (row.address, row.parent, row.order, row.relation);
         all(self) == all(other)
@@ -58,7 +61,6 @@ pub(super) fn row(
     section: &'static str,
     mut cells: Vec<Option<String>>,
     classes: &mut Classes,
-    reading: u64,
 ) -> Result<Row, SchemaError> {
     let bad = |row: String| SchemaError::Row { section, row };
     let relation = match cells.get(13) {
@@ -93,6 +95,5 @@ pub(super) fn row(
         acl,
         acl_default,
         relation,
-        reading,
     })
 }

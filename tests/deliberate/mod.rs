@@ -70,6 +70,22 @@ pub(crate) const LIST: &[Deliberate] = &[
         only: Only::Snapshot(|change, _| is_inherited_but_for(change, " not null")),
     },
     Deliberate {
+        name: "a dump does not say whether a partition's NOT NULL, which its table has too, is also its own",
+        is_cause: |sql| sql.contains(" SET NOT NULL"),
+        only: Only::Snapshot(|change, pair| {
+            let inherited = |text: &Option<String>| Some(text.as_ref()?.replace(" and local", ""));
+            let before = inherited(&change.before);
+            change.part.as_deref().is_some_and(|part| part.contains(" / not null"))
+                && before.as_deref().is_some_and(|text| text.contains("inherited "))
+                && before == inherited(&change.after)
+                && pair.snapshots.iter().all(|snapshot| {
+                    part_of(snapshot, &change.object, "").is_some_and(|table| {
+                        table.children.iter().any(|part| part.kind == "partition of")
+                    })
+                })
+        }),
+    },
+    Deliberate {
         name: "a dump has no invalid indexes, and those of partitioned tables as if they were valid",
         is_cause: |sql| {
             ["INDEX", "CONSTRAINT ", "PARTITION "].iter().any(|word| sql.contains(word))

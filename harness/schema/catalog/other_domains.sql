@@ -1,7 +1,7 @@
 -- Domains and their constraints. From 17 NOT NULL of a domain is a constraint with a name, which only those majors show.
 WITH made AS MATERIALIZED (
   SELECT t.*
-    FROM pg_catalog.pg_type t
+    FROM pg_catalog.pg_type /*of types*/ t
    WHERE t.oid >= 16384
      AND t.typtype = 'd'
      AND NOT pg_catalog.starts_with(t.typnamespace::regnamespace::text, 'pg_temp_')
@@ -16,7 +16,7 @@ SELECT 'pg_type', t.oid, 0, NULL::text, NULL::oid, NULL::int4,
        pg_catalog.concat_ws(' ',
          '= ' || pg_catalog.format_type(t.typbasetype, t.typtypmod),
          (SELECT 'collate ' || t.typcollation::regcollation
-            FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype AND t.typcollation NOT IN (0, b.typcollation)),
+            FROM pg_catalog.pg_type /*of types*/ b WHERE b.oid = t.typbasetype AND t.typcollation NOT IN (0, b.typcollation)),
          CASE WHEN t.typnotnull THEN 'not null' END,
          'default `' || COALESCE(pg_catalog.pg_get_expr(t.typdefaultbin, 0), pg_catalog.quote_literal(t.typdefault)) || '`'),
        pg_catalog.pg_get_userbyid(t.typowner),
@@ -34,4 +34,4 @@ SELECT 'pg_constraint', k.oid, 0, 'pg_type', t.oid, 0,
        END || CASE WHEN NOT k.convalidated THEN ', not valid' ELSE '' END,
        NULL, NULL, NULL
   FROM made t
-  JOIN pg_catalog.pg_constraint k ON k.contypid = t.oid
+  JOIN pg_catalog.pg_constraint /*of types*/ k ON k.contypid = t.oid

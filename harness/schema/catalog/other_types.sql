@@ -2,7 +2,7 @@
 -- Left out: row types of tables, array types, multiranges (a multirange is named by its range).
 WITH made AS MATERIALIZED (
   SELECT t.*, pg_catalog.format('%s.%I', t.typnamespace::regnamespace, t.typname) AS shown
-    FROM pg_catalog.pg_type t
+    FROM pg_catalog.pg_type /*of types*/ t
    WHERE t.oid >= 16384
      AND t.typtype IN ('b', 'c', 'e', 'p', 'r')
      AND t.typinput <> 'pg_catalog.array_in'::regproc
@@ -27,7 +27,7 @@ SELECT 'pg_type', t.oid, 0, NULL::text, NULL::oid, NULL::int4,
                       (SELECT pg_catalog.format('operator class %s.%I', o.opcnamespace::regnamespace, o.opcname)
                          FROM pg_catalog.pg_opclass o WHERE o.oid = r.rngsubopc AND NOT o.opcdefault),
                       (SELECT 'collate ' || r.rngcollation::regcollation
-                         FROM pg_catalog.pg_type s WHERE s.oid = r.rngsubtype AND r.rngcollation NOT IN (0, s.typcollation)),
+                         FROM pg_catalog.pg_type /*of types*/ s WHERE s.oid = r.rngsubtype AND r.rngcollation NOT IN (0, s.typcollation)),
                       'canonical ' || NULLIF(r.rngcanonical, 0)::oid::regprocedure,
                       'subtype difference ' || NULLIF(r.rngsubdiff, 0)::oid::regprocedure,
                       'multirange ' || pg_catalog.format_type(r.rngmultitypid, NULL))
@@ -76,8 +76,8 @@ SELECT 'pg_class', a.attrelid, a.attnum::int4, 'pg_type', t.oid, 0,
        pg_catalog.concat_ws(' ',
          pg_catalog.format_type(a.atttypid, a.atttypmod),
          (SELECT 'collate ' || a.attcollation::regcollation
-            FROM pg_catalog.pg_type b WHERE b.oid = a.atttypid AND a.attcollation NOT IN (0, b.typcollation))),
+            FROM pg_catalog.pg_type /*of types*/ b WHERE b.oid = a.atttypid AND a.attcollation NOT IN (0, b.typcollation))),
        NULL, NULL, NULL
   FROM made t
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_catalog.pg_attribute /*of types*/ a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
  WHERE t.typrelid <> 0

@@ -17,7 +17,7 @@ SELECT 'pg_class', c.oid, -1, 'pg_class', c.oid, 0, f.kind, '', NULL, f.text, NU
        ('row security', CASE WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'on, forced'
                              WHEN c.relrowsecurity THEN 'on' WHEN c.relforcerowsecurity THEN 'off, forced' END),
        ('populated', CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'no' END),
-       ('definition', CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END)
+       ('definition', CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) /* of pg_catalog.pg_attribute and pg_catalog.pg_rewrite */ END)
        ) f(kind, text)
  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't' AND f.text IS NOT NULL
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -12,10 +12,10 @@ SELECT 'pg_class', c.oid, 0,
          CASE WHEN s.seqcache <> 1 THEN 'cache ' || s.seqcache END,
          CASE WHEN s.seqcycle THEN 'cycle' END),
        CASE WHEN o.deptype IS DISTINCT FROM 'i' THEN pg_catalog.pg_get_userbyid(c.relowner) END, c.relacl::text,
-       CASE WHEN c.relacl IS NOT NULL THEN pg_catalog.acldefault('s', c.relowner) END::text /*relation: c.oid*/
+       CASE WHEN c.relacl IS NOT NULL THEN pg_catalog.acldefault('s', c.relowner) END::text /*relation: s.seqrelid*/
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
+  JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid AND s.seqrelid >= 16384
   JOIN (VALUES (21::pg_catalog.oid, 32767::bigint), (23, 2147483647), (20, 9223372036854775807)) t(type, top) ON t.type = s.seqtypid
   LEFT JOIN pg_catalog.pg_depend o ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = c.oid AND o.objsubid = 0
         AND o.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.refobjsubid > 0 AND o.deptype = 'i'

@@ -9,5 +9,5 @@ SELECT 'pg_trigger', t.oid, 0, 'pg_class', t.tgrelid, 0, 'trigger', pg_catalog.q
        NULL, NULL, NULL /*relation: t.tgrelid*/
   FROM pg_catalog.pg_trigger t
   LEFT JOIN pg_catalog.pg_trigger p ON p.oid = t.tgparentid AND t.tgparentid <> 0
-  LEFT JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint AND t.tgconstraint <> 0
+  LEFT JOIN pg_catalog.pg_constraint k ON k.oid = NULLIF(t.tgconstraint, 0)
  WHERE t.oid >= 16384 AND (NOT t.tgisinternal OR t.tgparentid <> 0) AND (k.oid IS NULL OR k.contype = 't')
