@@ -197,7 +197,11 @@ impl<'h> Climb<'h> {
         migration: &Migration,
     ) -> Result<Result<Duration, StepFailure>, RunError> {
         let (session, ledger) = self.ground.climber()?;
-        about_the_script(steps::apply(session, ledger, migration).await)
+        let done = about_the_script(steps::apply(session, ledger, migration).await)?;
+        if done.is_ok() {
+            self.ground.is_recorded();
+        }
+        Ok(done)
     }
 
     async fn down(&mut self, migration: &Migration) -> Result<Outcome, RunError> {
@@ -208,7 +212,11 @@ impl<'h> Climb<'h> {
         let before = self.linear.last().copied().or(self.origin);
         let (session, ledger) = self.ground.climber()?;
         let result = steps::revert(session, ledger, migration, script, before).await;
-        about_the_script(result).map(Some)
+        let done = about_the_script(result)?;
+        if done.is_ok() {
+            self.ground.is_recorded();
+        }
+        Ok(Some(done))
     }
 
     async fn routines(&mut self) -> Result<Vec<Routine>, RunError> {

@@ -33,8 +33,10 @@ fn reads(section: &Section) -> &'static BTreeSet<&'static str> {
 
 /// Prepares what a follower asks; `counted` are oids of catalogs, with commas.
 pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &str) {
-    let of_relations = of_relations(major, scope);
-    let _ = writeln!(message, "PREPARE stairway_of (oid[], text[]) AS {of_relations};");
+    for group in 0..GROUPS {
+        let sql = of_relations(major, scope, group);
+        let _ = writeln!(message, "PREPARE stairway_of_{group} (oid[], text[]) AS {sql};");
+    }
     let _ = writeln!(message, "PREPARE stairway_marks AS {};", marks(counted));
     let _ = writeln!(message, "PREPARE stairway_touched (text, text[]) AS {TOUCHED};");
     let _ = writeln!(message, "PREPARE stairway_naming (oid[]) AS {NAMING};");
@@ -49,13 +51,23 @@ pub(super) fn prepare(message: &mut String, major: u32, scope: Scope, counted: &
     }
 }
 
+/// Sections that are read together, in one statement: what is not due is not run, but it is prepared
+/// to be run each time, which is most of what a small reading costs. The others are one more.
+const APART: [&[&str]; 2] = [&["triggers", "internal_triggers"], &["policies", "rules"]];
+const GROUPS: usize = APART.len() + 1;
+
+fn group_of(section: &Section) -> usize {
+    APART.iter().position(|names| names.contains(&section.name)).unwrap_or(APART.len())
+}
+
 /// One SELECT of the relations `$1` for all sections that can be read so and that `$2` names: their
 /// names, and then their rows as text. As statements of their own they would cost twice as much.
-fn of_relations(major: u32, scope: Scope) -> String {
+fn of_relations(major: u32, scope: Scope, group: usize) -> String {
     let columns: Vec<String> = (1..=COLUMNS).map(|at| format!("c{at}")).collect();
     let texts: Vec<String> = columns.iter().map(|column| format!("q.{column}::text")).collect();
     let (columns, texts) = (columns.join(", "), texts.join(", "));
-    let branches = sections(scope).filter_map(|section| {
+    let own = sections(scope).filter(|section| group_of(section) == group);
+    let branches = own.filter_map(|section| {
         let (name, sql) = (section.name, section.sql_of_relations(major)?);
         Some(format!(
             "SELECT '{name}', {texts} FROM ({sql}) q({columns}) WHERE '{name}' = ANY ($2)"
@@ -132,20 +144,24 @@ impl Reader {
     ) -> Result<News, SchemaError> {
         let (by_relation, whole): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|section| section.is_by_relation());
-        let names: Vec<&str> = by_relation.iter().map(|section| section.name).collect();
         let mut message = String::new();
-        let is_of_any = !relations.is_empty() && !names.is_empty();
-        if is_of_any {
-            let (oids, names) = (list(relations), names.join(","));
-            let _ = writeln!(message, "EXECUTE stairway_of('{{{oids}}}', '{{{names}}}');");
+        let mut asked = 0;
+        for group in (0..GROUPS).filter(|_| !relations.is_empty()) {
+            let own = by_relation.iter().filter(|section| group_of(section) == group);
+            let names: Vec<&str> = own.map(|section| section.name).collect();
+            if !names.is_empty() {
+                let (oids, names) = (list(relations), names.join(","));
+                let _ =
+                    writeln!(message, "EXECUTE stairway_of_{group}('{{{oids}}}', '{{{names}}}');");
+                asked += 1;
+            }
         }
         for section in &whole {
             let _ = writeln!(message, "EXECUTE stairway_{};", section.name);
         }
         message.push_str("COMMIT");
         let mut sets = self.session.query(&message).await?.into_iter();
-        let of_relations = if is_of_any { sets.next() } else { None };
-        let mut fresh = by_name(of_relations.unwrap_or_default());
+        let mut fresh = by_name(sets.by_ref().take(asked).flatten().collect());
         let mut news = News::default();
         for section in by_relation {
             let fresh = fresh.remove(section.name).unwrap_or_default();

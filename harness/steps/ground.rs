@@ -93,6 +93,8 @@ pub struct Ground {
     clean: Option<Clean>,
     worn: bool,
     reading: Reading,
+    /// Whether what was done last is in the counters of written rows.
+    is_counted: bool,
 }
 
 impl Ground {
@@ -114,7 +116,10 @@ impl Ground {
             _ => make(&server, backup.as_deref()).await?,
         };
         let mut standing = stand(&server, database).await?;
-        let ledger = Ledger::ensure(&mut standing.climber, tool).await?;
+        let mut ledger = Ledger::ensure(&mut standing.climber, tool).await?;
+        if server.version().major >= COUNTS_AT_ONCE {
+            ledger.and_then(FLUSH);
+        }
         let ground = Self {
             chosen: chosen.clone(),
             server,
@@ -125,6 +130,7 @@ impl Ground {
             clean: None,
             worn: false,
             reading,
+            is_counted: false,
         };
         Ok((ground, restored))
     }
@@ -134,8 +140,15 @@ impl Ground {
         &self.server
     }
 
+    /// Says that a script has just been recorded, which also brings the counters of written rows up
+    /// to date.
+    pub fn is_recorded(&mut self) {
+        self.is_counted = true;
+    }
+
     /// The session that changes the database, with its version table.
     pub fn climber(&mut self) -> Result<(&mut Session, &Ledger), GroundError> {
+        self.is_counted = false;
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         Ok((&mut standing.climber, &self.ledger))
     }
@@ -147,8 +160,9 @@ impl Ground {
         if self.reading == Reading::Whole {
             return Ok(standing.eye.read(&[self.ledger.names()]).await?);
         }
-        if self.server.version().major >= COUNTS_AT_ONCE {
+        if !self.is_counted && self.server.version().major >= COUNTS_AT_ONCE {
             standing.climber.execute(FLUSH).await?;
+            self.is_counted = true;
         }
         Ok(standing.eye.reread(&[self.ledger.names()]).await?)
     }

@@ -9,6 +9,8 @@ pub struct Ledger {
     tool: Tool,
     schema: String,
     table: String,
+    /// Sent with every record.
+    then: &'static str,
 }
 
 impl Ledger {
@@ -35,7 +37,7 @@ impl Ledger {
         let exists = found.is_some();
         let schema = found.or(current).unwrap_or_else(|| "public".to_owned());
         let table = qualified(&schema, name);
-        Ok((Self { tool, schema, table }, exists))
+        Ok((Self { tool, schema, table, then: "" }, exists))
     }
 
     /// Finds the table and makes it if it is not there.
@@ -64,11 +66,20 @@ impl Ledger {
         (self.schema.clone(), self.tool.version_table().name.to_owned())
     }
 
+    /// Has `sql` sent with every record, in one message.
+    pub(super) fn and_then(&mut self, sql: &'static str) {
+        self.then = sql;
+    }
+
     pub(super) fn record(&self, migration: &Migration) -> String {
-        self.tool.record(&self.table, migration)
+        self.with_rest(self.tool.record(&self.table, migration))
     }
 
     pub(super) fn erase(&self, migration: &Migration, before: Option<&Migration>) -> String {
-        self.tool.erase(&self.table, migration, before)
+        self.with_rest(self.tool.erase(&self.table, migration, before))
+    }
+
+    fn with_rest(&self, record: String) -> String {
+        if self.then.is_empty() { record } else { format!("{record};\n{}", self.then) }
     }
 }
