@@ -94,11 +94,19 @@ impl Projects {
 
     /// Every server's folder, and what of it is in memory.
     fn left(&self) -> Vec<PathBuf> {
-        let runs = fs::read_dir(self.scratch.path().join("run")).into_iter().flatten();
-        runs.map(|entry| entry.unwrap().path())
-            .flat_map(|folder| fs::read_dir(folder).into_iter().flatten())
-            .map(|entry| entry.unwrap().path())
-            .collect()
+        let below = |folder: PathBuf| {
+            // Others come and go at the same time.
+            fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+        };
+        let servers = below(self.scratch.path().join("run")).flat_map(below);
+        let in_memory = below(PathBuf::from("/dev/shm"))
+            .filter(|folder| folder.file_name().unwrap().to_string_lossy().starts_with("stairway-"))
+            .flat_map(below)
+            .filter(|folder| {
+                let home = fs::read_to_string(folder.join(".stairway")).unwrap_or_default();
+                Path::new(&home).starts_with(self.scratch.path())
+            });
+        servers.chain(in_memory).collect()
     }
 
     /// Waits until nothing is left; what a run shares ends a moment after it.
@@ -216,6 +224,20 @@ fn news(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The URL of a database that was kept.
+fn kept(text: &str) -> Target {
+    let (_, url) = text.split_once("kept for a day: psql '").unwrap_or_else(|| panic!("{text}"));
+    Target::parse(url.split_once('\'').unwrap().0).unwrap()
+}
+
+fn ask(target: &Target, sql: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut session = Session::connect(target, "test").await.unwrap();
+        session.value(sql).await.unwrap().unwrap()
+    })
+}
+
 #[test]
 fn a_failing_test_keeps_its_database_when_asked_to() {
     let projects = Projects::fresh();
@@ -223,19 +245,27 @@ fn a_failing_test_keeps_its_database_when_asked_to() {
     fs::write(&downgrade, "ALTER TABLE room DROP CONSTRAINT room_seats_check;\n").unwrap();
     let ran = projects.test_with("suite", &[("CI", "1"), ("STAIRWAY_KEEP", "1")]);
     assert!(!ran.passed);
-    let url = ran.stdout.split_once("kept for a day: psql '").unwrap().1;
-    let url = url.split_once('\'').unwrap().0;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let seats = runtime.block_on(async {
-        let mut session = Session::connect(&Target::parse(url).unwrap(), "test").await.unwrap();
-        let sql = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'seats'";
-        session.value(sql).await.unwrap()
-    });
-    assert_eq!(seats.as_deref(), Some("1"), "it is as the downgrade left it");
+    let seats = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'seats'";
+    let answer = ask(&kept(&ran.stdout), seats);
+    assert_eq!(answer, "1", "it is as the downgrade left it");
+    // And a test of the user's own code.
+    let own = projects.path("databases/tests/rooms.rs");
+    let text = fs::read_to_string(&own).unwrap();
+    fs::write(
+        &own,
+        text.replace(
+            "assert_eq!(databases::rooms_for(&mut connection, 10)",
+            "assert_ne!(databases::rooms_for(&mut connection, 10)",
+        ),
+    )
+    .unwrap();
+    assert!(!projects.test("databases").passed);
+    let ran = projects.test_with("databases", &[("STAIRWAY_KEEP", "1")]);
+    assert!(!ran.passed);
+    assert_eq!(ask(&kept(&ran.stdout), "SELECT count(*) FROM room"), "2");
     let clear = |args: &[&str]| {
-        let mut command = projects.cargo("suite", &[]);
         let mut program = Command::new(env!("CARGO_BIN_EXE_stairway"));
-        for (name, value) in command.envs(std::iter::empty::<(&str, &str)>()).get_envs() {
+        for (name, value) in projects.cargo("suite", &[]).get_envs() {
             match value {
                 Some(value) => program.env(name, value),
                 None => program.env_remove(name),
@@ -243,7 +273,7 @@ fn a_failing_test_keeps_its_database_when_asked_to() {
         }
         self::ran(program.args(args))
     };
-    assert!(clear(&["cache"]).stdout.contains("1 servers that failing tests left"));
+    assert!(clear(&["cache"]).stdout.contains("2 servers that failing tests left"));
     assert!(clear(&["cache", "clear"]).passed);
     projects.nothing_is_left();
 }

@@ -141,6 +141,11 @@ fn copy(folder: &Path) -> tempfile::TempDir {
     copy
 }
 
+/// The last migration of a report.
+fn last(report: &Value) -> &Value {
+    report["migrations"].as_array().unwrap().last().unwrap()
+}
+
 #[test]
 fn what_is_new_or_edited_is_climbed_again_from_a_kept_state() {
     let cache = Cache::new();
@@ -160,12 +165,11 @@ fn what_is_new_or_edited_is_climbed_again_from_a_kept_state() {
     std::fs::write(&back, "SELECT 1;").unwrap();
     let second = report(folder.path(), Some(&cache), &[]);
     assert_eq!(cached(&second), count);
-    let last = second["migrations"].as_array().unwrap().last().unwrap();
-    assert_eq!(last["findings"][0]["check"], "schema-drift", "{last}");
+    assert_eq!(last(&second)["findings"][0]["check"], "schema-drift");
     assert_eq!(second["parts"]["pass"], 0.0, "the kept state has all that is before it");
     std::fs::write(&back, "DROP TABLE new_one;").unwrap();
     let third = report(folder.path(), Some(&cache), &[]);
-    assert_eq!((cached(&third), third["verdict"].as_str()), (count, Some("pass")));
+    assert_eq!((cached(&third), last(&third)["verdict"].as_str()), (count, Some("pass")));
     // Without the state everything before it is run again, and the verdict is the same.
     let kept = cache.path().read_dir().unwrap().map(|entry| entry.unwrap().path());
     for shelf in kept.filter(|path| path.to_string_lossy().contains("kept-")) {
@@ -173,8 +177,14 @@ fn what_is_new_or_edited_is_climbed_again_from_a_kept_state() {
     }
     std::fs::write(&back, "DROP TABLE IF EXISTS new_one;").unwrap();
     let fourth = report(folder.path(), Some(&cache), &[]);
-    assert_eq!((cached(&fourth), fourth["verdict"].as_str()), (count, Some("pass")));
+    assert_eq!((cached(&fourth), last(&fourth)["verdict"].as_str()), (count, Some("pass")));
     assert_ne!(fourth["parts"]["pass"], 0.0);
+    let shown = run(Some(&cache), &["cache"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(&cache.path().display().to_string()), "{shown}");
+    for shelf in [" verdicts ", " 1 states of a history ", " 1 initialised data directories "] {
+        assert!(shown.contains(shelf), "{shown}");
+    }
     let cleared = run(Some(&cache), &["cache", "clear"]);
     assert!(cleared.status.success());
     let fifth = report(folder.path(), Some(&cache), &[]);

@@ -73,9 +73,14 @@ impl Chosen {
     /// settings, extensions.
     pub fn fingerprint(&self) -> Option<String> {
         let Way::Local(installation) = &self.way else { return None };
-        let program = cluster::key(installation, self.spec.profile).ok()?;
-        let extensions = installation.extensions()?;
-        Some(format!("{program} {:?} {extensions}", super::local::FAST))
+        let settings = cluster::settings(self.spec.profile);
+        let size = std::fs::metadata(installation.bin.join("postgres")).ok()?.len();
+        let (version, extensions) = (&installation.version, installation.extensions()?);
+        let profile = self.spec.profile;
+        Some(format!(
+            "{version} {size} {settings} {profile:?} {:?} {extensions}",
+            super::local::FAST
+        ))
     }
 
     /// The data directory that was kept under `key`. Only local servers have any.

@@ -66,17 +66,22 @@ pub(super) fn prepared(
     Ok(ready)
 }
 
+/// How data directories are made, in one line.
+pub(super) fn settings(profile: Profile) -> String {
+    format!("{LOCALES:?} {:?}", options(profile))
+}
+
 /// The name in the cache: the version for people, and a digest of all that matters.
-pub(super) fn key(installation: &Installation, profile: Profile) -> Result<String, ServerError> {
+fn key(installation: &Installation, profile: Profile) -> Result<String, ServerError> {
     let program = installation.bin.join("postgres");
     let about = fs::metadata(&program).map_err(ServerError::at("look at", &program))?;
     let text = format!(
-        "{} {} {} {} {LOCALES:?} {:?}",
+        "{} {} {} {} {}",
         installation.version,
         program.display(),
         about.len(),
         about.mtime(),
-        options(profile),
+        settings(profile),
     );
     let digest = Sha256::digest(text.as_bytes());
     Ok(format!("{}-{}", installation.version, place::hex(digest.iter().take(8))))

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
 
 use super::account::Account;
 use super::spec::{NEWEST, OLDEST};
 use super::survey::{Found, Looked};
-use super::wheel;
+use super::{place, wheel};
 use crate::env;
 use crate::postgres::Version;
 
@@ -25,24 +26,24 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// Which extensions can be had, as one line that changes when one of them does; `None` where
-    /// their folder can't be found.
+    /// Which extensions can be had, as a digest that changes when one of them does; `None` where
+    /// their folder can't be found. Times of files are left out: another machine may have the same.
     pub(super) fn extensions(&self) -> Option<String> {
         let share = self.bin.parent()?.join("share");
         let debian = PathBuf::from(format!("/usr/share/postgresql/{}", self.version.major));
         let beside = [share.join("postgresql"), share.join("postgres"), share, debian];
         let known = beside.into_iter().map(|folder| folder.join("extension"));
         let folder = known.into_iter().find(|folder| folder.join("plpgsql.control").exists())?;
-        let mut files: Vec<String> = Vec::new();
-        for entry in fs::read_dir(folder).ok()?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".control") {
-                let about = entry.metadata().ok()?;
-                files.push(format!("{name} {} {}", about.len(), about.mtime()));
-            }
-        }
+        let names = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> =
+            names.filter(|path| path.extension().is_some_and(|kind| kind == "control")).collect();
         files.sort();
-        Some(files.join(","))
+        let mut digest = Sha256::new();
+        for file in files {
+            digest.update(file.file_name()?.as_encoded_bytes());
+            digest.update(fs::read(&file).ok()?);
+        }
+        Some(place::hex(digest.finalize().iter().take(8)))
     }
 }
 
