@@ -74,6 +74,9 @@ pub const NEXTEST_RUN_ID: Variable = Variable {
     name: "NEXTEST_RUN_ID",
     meaning: "set by cargo nextest: processes with the same one share a server",
 };
+/// The part of a history that this machine judges.
+pub const SHARD: Variable =
+    Variable { name: "STAIRWAY_SHARD", meaning: "K/N: judge one of N equal parts" };
 /// Whether a failing test leaves its database and its server.
 pub const KEEP: Variable = Variable {
     name: "STAIRWAY_KEEP",
@@ -107,6 +110,7 @@ pub const ALL: &[Variable] = &[
     DATABASE_URL,
     DOCKER_HOST,
     KEEP,
+    SHARD,
     NEXTEST_RUN_ID,
     REQUIRE_CONTAINER,
     REQUIRE_MAJORS,

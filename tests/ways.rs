@@ -191,6 +191,62 @@ fn what_is_new_or_edited_is_climbed_again_from_a_kept_state() {
     assert_eq!(cached(&fifth), 0, "{}", String::from_utf8_lossy(&cleared.stdout));
 }
 
+/// Plain migrations, up and down, in this order.
+fn plain(scripts: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for way in ["up", "down"] {
+        std::fs::create_dir(folder.path().join(way)).unwrap();
+    }
+    for (at, (up, down)) in scripts.iter().enumerate() {
+        let name = format!("{}_step.sql", at + 1);
+        std::fs::write(folder.path().join("up").join(&name), up).unwrap();
+        std::fs::write(folder.path().join("down").join(&name), down).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn settings_of_roles_hold_from_the_next_migration_on_in_every_lane() {
+    let set = "CREATE FUNCTION prepare() RETURNS void LANGUAGE plpgsql AS $$ BEGIN \
+               EXECUTE 'ALTER ROLE postgres SET search_path = app'; END $$; SELECT prepare();";
+    let reset = "ALTER ROLE postgres RESET search_path; DROP FUNCTION public.prepare();";
+    let folder = plain(&[
+        ("CREATE SCHEMA app;", "DROP SCHEMA app;"),
+        (set, reset),
+        ("CREATE TABLE one (id int);", "DROP TABLE app.one;"),
+        ("CREATE TABLE two (id int);", "DROP TABLE app.two;"),
+    ]);
+    let one = report(folder.path(), None, &["--jobs", "1"]);
+    assert_eq!(one["verdict"], "pass", "{one:#}");
+    for jobs in ["2", "4"] {
+        let several = report(folder.path(), None, &["--jobs", jobs]);
+        assert_eq!(findings(&several), findings(&one), "{jobs} lanes");
+    }
+}
+
+#[test]
+fn a_damaged_state_is_made_again() {
+    let cache = Cache::new();
+    let folder = copy(&histories()[0]);
+    let first = report(folder.path(), Some(&cache), &[]);
+    let count = first["migrations"].as_array().unwrap().len();
+    let shelf = cache.path().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let shelf = shelf.into_iter().find(|path| path.to_string_lossy().contains("kept-")).unwrap();
+    let states = || -> Vec<PathBuf> {
+        shelf.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    std::fs::write(states()[0].join("data/global/pg_control"), "").unwrap();
+    std::fs::write(folder.path().join("29990101000000_new.up.sql"), "CREATE TABLE new_one ();")
+        .unwrap();
+    std::fs::write(folder.path().join("29990101000000_new.down.sql"), "DROP TABLE new_one;")
+        .unwrap();
+    let second = report(folder.path(), Some(&cache), &[]);
+    assert_eq!((cached(&second), second["verdict"].as_str()), (count, first["verdict"].as_str()));
+    assert_eq!(states().len(), 1, "{:?}", states());
+    let size = std::fs::metadata(states()[0].join("data/global/pg_control")).unwrap().len();
+    assert_ne!(size, 0, "it was made again");
+}
+
 #[test]
 fn the_first_failure_is_the_first_in_any_number_of_lanes() {
     let folder = &histories()[histories().len() - 1];

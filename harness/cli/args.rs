@@ -112,7 +112,7 @@ pub(super) struct VerifyArgs {
     /// Judge only what is new or changed since this branch left that commit or branch of git
     #[arg(long, value_name = "GIT_REF", conflicts_with = "since")]
     pub(super) diff_base: Option<String>,
-    /// Judge one of N equal parts, for one of several machines
+    /// Judge one of N equal parts, for one of several machines [default: STAIRWAY_SHARD]
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
     /// Findings that are known and fail nothing, as `stairway baseline` wrote them [default:

@@ -69,7 +69,8 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
         (None, None) => Scope::All,
     };
     options.baseline = settings::baseline_of(args, config);
-    options.shard = args.shard;
+    let shard = env::SHARD.get().map(|text| text.parse()).transpose();
+    options.shard = args.shard.or(shard.map_err(Failure::usage)?);
     options.jobs = args.jobs.map(usize::from);
     if !args.no_cache && !env::NO_CACHE.is_on() {
         options.caching = Caching::On;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::checks::{self, Climbed};
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::Migration;
-use crate::schema::{Node, Snapshot};
+use crate::schema::Snapshot;
 use crate::server::Server;
 use crate::steps::{self, Ground, Routine, StepFailure};
 
@@ -169,9 +169,7 @@ impl<'h> Climb<'h> {
         if climbed.upgrade.is_err() {
             return Ok(climbed);
         }
-        if settings(before) != settings(&climbed.upgraded) {
-            self.ground.reconnect().await?;
-        }
+        self.ground.follow_settings(&migration.upgrade).await?;
         if checks::may_break(before, &climbed.upgraded) {
             climbed.routines = self.routines().await?;
         }
@@ -180,12 +178,13 @@ impl<'h> Climb<'h> {
             return Ok(climbed);
         }
         let downgraded = self.look().await?;
-        if settings(&climbed.upgraded) != settings(&downgraded) {
-            self.ground.reconnect().await?;
+        if let Some(script) = &migration.downgrade {
+            self.ground.follow_settings(script).await?;
         }
         climbed.downgraded = Some(downgraded);
         let again = self.up(migration).await?;
         if again.is_ok() {
+            self.ground.follow_settings(&migration.upgrade).await?;
             climbed.reupgraded = Some(self.look().await?);
         }
         climbed.reupgrade = Some(again);
@@ -198,8 +197,11 @@ impl<'h> Climb<'h> {
     ) -> Result<Result<Duration, StepFailure>, RunError> {
         let (session, ledger) = self.ground.climber()?;
         let done = about_the_script(steps::apply(session, ledger, migration).await)?;
-        if done.is_ok() {
-            self.ground.is_recorded();
+        match done {
+            Ok(_) => self.ground.is_recorded(),
+            // Rows of it may stay, although the schema is the one before.
+            Err(_) if !steps::is_all_or_nothing(&migration.upgrade) => self.ground.wear(),
+            Err(_) => {}
         }
         Ok(done)
     }
@@ -305,11 +307,6 @@ fn trust(snapshot: &Snapshot) -> Result<(), RunError> {
         [] => Ok(()),
         classes => Err(RunError::Unmodelled(classes.join(", "))),
     }
-}
-
-/// The block of the database: its settings apply to sessions that are opened later.
-fn settings(snapshot: &Snapshot) -> Option<&Node> {
-    snapshot.objects().find(|node| node.kind == "database")
 }
 
 /// A broken connection says nothing about a script: it ends the run.

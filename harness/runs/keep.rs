@@ -8,7 +8,7 @@ use crate::steps::{Ground, Origin, Reading};
 use super::climb::Climb;
 use super::lane::{Applies, Work, on_kept};
 use super::lanes::Climbed;
-use super::{Event, RunError, Watch};
+use super::{Caching, Event, RunError, Watch};
 
 /// So many upgrades are cheaper run again than kept: a server starts in the time of dozens.
 const NOT_WORTH_KEEPING: usize = 24;
@@ -52,7 +52,9 @@ async fn keep_data(work: &Work, climbed: &Climbed, keys: &[String]) -> Result<()
     let count = keys.len();
     let known = work.plan.base(count).map_or(0, |(count, _)| *count);
     let Some(key) = keys.last() else { return Ok(()) };
-    if climbed.judged.is_empty()
+    let is_for_others = work.options.caching == Caching::On;
+    if !is_for_others
+        || climbed.judged.is_empty()
         || count - known < NOT_WORTH_KEEPING
         || work.chosen.version().is_none()
     {

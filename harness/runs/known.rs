@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,8 @@ use super::verify::Options;
 
 /// What was not used for so long is removed.
 const FORGOTTEN: Duration = Duration::from_hours(30 * 24);
+/// How long others may climb the same before we do it as well.
+const PATIENCE: Duration = Duration::from_mins(10);
 /// Between two looks at a lock.
 const PAUSE: Duration = Duration::from_millis(20);
 const DAY: Duration = Duration::from_hours(24);
@@ -172,14 +174,18 @@ impl Store {
         Ok(())
     }
 
-    /// Waits until nobody else has the lock of this name, and takes it until the file is dropped.
+    /// Waits until nobody else has the lock of this name, and takes it until the file is dropped;
+    /// `None` if it can't be had.
     pub(super) async fn lock(&self, key: &str) -> Option<File> {
         let path = self.path(key).with_extension("lock");
         fs::create_dir_all(path.parent()?).ok()?;
         let file = File::create(path).ok()?;
+        let begun = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Some(file),
+                // Its holder may be stopped: to climb the same twice does no harm.
+                Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return None,
                 // Asked again and again: a thread that waits could not be interrupted.
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
                 Err(TryLockError::Error(_)) => return None,

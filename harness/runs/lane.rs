@@ -54,6 +54,10 @@ pub(super) enum Said {
 /// What a lane leaves.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
+    /// The stages that were its own.
+    pub(super) range: Range<usize>,
+    /// Whether it came to its end, where what it says is proven.
+    pub(super) is_proven: bool,
     /// The server's version.
     pub(super) version: String,
     /// The versions that the backup had applied.
@@ -80,6 +84,7 @@ impl Lane {
     pub(super) async fn run(mut self, server: Option<Server>) -> Result<Ended, RunError> {
         let reading = self.work.options.reading;
         // Boxed: what it holds over its waits is large.
+        self.ended.is_proven = true;
         if Box::pin(self.attempt(server, reading)).await? {
             return Ok(self.ended);
         }
@@ -195,7 +200,11 @@ pub(super) async fn on_kept<'w>(
     reading: Reading,
 ) -> Result<Option<Climb<'w>>, RunError> {
     let Ok(note) = serde_json::from_str::<Applies>(kept.note()) else { return Ok(None) };
-    let Some((server, database)) = work.chosen.start_on(kept).await? else { return Ok(None) };
+    let Ok(Some((server, database))) = work.chosen.start_on(kept).await else {
+        // Cut short by a crash, say: it is made again.
+        kept.discard();
+        return Ok(None);
+    };
     let origin = Origin::Database(Box::new(database));
     let (ground, _) =
         Ground::open(&work.chosen, server, work.history.tool, origin, reading).await?;

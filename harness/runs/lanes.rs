@@ -36,8 +36,8 @@ pub(super) async fn climb(
     let mut server = server;
     let mut threads = Vec::new();
     for range in ranges {
-        let lane =
-            Lane { work: Arc::clone(work), range, says: says.clone(), ended: Ended::default() };
+        let ended = Ended { range: range.clone(), ..Ended::default() };
+        let lane = Lane { work: Arc::clone(work), range, says: says.clone(), ended };
         threads.push(spawn(lane, server.take(), stopped.clone()));
     }
     drop((says, stopped));
@@ -68,7 +68,8 @@ pub(super) async fn climb(
 fn spawn(lane: Lane, server: Option<Server>, mut stop: watch::Receiver<usize>) -> JoinHandle<()> {
     tokio::task::spawn_blocking(move || {
         let says = lane.says.clone();
-        let first = lane.range.start;
+        let range = lane.range.clone();
+        let first = range.start;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let result = match runtime {
             Err(error) => Err(RunError::Thread(error)),
@@ -76,7 +77,9 @@ fn spawn(lane: Lane, server: Option<Server>, mut stop: watch::Receiver<usize>) -
                 tokio::select! {
                     result = lane.run(server) => result,
                     // Also when nobody listens any more.
-                    _ = stop.wait_for(|limit| *limit <= first) => Ok(Ended::default()),
+                    _ = stop.wait_for(|limit| *limit <= first) => {
+                        Ok(Ended { range, ..Ended::default() })
+                    }
                 }
             }),
         };
@@ -119,7 +122,12 @@ impl Hearing<'_> {
                 return (errors > 0 && options.fail_fast).then_some(at + 1);
             }
             Said::Ended(result) => match *result {
-                Ok(ended) => self.climbed.ended.push(ended),
+                Ok(ended) => {
+                    if !ended.is_proven {
+                        self.climbed.judged.retain(|at, _| !ended.range.contains(at));
+                    }
+                    self.climbed.ended.push(ended);
+                }
                 Err(error) => {
                     self.failed.get_or_insert(error);
                     return Some(0);

@@ -27,4 +27,4 @@ pub use event::{Event, Silent, Watch};
 pub use outcome::{Judged, Parts, Seconds, Verdict, Verification};
 pub use place::{head_schema, migrate, migrate_into};
 pub use scope::{NoShard, Scope, Shard};
-pub use verify::{Caching, Options, TransactionMode, verify};
+pub use verify::{Caching, Options, TransactionMode, load, verify};

@@ -105,7 +105,7 @@ impl Plan {
 
     /// The data directory with the most of the first `stages` applied, and how many.
     pub(super) fn base(&self, stages: usize) -> Option<&(usize, Kept)> {
-        self.kept.iter().find(|(count, _)| *count <= stages)
+        self.kept.iter().find(|(count, kept)| *count <= stages && kept.is_there())
     }
 
     /// Cuts what is to be climbed into at most `jobs` lanes of about the same cost, each with at

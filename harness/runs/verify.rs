@@ -108,7 +108,7 @@ impl Options {
 
 /// Climbs the history in `options.folder` and says what is wrong with it. Findings are in the
 /// result; an error means that the run could not be finished. Nothing is left on the machine but
-/// the repro scripts, and what is kept for the next run if `options.cache` says so.
+/// the repro scripts, and what is kept for the next run if `options.caching` says so.
 pub async fn verify(
     options: &Options,
     watch: &mut (dyn Watch + Send),
@@ -155,7 +155,8 @@ fn announce(history: &History, watch: &mut (dyn Watch + Send)) {
     }
 }
 
-pub(super) fn load(options: &Options) -> Result<History, RunError> {
+/// The history that `options` name, with the claims of `options`.
+pub fn load(options: &Options) -> Result<History, RunError> {
     let mut history = History::load(&options.folder, options.tool)?;
     if options.transaction == TransactionMode::PerMigration {
         batch::wrap_each(&mut history.migrations);
@@ -210,7 +211,8 @@ pub(super) async fn identify(
     options: &Options,
     chosen: &Chosen,
 ) -> Result<(Option<Server>, Option<String>), RunError> {
-    if options.caching == Caching::Off || options.backup.is_some() {
+    // On a server of others there may be roles and rights that no key knows.
+    if options.caching == Caching::Off || options.backup.is_some() || !chosen.is_plural() {
         return Ok((None, None));
     }
     if let Some(known) = chosen.fingerprint() {
@@ -286,7 +288,7 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
     }
     let is_applied = |migration: &&Migration| applied.contains(&migration.version);
     verification.applied = history.migrations.iter().filter(is_applied).count();
-    take_verdicts(work, judged, &applied, &mut verification);
+    take_verdicts(work, judged, &applied, &mut verification)?;
     verification.migrations.extend(work.plan.doubles.iter().cloned());
     let pending: Vec<&Migration> = (0..work.plan.stages.len())
         .filter_map(|at| work.stage(at))
@@ -313,7 +315,7 @@ fn take_verdicts(
     mut judged: BTreeMap<usize, Verdicted>,
     applied: &BTreeSet<String>,
     verification: &mut Verification,
-) {
+) -> Result<(), RunError> {
     let mut over = false;
     for at in 0..work.plan.stages.len() {
         let Some((stage, migration)) = work.stage(at) else { break };
@@ -328,13 +330,16 @@ fn take_verdicts(
             Task::Known(known) => Some(known.judged.clone()),
             Task::Climb => judged.remove(&at).map(|verdicted| verdicted.judged),
         };
-        let Some(verdict) = verdict.filter(|_| !over) else {
+        if over {
             verification.left_out += 1;
             continue;
-        };
+        }
+        // A lane that had failed here was climbed again and had not: nothing can be said.
+        let verdict = verdict.ok_or(RunError::Unsteady)?;
         over = work.options.fail_fast && work.failures(&verdict) > 0;
         verification.migrations.push(verdict);
     }
+    Ok(())
 }
 
 /// Accepts what is known; what is kept for other runs has no part in it.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::survey::Ground;
-use super::{ServerError, lease, place};
+use super::{ServerError, kept, lease, place};
 
 /// Things of one kind in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +18,13 @@ pub struct Shelf {
     pub bytes: u64,
 }
 
+const KEPT: &str = "kept-";
+
 /// A kind of things: how its folders are called, what they hold, how deep the things are, and
 /// whether they are made again by themselves.
 const KINDS: [(&str, &str, usize, bool); 4] = [
     ("verdicts-", "verdicts", 2, true),
-    ("kept-", "states of a history", 1, true),
+    (KEPT, "states of a history", 1, true),
     ("clusters-", "initialised data directories", 1, true),
     ("wheels", "server programs", 1, false),
 ];
@@ -58,6 +60,10 @@ pub fn clear_cache(cache: &Path) -> Result<Vec<Shelf>, ServerError> {
     for kind in KINDS.iter().filter(|kind| kind.3) {
         let shelf = shelf(cache, kind);
         for folder in folders(cache, kind.0) {
+            if kind.0 == KEPT {
+                kept::trim(&folder, 0);
+                continue;
+            }
             // Renamed first, so that nobody finds half of it.
             let gone = folder.with_extension(format!("gone-{}", std::process::id()));
             fs::rename(&folder, &gone)

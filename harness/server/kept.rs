@@ -44,6 +44,16 @@ impl Kept {
         &self.about.note
     }
 
+    /// Whether nobody has removed it meanwhile.
+    pub fn is_there(&self) -> bool {
+        self.folder.join(ABOUT).exists()
+    }
+
+    /// Removes it, unless somebody is copying it.
+    pub fn discard(&self) {
+        remove(&self.folder);
+    }
+
     pub(super) fn database(&self) -> &str {
         &self.about.database
     }
@@ -84,9 +94,11 @@ pub(super) fn put(
     let root = root(ground);
     place::make_open(&root).map_err(ServerError::at("make", &root))?;
     let folder = root.join(key);
-    if folder.exists() {
+    if Kept::find(ground, key).is_some() {
         return Ok(true);
     }
+    // Half of one, that somebody left.
+    let _ = fs::remove_dir_all(&folder);
     let fresh = root.join(format!("{key}.new-{}", place::random(4)?));
     let about = About { database: database.to_owned(), note: note.to_owned() };
     let fill = || -> io::Result<()> {

@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -286,9 +286,19 @@ fn abandoned(folder: &Path) -> Option<(Option<File>, Facts)> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
     }
+    // A server of a test run has the same name again: the lock must be on the file that is there.
+    let is_there = fs::metadata(&path).ok().zip(file.metadata().ok());
+    if is_there.is_none_or(|(there, ours)| there.ino() != ours.ino()) {
+        return None;
+    }
     let facts = fs::read_to_string(&path).ok();
     let facts = facts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     Some((Some(file), facts))
+}
+
+/// Which file the lease in `folder` is: one of the same name may take its place.
+pub(super) fn identity(folder: &Path) -> Option<u64> {
+    fs::metadata(folder.join(LEASE)).ok().map(|about| about.ino())
 }
 
 /// Whether a person may still want to look at the server of a dead owner.

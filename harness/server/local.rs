@@ -1,6 +1,7 @@
 //! A server from installed binaries: no port, no daemon, a private folder that goes with it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -66,13 +67,8 @@ impl Local {
         owner: Owner,
     ) -> Result<Self, ServerError> {
         let version = installation.version.clone();
-        let is_lent = matches!(owner, Owner::Runner { .. });
         let launch = move || launch(&installation, profile, &ground, from.as_deref(), &owner);
         let mut local = blocking(launch).await?;
-        if is_lent {
-            local.is_lent = true;
-            local.watchdog.lend();
-        }
         if let Err(what) = local.answers().await {
             let log = fs::read_to_string(local.lease.home.join("log")).unwrap_or_default();
             return Err(ServerError::Start { version, what, log: tail(&log, 20) });
@@ -125,6 +121,10 @@ impl Local {
     fn end(&mut self) -> Result<(), ServerError> {
         let path = self.lease.home.clone();
         let ended = self.watchdog.let_go().map_err(|error| error.to_string());
+        if path.join(lease::KEEP).exists() {
+            // Somebody wants to look at it.
+            return Ok(());
+        }
         if path.exists() {
             // Somebody killed the watchdog: do its work.
             watchdog::clean(
@@ -189,8 +189,21 @@ fn launch(
     let reason = reason(installation, account, &whereabouts);
     // From here on it cleans up after itself, whether we fail or are killed.
     let mut local = Local { watchdog, lease, memory: memory.ok(), admin, reason, is_lent: false };
-    cluster::copy(&prepared, &data, account).map_err(ServerError::at("make", &data))?;
+    let copied = cluster::copy(&prepared, &data, account).or_else(|error| match from {
+        // The cache was cleared meanwhile: once more, from a new one.
+        None if error.kind() == io::ErrorKind::NotFound => {
+            let _ = fs::remove_dir_all(&data);
+            let again = cluster::prepared(installation, profile, cache, account);
+            cluster::copy(&again.map_err(io::Error::other)?, &data, account)
+        }
+        _ => Err(error),
+    });
+    copied.map_err(ServerError::at("make", &data))?;
     local.watchdog.go().map_err(ServerError::io("start a server"))?;
+    if let Owner::Runner { .. } = owner {
+        local.is_lent = true;
+        local.watchdog.lend();
+    }
     Ok(local)
 }
 

@@ -29,10 +29,14 @@ pub struct TestRun {
 }
 
 impl TestRun {
-    /// The run that this process is a part of, if there is one.
+    /// The run that this process is a part of, if there is one: its parent must be the runner, since
+    /// what is shared ends with it.
     pub fn current() -> Option<Self> {
         let id = env::NEXTEST_RUN_ID.get()?;
-        Some(Self { id, runner: nix::unistd::getppid().as_raw().cast_unsigned() })
+        let runner = nix::unistd::getppid().as_raw().cast_unsigned();
+        let name = std::fs::read_to_string(format!("/proc/{runner}/comm"));
+        let is_runner = name.map_or(runner > 1, |name| name.contains("nextest"));
+        is_runner.then_some(Self { id, runner })
     }
 
     /// The same for all processes of the run, and for no others.
@@ -66,6 +70,8 @@ impl Chosen {
                 match self.lend(&owner).await {
                     Ok(()) => continue,
                     Err(ServerError::Io { source, .. }) if is_taken(&source) => {}
+                    // An engine that does not see our folders can't share, and may do alone.
+                    Err(ServerError::Engine { .. }) => return self.start().await,
                     Err(error) => return Err(error),
                 }
             }

@@ -7,7 +7,7 @@
 #   lend   HOME MEMORY DATA RUNNER PROGRAM ARGUMENT..   the same, but wait for the process RUNNER
 #   clean  HOME MEMORY DATA                      only clean
 #   serve  HOME CREATE DESTROY                   run CREATE, wait for the owner, run DESTROY, clean
-#   mind   HOME RUNNER                           wait for the process RUNNER, clean
+#   mind   HOME RUNNER                           wait for a line and the process RUNNER, clean
 #   settle HOME DESTROY                          run DESTROY unless that was done, clean
 #   guard  HOME                                  wait for the owner, clean
 #
@@ -151,7 +151,8 @@ case $mode in
         remove "$home"
         ;;
     mind)
-        wait_for_runner "$1"
+        # Until the owner says that others may come, it goes with the owner.
+        if read -r _ <&3; then wait_for_runner "$1"; fi
         [ -e "$home/keep" ] || remove "$home"
         ;;
     settle)

@@ -7,12 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::migrations::{Migration, Tool};
+use crate::migrations::{Migration, Script, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
 use crate::server::{Chosen, Database, Server, ServerError, Template};
 
-use super::replay::replay;
+use super::replay::{may_set, replay, settings};
 use super::restore::{RestoreError, Restored, restore};
 use super::script::{self, StepFailure};
 use super::version_table::Ledger;
@@ -95,6 +95,8 @@ pub struct Ground {
     reading: Reading,
     /// Whether what was done last is in the counters of written rows.
     is_counted: bool,
+    /// What sessions begin with.
+    settings: Option<String>,
 }
 
 impl Ground {
@@ -117,6 +119,7 @@ impl Ground {
         };
         let mut standing = stand(&server, database).await?;
         let mut ledger = Ledger::ensure(&mut standing.climber, tool).await?;
+        let settings = settings(&mut standing.climber).await?;
         if server.version().major >= COUNTS_AT_ONCE {
             ledger.and_then(FLUSH);
         }
@@ -131,6 +134,7 @@ impl Ground {
             worn: false,
             reading,
             is_counted: false,
+            settings,
         };
         Ok((ground, restored))
     }
@@ -138,6 +142,18 @@ impl Ground {
     /// The server.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Opens new sessions if `script`, which has just been run, changed what sessions begin with.
+    pub async fn follow_settings(&mut self, script: &Script) -> Result<(), GroundError> {
+        if may_set(&script.text) {
+            let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+            let now = settings(&mut standing.climber).await?;
+            if std::mem::replace(&mut self.settings, now.clone()) != now {
+                self.reconnect().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Says that a script has just been recorded, which also brings the counters of written rows up
@@ -189,6 +205,8 @@ impl Ground {
         let standing = self.standing.take().ok_or_else(nowhere)?;
         let database = leave(standing).await;
         self.standing = Some(stand(&self.server, database).await?);
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        self.settings = settings(&mut standing.climber).await?;
         Ok(())
     }
 

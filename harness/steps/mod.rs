@@ -20,5 +20,5 @@ pub use probe::{Routine, probe_routines};
 pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
-pub use script::StepFailure;
+pub use script::{StepFailure, is_all_or_nothing};
 pub use version_table::Ledger;

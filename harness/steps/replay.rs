@@ -19,10 +19,10 @@ pub async fn replay(
     migration: &Migration,
 ) -> Result<Result<(), StepFailure>, PostgresError> {
     // Few migrations change settings: most texts say that they can't.
-    let may_set = says_set(&migration.upgrade.text);
-    let before = if may_set { session.value(SETTINGS).await? } else { None };
+    let may_set = may_set(&migration.upgrade.text);
+    let before = if may_set { settings(session).await? } else { None };
     let done = super::apply(session, ledger, migration).await.map(drop);
-    if may_set && session.value(SETTINGS).await? != before {
+    if may_set && settings(session).await? != before {
         let fresh = Session::connect(database, "climb").await?;
         let old = std::mem::replace(session, fresh);
         // A session that is already lost needs no good-bye.
@@ -31,9 +31,17 @@ pub async fn replay(
     Ok(done)
 }
 
-/// Whether the text may change what new sessions begin with: by ALTER DATABASE, ROLE or USER, in
-/// its own words or in those of a string that it executes.
-fn says_set(text: &str) -> bool {
+/// What sessions begin with, of all databases and roles.
+pub(super) async fn settings(session: &mut Session) -> Result<Option<String>, PostgresError> {
+    session.value(SETTINGS).await
+}
+
+/// Whether the text may change what new sessions begin with: by ALTER DATABASE, ROLE or USER, or
+/// by running code whose words are elsewhere.
+pub(super) fn may_set(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.contains("alter") && ["database", "role", "user"].iter().any(|word| text.contains(word))
+    let says = |word: &&str| text.contains(word);
+    (text.contains("alter") && ["database", "role", "user"].iter().any(says))
+        || ["select", "call", "execute"].iter().any(says)
+        || text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "do")
 }

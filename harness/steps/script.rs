@@ -58,7 +58,7 @@ pub(super) async fn run(
 }
 
 /// Whether nothing of `script` stays if it fails.
-pub(super) fn is_all_or_nothing(script: &Script) -> bool {
+pub fn is_all_or_nothing(script: &Script) -> bool {
     let controls = |text: &str| {
         matches!(
             sql::kind(text),

@@ -8,8 +8,10 @@ use crate::config::{Config, ConfigError};
 use crate::env;
 use crate::migrations::{History, MigrationsError, Place, resolve};
 use crate::postgres::Target;
-use crate::runs::{self, RunError};
-use crate::server::{Chosen, Database, Server, ServerError, Template, TestRun};
+use crate::runs::{self, NoShard, RunError};
+use crate::server::{
+    Backend, Chosen, Database, Server, ServerError, ServerSpec, Template, TestRun,
+};
 
 /// A database could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum TestError {
     /// `stairway.toml` or the environment can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `STAIRWAY_SHARD` can't be read.
+    #[error("STAIRWAY_SHARD: {0}")]
+    Shard(#[from] NoShard),
     /// No server could be had, or it failed.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -78,13 +83,18 @@ impl TestDatabase {
         Ok(own)
     }
 
-    /// One in which a finding about the migration at `at` can be seen, and where that is.
+    /// One on a server of its own in which a finding about the migration at `at` can be seen, and
+    /// where that is.
     pub(super) async fn failing(
+        spec: &ServerSpec,
         history: &History,
         at: usize,
         back: bool,
     ) -> Result<(Self, &'static str), TestError> {
-        let own = Self::empty().await?;
+        let server = Arc::new(Box::pin(Chosen::find(spec).await?.start()).await?);
+        let database = server.create_database(Template::Empty).await?;
+        let target = database.target.clone();
+        let own = Self { server, database: Some(database), target };
         let whereabouts = match &own.database {
             Some(database) => runs::migrate_into(database, history, at, back).await?,
             None => "nowhere",
@@ -104,11 +114,16 @@ impl TestDatabase {
 
     fn keep_now(&mut self) -> String {
         let Some(database) = self.database.take() else { return String::new() };
-        let url = self.target.url_with_password();
         let server = Arc::clone(&self.server);
+        let is_ours = server.backend() != Backend::Existing;
+        let name = database.name.clone();
         let kept = elsewhere(async move { server.leave(&database).await });
         match kept {
-            Ok(()) => format!("the database is kept for a day: psql '{url}'"),
+            Ok(()) if is_ours => {
+                let url = self.target.url_with_password();
+                format!("the database is kept for a day: psql '{url}'")
+            }
+            Ok(()) => format!("the database {name} is kept on your server until you drop it"),
             Err(why) => format!("the database can't be kept: {why}"),
         }
     }
@@ -142,6 +157,6 @@ fn elsewhere(work: impl Future<Output = Result<(), ServerError>> + Send) -> Resu
 }
 
 #[expect(clippy::print_stderr, reason = "a test that fails prints, and has no other place")]
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     eprintln!("{text}");
 }

@@ -70,6 +70,7 @@ fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
     let usual = std::path::Path::new(BASELINE_FILE);
     let baseline = config.baseline().or(usual.exists().then_some(usual));
     options.baseline = baseline.map(std::path::Path::to_owned);
+    options.shard = env::SHARD.get().map(|text| text.parse()).transpose()?;
     options.caching = match (env::NO_CACHE.is_on(), TestRun::current()) {
         (false, _) => Caching::On,
         // The processes of one run share their work in any case.

@@ -40,14 +40,19 @@ impl Beside {
         QUIET.set(true);
         let same = catch_unwind(AssertUnwindSafe(|| settings.bind(|| (self.assert)(name, text))));
         QUIET.set(false);
-        same.is_err().then(|| {
+        same.err().map(|panic| {
             let is_there = self.path(name, major).is_none_or(|path| path.is_file());
             let message = if is_there {
                 format!("{name} is not what its snapshot for PostgreSQL {major} says")
             } else {
                 format!("{name} has no snapshot for PostgreSQL {major} yet")
             };
-            Finding::new(CheckId::SnapshotChanged, message).help(
+            let said = panic.downcast_ref::<String>().map_or("", String::as_str);
+            let finding = Finding::new(CheckId::SnapshotChanged, message);
+            // Anything but a difference is said in insta's own words.
+            let is_usual = said.contains("snapshot assertion");
+            let finding = if is_usual { finding } else { finding.detail(said) };
+            finding.help(
                 "look at the difference above and accept it with `cargo insta review`; in CI nothing \
                  is written to be reviewed: run `cargo test` on your own machine first",
             )

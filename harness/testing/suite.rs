@@ -8,9 +8,11 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::env;
+use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::{History, Migration};
-use crate::runs::{Judged, Options, head_schema};
+use crate::runs::{Judged, Options, head_schema, load};
 
+use super::database::say;
 use super::families::Family;
 use super::verdicts::{Verdicts, explain, run};
 use super::{Beside, TestDatabase, TestError};
@@ -65,18 +67,28 @@ impl Suite {
     /// Lists or runs the tests as the command line of this process says, as any test target does.
     pub fn main(self) -> ExitCode {
         let arguments = Arguments::from_args();
-        let trials = self.trials(&arguments).unwrap_or_else(|error| {
-            let text = explain(&error);
-            vec![Trial::test("history", move || Err(Failed::from(text)))]
-        });
-        libtest_mimic::run(&arguments, trials).exit_code()
+        match self.trials(&arguments) {
+            Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+            Err(error) => {
+                // Not as a test: a filter would leave it out.
+                say(&format!("the migrations can't be tested: {}", explain(&error)));
+                ExitCode::FAILURE
+            }
+        }
     }
 
     fn trials(self, arguments: &Arguments) -> Result<Vec<Trial>, TestError> {
         let mut options = self.options?;
         options.changes = self.beside.is_some();
-        let history = History::load(&options.folder, options.tool)?;
-        let subjects = subjects(&history, self.beside.is_some());
+        let history = load(&options)?;
+        let mut subjects = subjects(&history, self.beside.is_some());
+        if let Some(shard) = options.shard.take() {
+            let own = shard.range(history.migrations.len());
+            subjects.retain(|(_, subject)| match subject {
+                Subject::Migration(at, _) | Subject::Changes(at) => own.contains(at),
+                Subject::History | Subject::Head => true,
+            });
+        }
         let runs = |name: &str| {
             let trial = Trial::test(name, || Ok(()));
             !arguments.is_filtered_out(&trial)
@@ -137,16 +149,19 @@ impl Tests {
         }
     }
 
-    /// Findings about the history need no climb unless a database is in it.
+    /// What is about the history, or about no migration that other tests are about. Nothing needs
+    /// to be climbed for what the files say alone.
     fn history(&self) -> Result<(), String> {
-        let about = self.history.findings.iter();
-        let counted: Vec<_> =
-            about.filter(|finding| finding.counts(self.verdicts.options().fail_on)).collect();
-        if counted.is_empty() {
+        let options = self.verdicts.options();
+        let counts = |finding: &&Finding| finding.counts(options.fail_on);
+        let is_files_alone = options.backup.is_none() && options.baseline.is_none();
+        if is_files_alone && self.history.findings.iter().find(counts).is_none() {
             return Ok(());
         }
-        let about = self.verdicts.all()?.filter(|finding| Family::of(finding.check).is_none());
-        self.verdicts.failure(about)
+        let about = self.verdicts.all()?;
+        let about =
+            about.filter(|(is_of_run, finding)| *is_of_run || Family::of(finding.check).is_none());
+        self.verdicts.failure(about.map(|(_, finding)| finding))
     }
 
     fn head(&self) -> Result<(), String> {
@@ -169,10 +184,16 @@ impl Tests {
             Some(kept) => format!("{text}\n{kept}"),
             None => text,
         })?;
-        match &judged.unjudged {
-            Some(why) if family == Family::Upgrade => Err(format!("not judged: {why}")),
-            _ => Ok(()),
+        if let Some(why) = &judged.unjudged {
+            return Err(format!("not judged: {why}"));
         }
+        let did_not_run = |finding: &Finding| {
+            finding.check == CheckId::UpgradeFailed && finding.severity == Severity::Error
+        };
+        if family != Family::Upgrade && judged.findings.iter().any(did_not_run) {
+            return Err("not judged: its upgrade fails".to_owned());
+        }
+        Ok(())
     }
 
     /// What the migration changes against its snapshot, which nobody can accept for a migration
@@ -204,7 +225,12 @@ impl Tests {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         let back = family == Family::Downgrade;
-        let database = runtime.block_on(TestDatabase::failing(&self.history, at, back));
+        let database = runtime.block_on(TestDatabase::failing(
+            &self.verdicts.options().server,
+            &self.history,
+            at,
+            back,
+        ));
         Some(match database {
             Ok((database, whereabouts)) => format!("{whereabouts}, {}", database.keep()),
             Err(error) => format!("no database can be kept: {}", explain(&error)),

@@ -84,9 +84,10 @@ impl Verdicts {
         if texts.is_empty() { Ok(()) } else { Err(texts.join("\n")) }
     }
 
-    /// All findings of the run.
-    pub(super) fn all(&self) -> Result<impl Iterator<Item = &Finding>, String> {
-        Ok(self.seen()?.verification.all_findings().map(|(_, finding)| finding))
+    /// All findings of the run, and whether they belong to no migration.
+    pub(super) fn all(&self) -> Result<impl Iterator<Item = (bool, &Finding)>, String> {
+        let all = self.seen()?.verification.all_findings();
+        Ok(all.map(|(judged, finding)| (judged.is_none(), finding)))
     }
 }
 

@@ -118,6 +118,7 @@ impl Container {
             .open(&path)
             .and_then(|mut file| file.write_all(self.admin.url_with_password().as_bytes()))
             .map_err(ServerError::at("write", &path))?;
+        self.watchdog.go().map_err(ServerError::io("lend a container"))?;
         self.is_lent = true;
         self.watchdog.lend();
         // Its own end would remove the container.
