@@ -26,7 +26,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use stairway::migrations::{History, Script};
 use stairway::postgres::Session;
 use stairway::runs::{Caching, Options, Parts, Silent, verify};
-use stairway::server::{Server, ServerSpec, Template};
+use stairway::server::{Backend, Server, ServerSpec, Template, survey};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -69,6 +69,9 @@ fn main() -> Result<()> {
 fn one_new(folder: &Path, rounds: usize) -> Result<()> {
     let history = History::load(folder, None)?;
     let count = history.migrations.len();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let taken = runtime.block_on(survey(&ServerSpec::from_env()?)).taken?;
+    let bin = (taken.backend == Backend::Local).then_some(taken.from);
     let mut walls = Vec::new();
     let mut parts: [Vec<f64>; 6] = Default::default();
     for _ in 0..rounds {
@@ -87,6 +90,10 @@ fn one_new(folder: &Path, rounds: usize) -> Result<()> {
         let run = |folder: &Path| {
             let mut command = Command::new(std::env::current_exe()?);
             command.arg(folder).env(RUN, "cached").env("STAIRWAY_CACHE", &cache);
+            if let Some(bin) = &bin {
+                // A wheel's binaries are in the usual cache.
+                command.env("STAIRWAY_POSTGRES_BIN", bin);
+            }
             let start = Instant::now();
             let output = command.stderr(std::process::Stdio::inherit()).output()?;
             let wall = start.elapsed();
