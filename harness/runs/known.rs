@@ -150,13 +150,7 @@ impl Store {
         let mut judged = verdicted.judged.clone();
         paths(&mut judged, |path| relative(path, &self.migrations).to_owned());
         let known = Known { judged, upgraded: verdicted.upgraded };
-        let path = self.path(key);
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, &known)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        self.write(&self.path(key), &serde_json::to_vec(&known)?)
     }
 
     /// The schema that was kept under `key`, as text.
@@ -165,11 +159,15 @@ impl Store {
     }
 
     pub(super) fn put_schema(&self, key: &str, text: &str) -> io::Result<()> {
-        let path = self.path(key).with_extension("schema");
+        self.write(&self.path(key).with_extension("schema"), text.as_bytes())
+    }
+
+    /// The file has its name only when it is whole.
+    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(content)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     }

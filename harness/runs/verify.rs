@@ -124,14 +124,11 @@ pub async fn verify(
     }
     let chosen = Chosen::find(&options.server).await?;
     let (server, known) = identify(options, &chosen).await?;
-    let plan = || Plan::new(options, &history, &asked, &chosen, known.as_deref());
-    let mut plan_now = plan();
-    let turn = plan_now.turn().await;
-    if turn.is_some() {
-        // Whoever had the turn before may have climbed it all.
-        plan_now = plan();
-    }
-    let plan = plan_now;
+    let make_plan = || Plan::new(options, &history, &asked, &chosen, known.as_deref());
+    let plan = make_plan();
+    let turn = plan.turn().await;
+    // Whoever had the turn before may have climbed it all.
+    let plan = if turn.is_some() { make_plan() } else { plan };
     let options = options.clone();
     let work = Arc::new(Work { options, history, asked, baseline, chosen, plan });
     let planned = start.elapsed().as_secs_f64();
