@@ -149,19 +149,23 @@ pub(super) fn summary(report: &Report) -> String {
         "" => "without a server".to_owned(),
         version => format!("on PostgreSQL {version} ({})", report.server.backend),
     };
+    let cached = report.migrations.iter().filter(|migration| migration.cached).count();
+    let mut migrations = plural(report.migrations.len(), "migration");
+    if cached > 0 {
+        // Writing to a String can't fail.
+        let _ = write!(migrations, ", {} of them", report.migrations.len() - cached);
+    }
     let mut text = format!(
-        "{}: {} climbed {server} in {:.1} s: {}, {}",
+        "{}: {migrations} climbed {server} in {:.1} s: {}, {}",
         match report.verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
             Verdict::Inconclusive => "INCONCLUSIVE",
         },
-        plural(report.migrations.len(), "migration"),
         report.seconds,
         plural(count(Severity::Error), "error"),
         plural(count(Severity::Warning), "warning"),
     );
-    let cached = report.migrations.iter().filter(|migration| migration.cached).count();
     if cached > 0 {
         let _ = write!(text, "; {cached} verdicts are from earlier runs");
     }
