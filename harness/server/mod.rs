@@ -36,7 +36,7 @@ use std::sync::OnceLock;
 pub use cache::{Shelf, clear_cache, shelves};
 pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};
-pub use error::{NoServer, ServerError};
+pub use error::{NoServer, ServerError, causes};
 pub use kept::Kept;
 pub use shared::TestRun;
 pub use spec::{Backend, Choice, Profile, ServerSpec};

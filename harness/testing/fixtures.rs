@@ -27,5 +27,5 @@ pub async fn migrated_to(#[default("head")] revision: &str) -> TestDatabase {
 
 #[expect(clippy::panic, reason = "this is how a test fails")]
 fn fail(error: &super::TestError) -> ! {
-    panic!("{}", super::verdicts::explain(error))
+    panic!("{}", crate::server::causes(error))
 }

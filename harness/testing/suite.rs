@@ -11,10 +11,11 @@ use crate::env;
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::{History, Migration};
 use crate::runs::{Judged, Options, head_schema, load};
+use crate::server::causes;
 
 use super::database::say;
 use super::families::Family;
-use super::verdicts::{Verdicts, explain, run};
+use super::verdicts::{Verdicts, run};
 use super::{Beside, TestDatabase, TestError};
 
 /// The tests of one history.
@@ -71,7 +72,7 @@ impl Suite {
             Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
             Err(error) => {
                 // Not as a test: a filter would leave it out.
-                say(&format!("the migrations can't be tested: {}", explain(&error)));
+                say(&format!("the migrations can't be tested: {}", causes(&error)));
                 ExitCode::FAILURE
             }
         }
@@ -233,7 +234,7 @@ impl Tests {
         ));
         Some(match database {
             Ok((database, whereabouts)) => format!("{whereabouts}, {}", database.keep()),
-            Err(error) => format!("no database can be kept: {}", explain(&error)),
+            Err(error) => format!("no database can be kept: {}", causes(&error)),
         })
     }
 }

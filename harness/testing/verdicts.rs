@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::migrations::History;
 use crate::report::{self, Report, Style};
 use crate::runs::{self, Judged, Options, RunError, Scope, Silent, Verification};
-use crate::server::TestRun;
+use crate::server::{TestRun, causes};
 
 /// Where each test is a process, so many neighbours are climbed together; the others of them find
 /// the verdicts.
@@ -95,20 +95,5 @@ impl Verdicts {
 pub(super) fn run<T>(recipe: impl Future<Output = Result<T, RunError>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(recipe).map_err(|error| explain(&error))
-}
-
-/// An error with its causes, as a person reads it.
-pub(super) fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        // Some errors say their source's words already.
-        let words = source.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = source.source();
-    }
-    text
+    runtime.block_on(recipe).map_err(|error| causes(&error))
 }

@@ -13,6 +13,7 @@ use testcontainers::bollard::query_parameters::{
 use testcontainers::core::client::docker_client_instance;
 
 use crate::env;
+use crate::server::causes;
 use crate::server::spec::NEWEST;
 use crate::server::{ServerError, lease};
 
@@ -176,20 +177,6 @@ fn is_missing(error: &Error) -> bool {
 
 fn failed(doing: &str, error: &Error) -> ServerError {
     ServerError::Engine { doing: doing.to_owned(), reason: causes(error) }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

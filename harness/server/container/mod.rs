@@ -21,7 +21,7 @@ use testcontainers::{ContainerAsync, ContainerRequest, ImageExt};
 use testcontainers_modules::postgres::Postgres;
 
 use super::account::Account;
-use super::error::tail;
+use super::error::{causes, tail};
 use super::keeper::{Keeper, LOCK_CLASS};
 use super::lease::{self, Facts, Lease, Owner};
 use super::local::{FAST, MANY, blocking};
@@ -285,7 +285,7 @@ async fn answers(candidates: &[Target]) -> Result<(Target, Version), ServerError
         for candidate in candidates {
             match tokio::time::timeout(Duration::from_secs(3), hello(candidate)).await {
                 Ok(Ok(version)) => return Ok((candidate.clone(), version)),
-                Ok(Err(error)) => last = engine::causes(&error),
+                Ok(Err(error)) => last = causes(&error),
                 Err(_) => last = format!("{candidate} is silent"),
             }
         }
@@ -325,6 +325,6 @@ fn why(error: &TestcontainersError) -> String {
             let text: String = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
             format!("it ended; the end of what it printed:\n{}", tail(&text, 20))
         }
-        _ => engine::causes(error),
+        _ => causes(error),
     }
 }
