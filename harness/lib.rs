@@ -25,6 +25,7 @@ pub mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod data;
 pub mod env;
 pub mod exit;
 pub mod finding;

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("schema", 2),
     ("backup", 2),
     ("config", 3),
+    ("data", 3),
     ("steps", 4),
     ("checks", 5),
     ("runs", 6),

@@ -10,7 +10,7 @@ mod target;
 mod version;
 
 pub use failure::{PostgresError, SqlFailure};
-pub use ident::{qualified, quote_ident, quote_literal};
+pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use session::{ResultSet, Session};
 pub use target::Target;
 pub use version::Version;

@@ -1,0 +1,60 @@
+//! Rows as the server prints them.
+//!
+//! Knows cells, rows and tables of rows. Must not know where they come from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::postgres::ident;
+
+/// One value as text in the form that the type's input function takes; `None` is NULL.
+pub type Cell = Option<String>;
+
+/// Schema and name of a table, without quotes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// For example `public`.
+    pub schema: String,
+    /// For example `orders`.
+    pub name: String,
+}
+
+impl Name {
+    /// Both parts, without quotes.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+
+    /// As SQL: qualified, and quoted where it must be.
+    pub fn sql(&self) -> String {
+        format!("{}.{}", ident(&self.schema), ident(&self.name))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.sql())
+    }
+}
+
+/// The rows of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableRows {
+    /// The names of the columns, without quotes.
+    pub columns: Vec<String>,
+    /// Which of them are the key, by place; none if the table has no key.
+    pub key: Vec<usize>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// The rows of several tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows(pub BTreeMap<Name, TableRows>);
+
+impl Rows {
+    /// How many there are in all.
+    pub fn count(&self) -> usize {
+        self.0.values().map(|table| table.rows.len()).sum()
+    }
+}
