@@ -3,30 +3,113 @@
 
 use std::path::Path;
 
+use crate::data::{Difference, Name, Rows, compare};
 use crate::finding::{CheckId, Claim, ClaimKind, Finding};
 use crate::migrations::Migration;
 
+use super::Tested;
+
 /// Accepts the findings that a claim of `migration` covers and adds one for each stale claim.
-pub fn settle(migration: &Migration, mut findings: Vec<Finding>) -> Vec<Finding> {
+/// `came_true` are the claims about rows that something came of; `None` if no rows were tried.
+pub fn settle(
+    migration: &Migration,
+    mut findings: Vec<Finding>,
+    came_true: Option<&[Claim]>,
+) -> Vec<Finding> {
     let mut stale = Vec::new();
     for claim in &migration.claims {
         let mut used = false;
         for finding in findings.iter_mut().filter(|finding| covers(claim, finding)) {
             used = true;
-            finding.allowed = Some(if claim.reason.is_empty() {
-                format!("claimed {}", claim.words())
-            } else {
-                claim.reason.clone()
-            });
+            finding.allowed = Some(reason(claim));
         }
-        // Claims about rows are judged where rows are.
-        let judged = !matches!(claim.kind, ClaimKind::Rows(_));
+        let judged = if claim.is_about_rows() {
+            came_true.is_some_and(|true_ones| !true_ones.contains(claim))
+        } else {
+            true
+        };
         if judged && !used {
             stale.push(finding(claim, &migration.upgrade.path));
         }
     }
     findings.extend(stale);
     findings
+}
+
+/// The reason that a claim gives, or the claim itself.
+pub(super) fn reason(claim: &Claim) -> String {
+    match claim.reason.as_str() {
+        "" => format!("claimed {}", claim.words()),
+        reason => reason.to_owned(),
+    }
+}
+
+/// Whether something came of a claim about rows: what it says is lost, deleted, changed or inserted
+/// was so after the upgrade or after up and down.
+pub fn came_true(claim: &Claim, tested: &Tested<'_>) -> bool {
+    let seen = [&tested.tried.upgraded, &tested.tried.downgraded];
+    let mut differences = seen.into_iter().flatten().flat_map(|after| {
+        compare(tested.before, after).into_iter().chain(new_rows(tested.before, after))
+    });
+    match &claim.kind {
+        ClaimKind::Lossy => {
+            differences.any(|(name, difference)| {
+                let lost = !difference.lost.is_empty() && claimed_table(&claim.object, &name);
+                let changed = difference.columns();
+                lost || changed.iter().any(|column| covers_column(&claim.object, &name, column))
+            }) || is_dropped(&claim.object, tested)
+        }
+        ClaimKind::Backfills(_) => differences.any(|(name, difference)| {
+            let changed = difference.columns();
+            changed.iter().any(|column| covers_column(&claim.object, &name, column))
+        }),
+        ClaimKind::Deletes(_) => differences.any(|(name, difference)| {
+            !difference.lost.is_empty() && claimed_table(&claim.object, &name)
+        }),
+        ClaimKind::Inserts => differences.any(|(name, difference)| {
+            !difference.added.is_empty() && claimed_table(&claim.object, &name)
+        }),
+        _ => false,
+    }
+}
+
+/// The rows of tables that were not there before.
+fn new_rows(before: &Rows, after: &Rows) -> Vec<(Name, Difference)> {
+    let new = after.0.iter().filter(|(name, _)| !before.0.contains_key(*name));
+    new.map(|(name, held)| {
+        (name.clone(), Difference { added: (0..held.rows.len()).collect(), ..Difference::default() })
+    })
+    .collect()
+}
+
+/// Whether the upgrade takes away the table or column, which held something.
+fn is_dropped(object: &str, tested: &Tested<'_>) -> bool {
+    let Some(after) = &tested.tried.upgraded else { return false };
+    tested.before.0.iter().filter(|(_, held)| !held.rows.is_empty()).any(|(name, held)| {
+        match after.0.get(name) {
+            None => claimed_table(object, name),
+            Some(now) => held.columns.iter().any(|column| {
+                !now.columns.contains(column) && covers_column(object, name, column)
+            }),
+        }
+    })
+}
+
+/// Whether a claim's object is this table.
+pub fn claimed_table(object: &str, table: &Name) -> bool {
+    let said = unquoted(object);
+    said == table.name || said == format!("{}.{}", table.schema, table.name)
+}
+
+/// Whether a claim's object is this column, or its whole table.
+pub(super) fn covers_column(object: &str, table: &Name, column: &str) -> bool {
+    let said = unquoted(object);
+    claimed_table(object, table)
+        || said.strip_suffix(column).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| claimed_table(rest, table))
+}
+
+fn unquoted(object: &str) -> String {
+    object.replace('"', "")
 }
 
 fn covers(claim: &Claim, finding: &Finding) -> bool {
@@ -41,7 +124,16 @@ fn covers(claim: &Claim, finding: &Finding) -> bool {
         }
         ClaimKind::OrderDrift => finding.check == CheckId::ColumnOrder && about(),
         ClaimKind::Allow(check) => finding.check == check && about(),
-        ClaimKind::Rows(_) => false,
+        // What a script is claimed to fail with is in its name or its SQLSTATE.
+        ClaimKind::ExpectError(ref sqlstate) => {
+            finding.check == CheckId::DataDependentFailure
+                && finding.message.contains(sqlstate.as_str())
+                && (*sqlstate == claim.object || finding.objects.contains(&claim.object))
+        }
+        // Those of rows are settled where the rows are.
+        ClaimKind::Lossy | ClaimKind::Deletes(_) | ClaimKind::Backfills(_) | ClaimKind::Inserts => {
+            false
+        }
     }
 }
 

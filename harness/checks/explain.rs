@@ -15,6 +15,12 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::ColumnOrder => include_str!("explain/column-order.md"),
         CheckId::ReupgradeDrift => include_str!("explain/reupgrade-drift.md"),
         CheckId::SnapshotChanged => include_str!("explain/snapshot-changed.md"),
+        CheckId::DataDependentFailure => include_str!("explain/data-dependent-failure.md"),
+        CheckId::DataLoss => include_str!("explain/data-loss.md"),
+        CheckId::DataAdded => include_str!("explain/data-added.md"),
+        CheckId::OrderDependent => include_str!("explain/order-dependent.md"),
+        CheckId::RefusedRow => include_str!("explain/refused-row.md"),
+        CheckId::SequenceBehind => include_str!("explain/sequence-behind.md"),
         CheckId::InvalidIndex => include_str!("explain/invalid-index.md"),
         CheckId::BrokenObject => include_str!("explain/broken-object.md"),
         CheckId::MultipleHeads => include_str!("explain/multiple-heads.md"),
@@ -22,6 +28,7 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::OutOfOrder => include_str!("explain/out-of-order.md"),
         CheckId::UnknownRevision => include_str!("explain/unknown-revision.md"),
         CheckId::RestoreFailed => include_str!("explain/restore-failed.md"),
+        CheckId::SeedCoverage => include_str!("explain/seed-coverage.md"),
         CheckId::StaleClaim => include_str!("explain/stale-claim.md"),
     }
 }

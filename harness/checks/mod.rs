@@ -6,6 +6,9 @@ mod body;
 mod broken_object;
 mod claims;
 mod column_order;
+mod data_added;
+mod data_dependent_failure;
+mod data_loss;
 mod downgrade_failed;
 mod downgrade_missing;
 mod explain;
@@ -20,10 +23,10 @@ mod schema_drift;
 mod upgrade_failed;
 
 pub use broken_object::may_break;
-pub use claims::settle;
+pub use claims::{came_true, claimed_table, settle};
 pub use explain::explain;
 pub use failure::finding as failure;
-pub use observation::Climbed;
+pub use observation::{Class, Climbed, Suspicion, Tested};
 pub use restore_failed::judge as restore_failed;
 
 use crate::finding::Finding;
@@ -44,4 +47,15 @@ pub fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
     .iter()
     .flat_map(|check| check(climbed))
     .collect()
+}
+
+/// What is to be said about a migration's rows, before counterexamples are made small.
+pub fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
+    let failure = data_dependent_failure::suspect(tested);
+    failure
+        .into_iter()
+        .chain(data_loss::suspect(tested))
+        .chain(data_loss::suspect_one_way(tested))
+        .chain(data_added::suspect(tested))
+        .collect()
 }

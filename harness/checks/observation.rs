@@ -1,10 +1,13 @@
-//! What was seen of one migration: outcomes and schemas.
+//! What was seen of one migration: outcomes, schemas, rows.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::data::{Model, Name, Rows};
+use crate::finding::Finding;
 use crate::migrations::Migration;
 use crate::schema::Snapshot;
-use crate::steps::{Routine, StepFailure};
+use crate::steps::{Routine, StepFailure, Tried, Way};
 
 /// One migration, climbed up, down and up again as far as that went.
 #[derive(Debug)]
@@ -27,4 +30,52 @@ pub struct Climbed<'a> {
     pub reupgraded: Option<Snapshot>,
     /// The functions after the upgrade, if the upgrade took away something they could name.
     pub routines: Vec<Routine>,
+}
+
+/// One migration, tried on rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Tested<'a> {
+    /// The migration.
+    pub migration: &'a Migration,
+    /// The tables before it.
+    pub model: &'a Model,
+    /// Their rows before it.
+    pub before: &'a Rows,
+    /// Those of them that a claim says are deleted.
+    pub deletable: &'a Rows,
+    /// What was seen.
+    pub tried: &'a Tried,
+}
+
+/// What a finding about rows is about: while a counterexample is made small it must stay the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// A script fails.
+    Failure {
+        /// Which.
+        way: Way,
+        /// With which SQLSTATE.
+        sqlstate: String,
+        /// In which object, if the server names one.
+        place: Option<String>,
+    },
+    /// Rows are gone.
+    Gone(Name),
+    /// Values changed in these columns.
+    Changed(Name, BTreeSet<String>),
+    /// Rows came.
+    Added(Name),
+    /// Another physical order of the same rows gives another result in this table.
+    Order(Name),
+}
+
+/// A finding about rows, before its counterexample is made small.
+#[derive(Clone, Debug)]
+pub struct Suspicion {
+    /// What it is about.
+    pub class: Class,
+    /// What would be said.
+    pub finding: Finding,
+    /// The rows that it names: table, and place among its rows before.
+    pub hint: Vec<(Name, usize)>,
 }

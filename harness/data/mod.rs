@@ -4,11 +4,41 @@
 //! and how a counterexample is made small. Must not know migrations, nor what a difference means to
 //! a user.
 
+mod catalog;
+mod compare;
+mod compose;
+mod constraints;
+mod fill;
+mod load;
 mod model;
+mod order;
+mod pool;
 mod rows;
+pub mod shrink;
+mod types;
 
+pub use catalog::{Model, Wanted};
+pub use compare::{Changed, Difference, compare, table as compare_table};
+pub use fill::{Filled, Unfilled};
+pub use load::{AFRESH, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, without};
+pub use order::holders;
+pub use types::canonical;
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
     TypeKind, Types, Unique,
 };
+pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows};
+
+use crate::postgres::PostgresError;
+
+/// Rows could not be given or read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The server refused a query of ours or the connection broke.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The catalog gave something that can't be read.
+    #[error("the catalog gave a row that can't be read: {0}")]
+    Shape(String),
+}

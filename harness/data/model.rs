@@ -15,6 +15,12 @@ pub struct Table {
     pub name: Name,
     /// What kind of relation it is.
     pub kind: TableKind,
+    /// Whether it was asked for; others come along since it refers to them.
+    pub is_named: bool,
+    /// Whether it never held a row; `false` is no proof that it holds one.
+    pub is_empty: bool,
+    /// Whether a rule says what an INSERT does.
+    pub has_insert_rule: bool,
     /// The live columns, by position.
     pub columns: Vec<Column>,
     /// The texts of its CHECK constraints as `pg_get_expr` gives them, e.g.
@@ -194,6 +200,20 @@ impl Types {
     /// A type by its object id.
     pub fn get(&self, oid: u32) -> Option<&Type> {
         self.0.get(&oid)
+    }
+
+    /// The type at the bottom of a domain, or the type itself.
+    pub fn base(&self, oid: u32) -> Option<&Type> {
+        let found = self.get(oid)?;
+        match found.kind {
+            TypeKind::Domain { base, .. } => self.base(base),
+            _ => Some(found),
+        }
+    }
+
+    /// The name of [`Types::base`] if it is one of the system's own.
+    pub fn base_name(&self, oid: u32) -> Option<&str> {
+        self.base(oid).filter(|it| it.schema == "pg_catalog").map(|it| it.name.as_str())
     }
 }
 

@@ -29,6 +29,11 @@ impl Name {
     pub fn sql(&self) -> String {
         format!("{}.{}", ident(&self.schema), ident(&self.name))
     }
+
+    /// One of its columns, as SQL.
+    pub fn column(&self, name: &str) -> String {
+        format!("{}.{}", self.sql(), ident(name))
+    }
 }
 
 impl fmt::Display for Name {

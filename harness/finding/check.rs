@@ -46,6 +46,12 @@ checks! {
     ColumnOrder, "column-order", Warning, "only the order of columns differs after the downgrade";
     ReupgradeDrift, "reupgrade-drift", Error, "the second upgrade does not give the schema of the first";
     SnapshotChanged, "snapshot-changed", Error, "the schema is not the committed snapshot";
+    DataDependentFailure, "data-dependent-failure", Error, "a script works on empty tables and fails with rows";
+    DataLoss, "data-loss", Error, "rows or values that stood before are gone or changed after up and down";
+    DataAdded, "data-added", Error, "rows stand after up and down that did not before, and no claim says so";
+    OrderDependent, "order-dependent", Error, "the same rows in another physical order give another result";
+    RefusedRow, "refused-row", Error, "after the upgrade a row that the schema allows can't be inserted, or an orphan can";
+    SequenceBehind, "sequence-behind", Error, "a sequence would hand out a value that exists, or ends before its column's type does";
     InvalidIndex, "invalid-index", Error, "the upgrade leaves an invalid index";
     BrokenObject, "broken-object", Error, "the upgrade leaves a function, view or trigger unusable";
     MultipleHeads, "multiple-heads", Error, "two migrations claim the same place in the history";
@@ -53,6 +59,7 @@ checks! {
     OutOfOrder, "out-of-order", Error, "a pending migration sorts before one that is applied";
     UnknownRevision, "unknown-revision", Error, "the version table names a revision that has no file";
     RestoreFailed, "restore-failed", Error, "the backup does not restore without errors";
+    SeedCoverage, "seed-coverage", Warning, "a table could not be given rows: what happens to its rows is not known";
     StaleClaim, "stale-claim", Warning, "a claim says something that did not happen";
 }
 

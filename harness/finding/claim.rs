@@ -13,7 +13,8 @@ use super::{CheckId, Span};
 pub struct Claim {
     /// What is claimed.
     pub kind: ClaimKind,
-    /// What it is about, for example `public.plan`; empty for [`ClaimKind::Irreversible`].
+    /// What it is about, for example `public.plan` or `public.acct.old`; empty for
+    /// [`ClaimKind::Irreversible`].
     pub object: String,
     /// Why, in the author's words; empty if none was given.
     pub reason: String,
@@ -30,9 +31,16 @@ pub enum ClaimKind {
     OrderDrift,
     /// A finding of this check about one object is accepted.
     Allow(CheckId),
-    /// A claim about rows (`lossy`, `deletes`, `backfills`, `inserts`, `expect-error`): it is read,
-    /// and judged only where rows are.
-    Rows(&'static str),
+    /// Values of a column, or rows of a table, do not come back.
+    Lossy,
+    /// Rows of a table are deleted: those that the predicate is true for, if there is one.
+    Deletes(Option<String>),
+    /// Values of a column become others: one becomes another, if both are given. NULL is `None`.
+    Backfills(Option<(Option<String>, Option<String>)>),
+    /// Rows come into a table and stay.
+    Inserts,
+    /// With some rows a script fails, with this SQLSTATE.
+    ExpectError(String),
 }
 
 /// A comment begins like a claim, but is none.
@@ -47,6 +55,9 @@ pub enum ClaimError {
     /// A claim about an object names none.
     #[error("the claim {0:?} names no object, for example public.orders")]
     NoObject(String),
+    /// `backfills` with something else than `null -> 'x'` after the column.
+    #[error("the claim backfills {0:?}, which is not of the form null -> 'n/a'")]
+    NoBackfill(String),
     /// Accepting a finding takes a reason.
     #[error("the claim {0:?} gives no reason; add `reason: ..`")]
     NoReason(String),
@@ -57,7 +68,6 @@ pub enum ClaimError {
     NoCheck(String),
 }
 
-const ROWS: [&str; 5] = ["lossy", "deletes", "backfills", "inserts", "expect-error"];
 const MARKER: &str = "stairway:";
 
 impl Claim {
@@ -75,9 +85,9 @@ impl Claim {
             None => (body, String::new()),
         };
         let (word, rest) = claim.split_once(char::is_whitespace).unwrap_or((claim, ""));
-        let word = word.trim_end_matches(':');
-        let object = rest.split_whitespace().next().unwrap_or_default().to_owned();
-        let kind = Self::kind(word)?;
+        let (word, rest) = (word.trim_end_matches(':'), rest.trim());
+        let (object, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let (kind, object) = Self::kind(word, object, rest.trim())?;
         if object.is_empty() && kind != ClaimKind::Irreversible {
             return Err(ClaimError::NoObject(word.to_owned()));
         }
@@ -87,20 +97,44 @@ impl Claim {
         Ok(Self { kind, object, reason, span: None })
     }
 
-    fn kind(word: &str) -> Result<ClaimKind, ClaimError> {
-        if let Some(id) = word.strip_prefix("allow(").and_then(|id| id.strip_suffix(')')) {
-            return CheckId::from_str(id)
-                .map(ClaimKind::Allow)
-                .map_err(|_| ClaimError::NoCheck(id.to_owned()));
-        }
-        if let Some(rows) = ROWS.into_iter().find(|known| *known == word) {
-            return Ok(ClaimKind::Rows(rows));
-        }
-        match word {
-            "irreversible" => Ok(ClaimKind::Irreversible),
-            "order-drift" => Ok(ClaimKind::OrderDrift),
-            _ => Err(ClaimError::Unknown(word.to_owned())),
-        }
+    /// The kind that a claim's first word says, and its object; `rest` is what follows the object.
+    fn kind(word: &str, object: &str, rest: &str) -> Result<(ClaimKind, String), ClaimError> {
+        let kind = if let Some(id) = word.strip_prefix("allow(").and_then(|id| id.strip_suffix(')')) {
+            let check = CheckId::from_str(id).map_err(|_| ClaimError::NoCheck(id.to_owned()))?;
+            ClaimKind::Allow(check)
+        } else {
+            match word {
+                "irreversible" => ClaimKind::Irreversible,
+                "order-drift" => ClaimKind::OrderDrift,
+                "lossy" => ClaimKind::Lossy,
+                "inserts" => ClaimKind::Inserts,
+                "deletes" => {
+                    let is_where = |(first, _): &(&str, &str)| first.eq_ignore_ascii_case("where");
+                    let predicate = rest.split_once(char::is_whitespace).filter(is_where);
+                    ClaimKind::Deletes(predicate.map(|(_, predicate)| predicate.trim().to_owned()))
+                }
+                "backfills" => ClaimKind::Backfills(backfill(rest)?),
+                "expect-error" => {
+                    let on = rest.strip_prefix("on ").unwrap_or(rest).trim();
+                    let on = if on.is_empty() { object } else { on };
+                    return Ok((ClaimKind::ExpectError(object.to_owned()), on.to_owned()));
+                }
+                _ => return Err(ClaimError::Unknown(word.to_owned())),
+            }
+        };
+        Ok((kind, object.to_owned()))
+    }
+
+    /// Whether it is about rows: nothing can be said of it where no rows were tried.
+    pub fn is_about_rows(&self) -> bool {
+        matches!(
+            self.kind,
+            ClaimKind::Lossy
+                | ClaimKind::Deletes(_)
+                | ClaimKind::Backfills(_)
+                | ClaimKind::Inserts
+                | ClaimKind::ExpectError(_)
+        )
     }
 
     /// How the claim is written, for messages.
@@ -109,10 +143,43 @@ impl Claim {
             ClaimKind::Irreversible => return "irreversible".to_owned(),
             ClaimKind::OrderDrift => "order-drift".to_owned(),
             ClaimKind::Allow(check) => format!("allow({check})"),
-            ClaimKind::Rows(word) => (*word).to_owned(),
+            ClaimKind::Lossy => "lossy".to_owned(),
+            ClaimKind::Inserts => "inserts".to_owned(),
+            ClaimKind::Deletes(_) => "deletes".to_owned(),
+            ClaimKind::Backfills(_) => "backfills".to_owned(),
+            ClaimKind::ExpectError(code) if *code == self.object => "expect-error".to_owned(),
+            ClaimKind::ExpectError(code) => return format!("expect-error {code} on {}", self.object),
         };
-        format!("{word} {}", self.object)
+        let rest = match &self.kind {
+            ClaimKind::Deletes(Some(predicate)) => format!(" where {predicate}"),
+            ClaimKind::Backfills(Some((from, to))) => format!(" {} -> {}", value(from), value(to)),
+            _ => String::new(),
+        };
+        format!("{word} {}{rest}", self.object)
     }
+}
+
+/// `null -> 'n/a'`; nothing at all claims any change.
+fn backfill(text: &str) -> Result<Option<(Option<String>, Option<String>)>, ClaimError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let refused = || ClaimError::NoBackfill(text.to_owned());
+    let (from, to) = text.split_once("->").ok_or_else(refused)?;
+    Ok(Some((literal(from), literal(to))))
+}
+
+fn literal(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("null") {
+        return None;
+    }
+    let quoted = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    Some(quoted.map_or_else(|| text.to_owned(), |text| text.replace("''", "'")))
+}
+
+fn value(value: &Option<String>) -> String {
+    value.as_ref().map_or_else(|| "null".to_owned(), |text| format!("'{}'", text.replace('\'', "''")))
 }
 
 #[cfg(test)]
@@ -135,7 +202,15 @@ mod tests {
         assert_eq!(claim.kind, ClaimKind::Irreversible);
         let claim =
             Claim::parse("stairway: deletes public.s where a < 1 reason: old").unwrap().unwrap();
-        assert_eq!(claim.kind, ClaimKind::Rows("deletes"));
+        assert_eq!(claim.kind, ClaimKind::Deletes(Some("a < 1".to_owned())));
+        let parse = |text: &str| Claim::parse(text).unwrap().unwrap();
+        let claim = parse("stairway: backfills public.guest.phone null -> 'n/a'");
+        assert_eq!(claim.object, "public.guest.phone");
+        assert_eq!(claim.kind, ClaimKind::Backfills(Some((None, Some("n/a".to_owned())))));
+        assert_eq!(claim.words(), "backfills public.guest.phone null -> 'n/a'");
+        let claim = parse("stairway: expect-error 23505 on login_email_ci reason: known");
+        assert_eq!(claim.object, "login_email_ci");
+        assert_eq!(claim.kind, ClaimKind::ExpectError("23505".to_owned()));
     }
 
     #[test]

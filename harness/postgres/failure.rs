@@ -18,6 +18,8 @@ pub struct SqlFailure {
     pub position: Option<usize>,
     /// The server's CONTEXT: which function, which line of it.
     pub context: Option<String>,
+    /// The constraint or index, or else the column or table, that the server says it is about.
+    pub object: Option<String>,
 }
 
 /// A connection or a statement failed.
@@ -69,6 +71,7 @@ impl From<&PgDatabaseError> for SqlFailure {
             hint: error.hint().map(str::to_owned),
             position,
             context: error.r#where().map(str::to_owned),
+            object: error.constraint().or(error.column()).or(error.table()).map(str::to_owned),
         }
     }
 }

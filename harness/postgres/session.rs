@@ -59,18 +59,41 @@ impl Session {
     /// Sends `sql` as one message and gives one set of rows for each statement in it, in order;
     /// a statement without rows gives an empty set.
     pub async fn query(&mut self, sql: &str) -> Result<Vec<ResultSet>, PostgresError> {
+        let (sets, result) = self.query_so_far(sql).await;
+        result.map(|()| sets)
+    }
+
+    /// Like [`Session::query`], and gives the sets of the statements before an error as well.
+    pub async fn query_so_far(&mut self, sql: &str) -> (Vec<ResultSet>, Result<(), PostgresError>) {
         let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
         let mut sets = Vec::new();
         let mut rows = ResultSet::new();
-        while let Some(answer) = answers.try_next().await? {
-            match answer {
-                Either::Left(_) => sets.push(std::mem::take(&mut rows)),
-                Either::Right(row) => {
-                    rows.push((0..row.len()).map(|at| cell(&row, at)).collect::<Result<_, _>>()?);
+        loop {
+            match answers.try_next().await {
+                Ok(Some(Either::Left(_))) => sets.push(std::mem::take(&mut rows)),
+                Ok(Some(Either::Right(row))) => {
+                    match (0..row.len()).map(|at| cell(&row, at)).collect() {
+                        Ok(row) => rows.push(row),
+                        Err(error) => return (sets, Err(error)),
+                    }
                 }
+                Ok(None) => return (sets, Ok(())),
+                Err(error) => return (sets, Err(error.into())),
             }
         }
-        Ok(sets)
+    }
+
+    /// Sends lines in the text form of COPY to `statement`, a `COPY .. FROM STDIN`. Gives how many
+    /// rows it took.
+    pub async fn copy_in(&mut self, statement: &str, lines: &str) -> Result<u64, PostgresError> {
+        let mut copy = self.connection.copy_in_raw(statement).await?;
+        match copy.send(lines.as_bytes()).await {
+            Ok(_) => Ok(copy.finish().await?),
+            Err(error) => {
+                copy.abort("the client gave up").await?;
+                Err(error.into())
+            }
+        }
     }
 
     /// The rows of the last statement of `sql`.

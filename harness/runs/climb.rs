@@ -12,6 +12,7 @@ use crate::server::Server;
 use crate::steps::{self, Ground, Routine, StepFailure};
 
 use super::RunError;
+use super::rows::{self, RowOptions};
 use super::outcome::{Judged, Seconds};
 
 /// A climb under way.
@@ -28,6 +29,8 @@ pub(super) struct Climb<'h> {
     missing: Option<&'h Migration>,
     /// Whether verdicts say what each migration changes.
     says_changes: bool,
+    /// How rows are given, if they are.
+    rows: Option<RowOptions>,
 }
 
 /// What a climb says about one migration.
@@ -49,7 +52,12 @@ impl<'h> Climb<'h> {
         linear: Vec<&'h Migration>,
         missing: Option<&'h Migration>,
     ) -> Self {
-        Self { ground, state: None, origin, linear, missing, says_changes: false }
+        Self { ground, state: None, origin, linear, missing, says_changes: false, rows: None }
+    }
+
+    /// Has each migration tried on rows.
+    pub(super) fn try_rows(&mut self, rows: Option<RowOptions>) {
+        self.rows = rows;
     }
 
     /// Has verdicts say what each migration changes.
@@ -106,6 +114,13 @@ impl<'h> Climb<'h> {
         let start = Instant::now();
         let worn = self.ground.is_worn();
         let before = self.state().await?;
+        let rows = match &self.rows {
+            Some(options) => {
+                let loader = self.ground.loader().await?;
+                Some(Box::pin(rows::try_rows(loader, migration, options)).await?)
+            }
+            None => None,
+        };
         let mut climbed = self.attempt(migration, &before).await?;
         if worn && failed(&climbed) {
             // Rows and sequences that earlier cycles left may be to blame: only what happens on a
@@ -114,6 +129,10 @@ impl<'h> Climb<'h> {
             climbed = self.attempt(migration, &before).await?;
         }
         let mut findings = checks::judge(&climbed);
+        let came_true = rows.as_ref().map(|rows| rows.came_true.clone());
+        if let (Some(rows), Ok(_)) = (rows, &climbed.upgrade) {
+            findings.extend(rows.findings);
+        }
         let unjudged = self.unjudged(&climbed, &mut findings);
         let seconds = seconds(&climbed);
         let upgraded = climbed.upgrade.is_ok();
@@ -125,7 +144,7 @@ impl<'h> Climb<'h> {
             name: migration.name.clone(),
             file: migration.upgrade.path.clone(),
             seconds: Seconds { total: start.elapsed().as_secs_f64(), ..seconds },
-            findings: checks::settle(migration, findings),
+            findings: checks::settle(migration, findings, came_true.as_deref()),
             unjudged,
             changes,
             cached: false,

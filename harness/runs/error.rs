@@ -1,5 +1,6 @@
 //! Why a run could not be finished: never about the user's SQL, which is what findings are for.
 
+use crate::data::DataError;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::migrations::MigrationsError;
@@ -42,6 +43,9 @@ pub enum RunError {
     /// A session failed.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// Rows could not be given or read.
+    #[error("rows could not be tried")]
+    Data(#[from] DataError),
     /// The schema could not be read.
     #[error(transparent)]
     Schema(#[from] SchemaError),

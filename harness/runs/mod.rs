@@ -17,6 +17,7 @@ mod outcome;
 mod place;
 mod plan;
 mod repro;
+mod rows;
 mod scope;
 mod verify;
 
@@ -26,5 +27,6 @@ pub use error::RunError;
 pub use event::{Event, Silent, Watch};
 pub use outcome::{Judged, Parts, Seconds, Verdict, Verification};
 pub use place::{head_schema, migrate, migrate_into};
+pub use rows::RowOptions;
 pub use scope::{NoShard, Scope, Shard};
 pub use verify::{Caching, Options, TransactionMode, load, verify};

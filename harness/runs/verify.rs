@@ -17,6 +17,7 @@ use super::lane::{Ended, Work};
 use super::lanes::{self, Climbed};
 use super::outcome::Verification;
 use super::plan::{Plan, Task};
+use super::rows::RowOptions;
 use super::scope::{Asked, Scope, Shard};
 use super::{Event, RunError, Watch, batch, keep, repro};
 
@@ -80,6 +81,8 @@ pub struct Options {
     pub caching: Caching,
     /// Whether verdicts say what each migration changes.
     pub changes: bool,
+    /// How rows are given to each migration; `None` tries none.
+    pub rows: Option<RowOptions>,
 }
 
 impl Options {
@@ -102,6 +105,7 @@ impl Options {
             jobs: None,
             caching: Caching::Off,
             changes: false,
+            rows: Some(RowOptions::default()),
         }
     }
 }

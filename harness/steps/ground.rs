@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::Loader;
 use crate::migrations::{Migration, Script, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
@@ -51,6 +52,8 @@ struct Standing {
     database: Database,
     climber: Session,
     eye: Reader,
+    /// The session that tries rows, once it is asked for.
+    loader: Option<Box<Loader>>,
 }
 
 /// The clean database and the versions that were applied to it.
@@ -167,6 +170,16 @@ impl Ground {
         self.is_counted = false;
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         Ok((&mut standing.climber, &self.ledger))
+    }
+
+    /// The session in which rows are tried: a third one, since what it prepares must last.
+    pub async fn loader(&mut self) -> Result<&mut Loader, GroundError> {
+        let standing = self.standing.as_mut().ok_or_else(nowhere)?;
+        if standing.loader.is_none() {
+            let session = Session::connect(&standing.database.target, "rows").await?;
+            standing.loader = Some(Box::new(Loader::new(session)));
+        }
+        Ok(standing.loader.as_mut().ok_or_else(nowhere)?)
     }
 
     /// The schema as it is now, without the version table, read on a connection of its own: what
@@ -339,13 +352,16 @@ async fn stand(server: &Server, database: Database) -> Result<Standing, GroundEr
     let climber = Session::connect(&database.target, "climb").await?;
     let eye = Session::connect(&database.target, "snapshot").await?;
     let eye = Reader::new(eye, server.version().major);
-    Ok(Standing { database, climber, eye })
+    Ok(Standing { database, climber, eye, loader: None })
 }
 
 async fn leave(standing: Standing) -> Database {
     // A session that is already lost needs no good-bye.
     let _ = standing.climber.close().await;
     let _ = standing.eye.into_session().close().await;
+    if let Some(loader) = standing.loader {
+        let _ = loader.into_session().close().await;
+    }
     standing.database
 }
 

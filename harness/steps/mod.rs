@@ -11,6 +11,7 @@ mod replay;
 mod restore;
 mod revert;
 mod script;
+mod trial;
 mod version_table;
 
 pub use apply::{apply, apply_together};
@@ -21,4 +22,5 @@ pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::{StepFailure, is_all_or_nothing};
+pub use trial::{Looks, Trial, Tried, Way, is_artefact};
 pub use version_table::Ledger;

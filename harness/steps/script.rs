@@ -101,7 +101,7 @@ pub(super) async fn in_open_transaction(
     session.execute(record).await.map_err(unrecorded)
 }
 
-async fn one_message(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
+pub(super) async fn one_message(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
     let (completed, result) = session.execute_counting(&script.text).await;
     let result = result.map_err(|error| located(error, script, completed));
     if result.is_err() {

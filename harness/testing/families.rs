@@ -9,17 +9,20 @@ pub(super) enum Family {
     Upgrade,
     /// It goes back to where it came from.
     Downgrade,
+    /// It keeps the rows, and works with them.
+    Rows,
     /// What it claims is true.
     Claims,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 3] = [Self::Upgrade, Self::Downgrade, Self::Claims];
+    pub(super) const ALL: [Self; 4] = [Self::Upgrade, Self::Downgrade, Self::Rows, Self::Claims];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Upgrade => "upgrade",
             Self::Downgrade => "downgrade",
+            Self::Rows => "rows",
             Self::Claims => "claims",
         }
     }
@@ -37,6 +40,13 @@ impl Family {
             | CheckId::DowngradeMissing
             | CheckId::SchemaDrift
             | CheckId::ColumnOrder => Some(Self::Downgrade),
+            CheckId::DataDependentFailure
+            | CheckId::DataLoss
+            | CheckId::DataAdded
+            | CheckId::OrderDependent
+            | CheckId::RefusedRow
+            | CheckId::SequenceBehind
+            | CheckId::SeedCoverage => Some(Self::Rows),
             CheckId::StaleClaim => Some(Self::Claims),
             CheckId::MultipleHeads
             | CheckId::ChecksumMismatch

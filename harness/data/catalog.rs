@@ -1,0 +1,305 @@
+//! Reading tables and types from the catalog: those that a script names, and what these need.
+//!
+//! Knows the two queries, which are prepared once in a session. Must not know what is done with the
+//! shapes. Expects `search_path` to be empty, so that expressions come qualified.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::DataError;
+use super::model::{
+    Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
+    TypeKind, Types, Unique,
+};
+use super::rows::Name;
+use crate::postgres::{ResultSet, Session, quote_literal};
+
+/// To be sent once in a session before the first reading.
+pub(super) fn prepare() -> String {
+    format!(
+        "PREPARE stairway_tables(text[], oid[], bool) AS {};\nPREPARE stairway_types(oid, oid) AS {};",
+        include_str!("catalog.sql"),
+        include_str!("types.sql"),
+    )
+}
+
+/// The first object id that can be a user's.
+const FIRST_USER: u32 = 16384;
+
+/// Which tables are asked for; those that they refer to come along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Names of tables, indexes, sequences, types, functions; folded, without a schema.
+    pub words: BTreeSet<String>,
+    /// Tables by object id.
+    pub oids: BTreeSet<u32>,
+    /// All of them.
+    pub all: bool,
+}
+
+/// Tables, and the types that they use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// By schema and name.
+    pub tables: Vec<Table>,
+    /// What their columns are made of.
+    pub types: Types,
+}
+
+/// The types that every server of one version has, read once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Builtin(Option<Types>);
+
+#[derive(Deserialize)]
+struct RawTable {
+    schema: String,
+    name: String,
+    kind: String,
+    is_empty: bool,
+    has_insert_rule: bool,
+    columns: Vec<RawColumn>,
+    constraints: Vec<RawConstraint>,
+    indexes: Vec<RawIndex>,
+    is_partition: bool,
+    partition: Option<String>,
+    parents: Vec<u32>,
+    policies: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RawColumn {
+    name: String,
+    number: i16,
+    r#type: u32,
+    modifier: i32,
+    not_null: bool,
+    generated: bool,
+    identity: String,
+    default: Option<String>,
+    sequence: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawConstraint {
+    r#type: String,
+    name: String,
+    deferrable: bool,
+    columns: Option<Vec<i16>>,
+    check: Option<String>,
+    parent: u32,
+    match_full: bool,
+    parent_columns: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RawIndex {
+    name: String,
+    is_unique: bool,
+    is_primary: bool,
+    columns: Vec<i16>,
+    uses: Vec<i16>,
+    nulls_not_distinct: bool,
+    expressions: Option<String>,
+    predicate: Option<String>,
+    deferrable: bool,
+}
+
+#[derive(Deserialize)]
+struct RawDomain {
+    base: u32,
+    modifier: i32,
+    not_null: bool,
+    checks: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct RawAttribute {
+    name: String,
+    r#type: u32,
+    modifier: i32,
+}
+
+/// Reads what is wanted.
+pub(super) async fn read(
+    session: &mut Session,
+    builtin: &mut Builtin,
+    wanted: &Wanted,
+) -> Result<Model, DataError> {
+    let words = wanted.words.iter().map(|word| array_item(word)).collect::<Vec<_>>().join(",");
+    let oids = wanted.oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let ask = format!(
+        "EXECUTE stairway_tables({}, '{{{oids}}}', {})",
+        quote_literal(&format!("{{{words}}}")),
+        wanted.all
+    );
+    let rows = session.rows(&ask).await?;
+    let tables = rows.into_iter().map(table).collect::<Result<Vec<_>, _>>()?;
+    let types = types(session, builtin, &tables).await?;
+    Ok(Model { tables, types })
+}
+
+fn array_item(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+async fn types(
+    session: &mut Session,
+    builtin: &mut Builtin,
+    tables: &[Table],
+) -> Result<Types, DataError> {
+    let mut types = match &builtin.0 {
+        Some(types) => types.clone(),
+        None => {
+            let ask = format!("EXECUTE stairway_types(0, {})", FIRST_USER - 1);
+            let read = to_types(session.rows(&ask).await?)?;
+            builtin.0.insert(read).clone()
+        }
+    };
+    let own = |table: &Table| table.columns.iter().any(|column| column.type_oid >= FIRST_USER);
+    if tables.iter().any(own) {
+        let ask = format!("EXECUTE stairway_types({FIRST_USER}, {})", u32::MAX);
+        types.0.extend(to_types(session.rows(&ask).await?)?.0);
+    }
+    Ok(types)
+}
+
+fn to_types(rows: ResultSet) -> Result<Types, DataError> {
+    let types = rows.into_iter().map(to_type).collect::<Result<Vec<_>, _>>()?;
+    Ok(Types(types.into_iter().map(|it| (it.oid, it)).collect()))
+}
+
+fn to_type(row: Vec<Option<String>>) -> Result<Type, DataError> {
+    let shape = format!("{row:?}");
+    let mut cells = row.into_iter();
+    let mut next = || cells.next().flatten();
+    let oid = next().and_then(|oid| oid.parse().ok()).ok_or(DataError::Shape(shape))?;
+    let (name, schema) = (next().unwrap_or_default(), next().unwrap_or_default());
+    let sql = next().unwrap_or_default();
+    let class = next().unwrap_or_default();
+    let (labels, domain) = (next(), next());
+    let mut oid_of = || next().and_then(|text| text.parse::<u32>().ok()).filter(|oid| *oid != 0);
+    let (element, subtype, range) = (oid_of(), oid_of(), oid_of());
+    let attributes = next();
+    let kind = match (class.as_str(), element, subtype, range) {
+        ("e", ..) => TypeKind::Enum(json(&labels.unwrap_or_else(|| "[]".to_owned()))?),
+        ("d", ..) => {
+            let RawDomain { base, modifier, not_null, checks } =
+                json(&domain.unwrap_or_default())?;
+            TypeKind::Domain { base, modifier, not_null, checks }
+        }
+        ("c", ..) => {
+            let raw: Vec<RawAttribute> = json(&attributes.unwrap_or_else(|| "[]".to_owned()))?;
+            let attribute = |it: RawAttribute| Attribute {
+                name: it.name,
+                type_oid: it.r#type,
+                modifier: it.modifier,
+            };
+            TypeKind::Composite(raw.into_iter().map(attribute).collect())
+        }
+        (_, Some(element), ..) => TypeKind::Array(element),
+        ("r", _, Some(subtype), _) => TypeKind::Range(subtype),
+        ("m", _, _, Some(range)) => TypeKind::Multirange(range),
+        _ => TypeKind::Base,
+    };
+    Ok(Type { oid, name, schema, sql, kind })
+}
+
+fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DataError> {
+    serde_json::from_str(text).map_err(|error| DataError::Shape(format!("{error}: {text}")))
+}
+
+fn table(row: Vec<Option<String>>) -> Result<Table, DataError> {
+    let shape = || DataError::Shape("a table without its parts".to_owned());
+    let mut cells = row.into_iter();
+    let oid = cells.next().flatten().and_then(|oid| oid.parse().ok()).ok_or_else(shape)?;
+    let is_named = cells.next().flatten().is_some_and(|flag| flag == "t");
+    let raw: RawTable = json(&cells.next().flatten().ok_or_else(shape)?)?;
+    let name_of = |number: &i16| {
+        raw.columns.iter().find(|column| column.number == *number).map(|it| it.name.clone())
+    };
+    let names = |numbers: &[i16]| numbers.iter().filter_map(name_of).collect::<Vec<_>>();
+    let mut expressions = raw.policies.clone().unwrap_or_default();
+    let mut uniques = Vec::new();
+    for index in &raw.indexes {
+        expressions.extend(index.expressions.clone());
+        expressions.extend(index.predicate.clone());
+        if index.is_unique {
+            uniques.push(unique(index, &names));
+        }
+    }
+    let of = |kind: &'static str| raw.constraints.iter().filter(move |it| it.r#type == kind);
+    let foreign_keys = of("f").map(|it| ForeignKey {
+        name: it.name.clone(),
+        columns: names(it.columns.as_deref().unwrap_or_default()),
+        parent: it.parent,
+        parent_columns: it.parent_columns.clone().unwrap_or_default(),
+        match_full: it.match_full,
+        is_deferrable: it.deferrable,
+    });
+    let exclusions = of("x").map(|it| Exclusion {
+        name: it.name.clone(),
+        columns: names(it.columns.as_deref().unwrap_or_default()),
+    });
+    let checks = of("c").filter_map(|it| it.check.clone()).collect();
+    let (foreign_keys, exclusions) = (foreign_keys.collect(), exclusions.collect());
+    for column in &raw.columns {
+        expressions.extend(column.default.clone());
+    }
+    Ok(Table {
+        oid,
+        name: Name::new(raw.schema, raw.name),
+        kind: match raw.kind.as_str() {
+            "p" => TableKind::Partitioned,
+            "f" => TableKind::Foreign,
+            _ => TableKind::Plain,
+        },
+        is_named,
+        is_empty: raw.is_empty,
+        has_insert_rule: raw.has_insert_rule,
+        columns: raw.columns.into_iter().map(column).collect(),
+        checks,
+        uniques,
+        exclusions,
+        foreign_keys,
+        partition: raw.is_partition.then_some(Partition { constraint: raw.partition }),
+        parents: raw.parents,
+        expressions,
+    })
+}
+
+fn unique(index: &RawIndex, names: &impl Fn(&[i16]) -> Vec<String>) -> Unique {
+    let mut columns = names(&index.columns);
+    for name in names(&index.uses) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    Unique {
+        name: index.name.clone(),
+        columns,
+        is_primary: index.is_primary,
+        nulls_not_distinct: index.nulls_not_distinct,
+        predicate: index.predicate.clone(),
+        has_expression: index.expressions.is_some(),
+        is_deferrable: index.deferrable,
+    }
+}
+
+fn column(raw: RawColumn) -> Column {
+    Column {
+        name: raw.name,
+        number: raw.number,
+        type_oid: raw.r#type,
+        modifier: raw.modifier,
+        not_null: raw.not_null,
+        default: raw.default,
+        is_generated: raw.generated,
+        identity: match raw.identity.as_str() {
+            "a" => Some(Identity::Always),
+            "d" => Some(Identity::ByDefault),
+            _ => None,
+        },
+        sequence: raw.sequence,
+    }
+}

@@ -1,0 +1,106 @@
+WITH RECURSIVE
+user_spaces AS MATERIALIZED (
+  SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
+  WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'),
+classes AS MATERIALIZED (
+  SELECT c.oid, c.relkind FROM pg_catalog.pg_class c JOIN user_spaces n ON n.oid = c.relnamespace
+  WHERE c.relname = ANY ($1) OR c.oid = ANY ($2)),
+named(oid) AS MATERIALIZED (
+  SELECT oid FROM classes WHERE relkind IN ('r', 'p', 'f')
+  UNION SELECT x.indrelid FROM classes c JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+    WHERE c.relkind IN ('i', 'I')
+  UNION SELECT d.refobjid FROM classes c JOIN pg_catalog.pg_depend d ON d.objid = c.oid
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+    WHERE c.relkind = 'S'
+  UNION SELECT a.attrelid FROM pg_catalog.pg_type t JOIN user_spaces n ON n.oid = t.typnamespace
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+        AND d.refobjid = t.oid AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid
+    WHERE t.typname = ANY ($1) AND t.typrelid = 0
+  UNION SELECT t.tgrelid FROM pg_catalog.pg_proc p JOIN user_spaces n ON n.oid = p.pronamespace
+      JOIN pg_catalog.pg_trigger t ON t.tgfoid = p.oid
+    WHERE p.proname = ANY ($1)
+  UNION SELECT c.oid FROM pg_catalog.pg_class c JOIN user_spaces n ON n.oid = c.relnamespace
+    WHERE $3 AND c.relkind IN ('r', 'p', 'f')),
+kin(oid) AS (
+  SELECT oid FROM named
+  UNION
+  SELECT CASE WHEN i.inhparent = k.oid THEN i.inhrelid ELSE i.inhparent END
+  FROM kin k JOIN pg_catalog.pg_inherits i ON k.oid IN (i.inhparent, i.inhrelid)),
+wanted(oid, is_named) AS MATERIALIZED (
+  SELECT c.oid, true FROM kin k JOIN pg_catalog.pg_class c ON c.oid = k.oid
+  WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+        AND d.objsubid = 0 AND d.deptype = 'e')),
+needed(oid) AS (
+  SELECT oid FROM wanted
+  UNION
+  SELECT f.confrelid FROM needed n JOIN pg_catalog.pg_constraint f ON f.conrelid = n.oid AND f.contype = 'f'
+  UNION
+  SELECT i.inhrelid FROM needed n JOIN pg_catalog.pg_inherits i ON i.inhparent = n.oid
+)
+SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
+  'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
+  'is_empty', CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 ELSE true END,
+  'has_insert_rule', c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite r
+      WHERE r.ev_class = c.oid AND r.ev_type = '3'),
+  'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', a.attname, 'number', a.attnum, 'type', a.atttypid::bigint, 'modifier', a.atttypmod,
+      'not_null', a.attnotnull, 'generated', a.attgenerated <> '', 'identity', a.attidentity,
+      'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+      'sequence', CASE WHEN a.attidentity <> '' OR d.oid IS NOT NULL THEN (
+        SELECT q.seq FROM (
+          SELECT pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname) AS seq
+          FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+          JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+          WHERE p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND p.objid = d.oid
+            AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          UNION ALL
+          SELECT pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname)
+          FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class s ON s.oid = p.objid AND s.relkind = 'S'
+          JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+          WHERE a.attidentity <> '' AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype = 'i') q LIMIT 1) END)
+      ORDER BY a.attnum), '[]')
+    FROM pg_catalog.pg_attribute a
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'constraints', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'type', k.contype, 'name', k.conname, 'deferrable', k.condeferrable, 'columns', k.conkey,
+      'check', CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END,
+      'parent', k.confrelid::bigint, 'match_full', k.confmatchtype = 'f', 'actions', k.confdeltype,
+      'parent_columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY f.place)
+        FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY f(num, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = f.num))
+      ORDER BY k.conname), '[]')
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'x')),
+  'indexes', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', i.relname, 'is_unique', x.indisunique, 'is_primary', x.indisprimary,
+      'columns', (SELECT pg_catalog.json_agg(k.num ORDER BY k.place)
+        FROM pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY k(num, place)
+        WHERE k.place <= x.indnkeyatts),
+      'uses', (SELECT coalesce(pg_catalog.json_agg(DISTINCT p.refobjsubid), '[]') FROM pg_catalog.pg_depend p
+        WHERE x.indexprs IS NOT NULL AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND p.objid = i.oid AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND p.refobjid = c.oid AND p.refobjsubid > 0),
+      'nulls_not_distinct', coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::bool, false),
+      'expressions', pg_catalog.pg_get_expr(x.indexprs, x.indrelid),
+      'predicate', pg_catalog.pg_get_expr(x.indpred, x.indrelid),
+      'deferrable', NOT x.indimmediate)
+      ORDER BY x.indisprimary DESC, i.relname), '[]')
+    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+    WHERE x.indrelid = c.oid AND (x.indisunique OR x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)),
+  'is_partition', c.relispartition,
+  'partition', CASE WHEN c.relispartition THEN pg_catalog.pg_get_partition_constraintdef(c.oid) END,
+  'parents', (SELECT coalesce(pg_catalog.json_agg(i.inhparent::bigint ORDER BY i.inhseqno), '[]')
+    FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
+  'policies', (SELECT pg_catalog.json_agg(pg_catalog.pg_get_expr(p.polqual, p.polrelid))
+    FROM pg_catalog.pg_policy p WHERE c.relrowsecurity AND p.polrelid = c.oid AND p.polqual IS NOT NULL))
+FROM (SELECT DISTINCT oid FROM needed) x JOIN pg_catalog.pg_class c ON c.oid = x.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN wanted w ON w.oid = x.oid
+WHERE c.relkind IN ('r', 'p', 'f')
+ORDER BY n.nspname, c.relname

@@ -1,0 +1,184 @@
+//! What became of rows: those that are gone, those that came, and the cells that changed.
+//!
+//! Knows text: values are compared as the server prints them, never by `=`, to which 1.0 and 1.00
+//! are the same. Must not know why.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::rows::{Cell, Name, Rows, TableRows};
+
+/// What became of the rows of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Rows that are gone, by their place before.
+    pub lost: Vec<usize>,
+    /// Rows that came, by their place after.
+    pub added: Vec<usize>,
+    /// Rows that changed.
+    pub changed: Vec<Changed>,
+}
+
+/// One row that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its place before.
+    pub before: usize,
+    /// Its place after.
+    pub after: usize,
+    /// The columns that changed, by name.
+    pub columns: Vec<String>,
+}
+
+impl Difference {
+    /// Whether nothing became of them.
+    pub fn is_empty(&self) -> bool {
+        self.lost.is_empty() && self.added.is_empty() && self.changed.is_empty()
+    }
+
+    /// The columns in which rows changed, by name.
+    pub fn columns(&self) -> BTreeSet<&str> {
+        self.changed.iter().flat_map(|row| row.columns.iter().map(String::as_str)).collect()
+    }
+}
+
+/// Compares the tables that stand on both sides under one name, in the columns that they have on
+/// both sides; only those with a difference are given.
+pub fn compare(before: &Rows, after: &Rows) -> BTreeMap<Name, Difference> {
+    let both = before.0.iter().filter_map(|(name, held)| Some((name, held, after.0.get(name)?)));
+    let differences = both.map(|(name, before, after)| (name.clone(), table(before, after)));
+    differences.filter(|(_, difference)| !difference.is_empty()).collect()
+}
+
+/// Compares the rows of one table.
+pub fn table(before: &TableRows, after: &TableRows) -> Difference {
+    if before == after {
+        return Difference::default();
+    }
+    let columns: Vec<(usize, usize)> = before
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(at, name)| Some((at, after.columns.iter().position(|it| it == name)?)))
+        .collect();
+    let key: Option<Vec<(usize, usize)>> = before
+        .key
+        .iter()
+        .map(|at| columns.iter().find(|(old, _)| old == at).copied())
+        .collect();
+    let pairs = match key.filter(|key| !key.is_empty()) {
+        Some(key) => by_key(before, after, &key),
+        None => by_likeness(before, after, &columns),
+    };
+    let mut difference = Difference::default();
+    let mut met = BTreeSet::new();
+    for (old, new) in pairs {
+        let Some(new) = new else {
+            difference.lost.push(old);
+            continue;
+        };
+        met.insert(new);
+        let (Some(one), Some(other)) = (before.rows.get(old), after.rows.get(new)) else { continue };
+        let differs = |(from, to): &&(usize, usize)| one.get(*from) != other.get(*to);
+        let changed = columns.iter().filter(differs);
+        let changed: Vec<String> =
+            changed.filter_map(|(from, _)| before.columns.get(*from).cloned()).collect();
+        if !changed.is_empty() {
+            difference.changed.push(Changed { before: old, after: new, columns: changed });
+        }
+    }
+    difference.added = (0..after.rows.len()).filter(|at| !met.contains(at)).collect();
+    difference
+}
+
+fn by_key(
+    before: &TableRows,
+    after: &TableRows,
+    key: &[(usize, usize)],
+) -> Vec<(usize, Option<usize>)> {
+    let mut places: HashMap<Vec<Option<&Cell>>, Vec<usize>> = HashMap::new();
+    for (at, row) in after.rows.iter().enumerate().rev() {
+        places.entry(key.iter().map(|(_, to)| row.get(*to)).collect()).or_default().push(at);
+    }
+    let mut pairs = Vec::with_capacity(before.rows.len());
+    for (at, row) in before.rows.iter().enumerate() {
+        let own: Vec<Option<&Cell>> = key.iter().map(|(from, _)| row.get(*from)).collect();
+        pairs.push((at, places.get_mut(&own).and_then(Vec::pop)));
+    }
+    pairs
+}
+
+/// Equal rows belong together; of the others those that have most in common, if that is half of it.
+fn by_likeness(
+    before: &TableRows,
+    after: &TableRows,
+    columns: &[(usize, usize)],
+) -> Vec<(usize, Option<usize>)> {
+    let mut pairs = by_key(before, after, columns);
+    let taken: BTreeSet<usize> = pairs.iter().filter_map(|(_, to)| *to).collect();
+    let mut left: Vec<usize> = (0..after.rows.len()).filter(|at| !taken.contains(at)).collect();
+    // Beyond this the search would cost more than it says.
+    if left.len() > 1000 {
+        return pairs;
+    }
+    for (from, to) in pairs.iter_mut().filter(|(_, to)| to.is_none()) {
+        let Some(row) = before.rows.get(*from) else { continue };
+        let common = |at: usize| {
+            let other = after.rows.get(at);
+            let same = |(one, two): &&(usize, usize)| {
+                other.is_some_and(|other| row.get(*one) == other.get(*two))
+            };
+            columns.iter().filter(same).count()
+        };
+        let best = left.iter().enumerate().map(|(nth, at)| (common(*at), std::cmp::Reverse(nth)));
+        if let Some((same, std::cmp::Reverse(nth))) = best.max()
+            && same > 0
+            && same * 2 >= columns.len() - 1
+        {
+            *to = Some(left.remove(nth));
+        }
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changed, TableRows, table};
+
+    fn rows(key: &[usize], rows: &[&[&str]]) -> TableRows {
+        let cell = |text: &&str| (*text != "-").then(|| (*text).to_owned());
+        TableRows {
+            columns: ["id", "a", "b"].map(str::to_owned).to_vec(),
+            key: key.to_vec(),
+            rows: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+        }
+    }
+
+    #[test]
+    fn rows_meet_by_key() {
+        let before = rows(&[0], &[&["1", "x", "y"], &["2", "x", "y"]]);
+        let after = rows(&[0], &[&["3", "x", "y"], &["1", "-", "y"]]);
+        let difference = table(&before, &after);
+        assert_eq!(difference.lost, [1]);
+        assert_eq!(difference.added, [0]);
+        let columns = vec!["a".to_owned()];
+        assert_eq!(difference.changed, [Changed { before: 0, after: 1, columns }]);
+    }
+
+    #[test]
+    fn without_a_key_equal_rows_count_and_the_others_meet_by_likeness() {
+        let before = rows(&[], &[&["1", "x", "y"], &["1", "x", "y"], &["2", "x", "z"]]);
+        let after = rows(&[], &[&["2", "-", "z"], &["1", "x", "y"]]);
+        let difference = table(&before, &after);
+        assert_eq!(difference.lost, [1]);
+        assert_eq!(difference.changed.len(), 1);
+        assert!(difference.added.is_empty());
+    }
+
+    #[test]
+    fn columns_of_one_side_are_left_out() {
+        let before = rows(&[0], &[&["1", "x", "y"]]);
+        let mut after = rows(&[0], &[&["1", "x", "other"]]);
+        after.columns[2] = "c".to_owned();
+        assert!(table(&before, &after).is_empty());
+    }
+}

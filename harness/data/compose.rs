@@ -1,0 +1,309 @@
+//! Rows put together from the values of their columns.
+//!
+//! Knows one table's pools, its keys and the rows that others hold already. Must not know a session.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{Column, ForeignKey, Table, Types};
+use super::pool::{Pool, Recipe};
+use super::rows::Cell;
+use super::types;
+
+/// Rows that a table is to be given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Planned {
+    /// The columns that are given, by place in the table.
+    pub(super) columns: Vec<usize>,
+    /// How many rows are wanted; there may be more, for those that are turned away.
+    pub(super) wanted: usize,
+    /// The rows, each as long as the table has columns.
+    pub(super) rows: Vec<Vec<Cell>>,
+}
+
+/// What is known about one table when its rows are composed.
+#[derive(Debug)]
+pub(super) struct Ingredients<'a> {
+    pub(super) table: &'a Table,
+    pub(super) types: &'a Types,
+    /// One for each column.
+    pub(super) pools: Vec<Pool>,
+    /// The columns that the script speaks of, by place.
+    pub(super) focus: BTreeSet<usize>,
+    /// For each foreign key the keys that may be referred to; `None` for rows of the same unit.
+    pub(super) parents: Vec<Option<Vec<Vec<String>>>>,
+    pub(super) recipe: Recipe,
+}
+
+/// Keys begin here: those that migrations and people write by hand are small.
+const FIRST_KEY: u64 = 101;
+const ALONE: usize = 8;
+const COMPANY: usize = 4;
+const SISTERS: usize = 6;
+
+impl Ingredients<'_> {
+    /// How many rows make sense.
+    pub(super) fn count(&self) -> usize {
+        let edges = |at: &usize| self.pools.get(*at).map_or(0, |pool| pool.edge.len());
+        let most = self.focus.iter().map(edges).max().unwrap_or(0);
+        let wanted = match (self.table.is_named, most) {
+            (false, _) => COMPANY,
+            (true, 0) => ALONE,
+            (true, most) if self.focus.len() == 1 => 2 + most + self.sisters(),
+            (true, most) => 2 + most + most.div_ceil(2) + self.sisters(),
+        };
+        wanted.min(self.recipe.rows_per_table.max(1))
+    }
+
+    fn sisters(&self) -> usize {
+        (self.focus.len() + 1).min(SISTERS)
+    }
+
+    /// Rows `first..first + count`; they differ with their numbers only.
+    pub(super) fn compose(&self, first: usize, count: usize, wanted: usize) -> Planned {
+        let columns = self.given();
+        let rows = (first..first + count).map(|at| self.row(at, wanted, &columns)).collect();
+        Planned { columns, wanted, rows }
+    }
+
+    /// The columns that are given a value.
+    fn given(&self) -> Vec<usize> {
+        let is_given = |(at, column): &(usize, &Column)| {
+            let known = self.pools.get(*at).is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
+            let refers = self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+            !column.is_generated && (known || refers)
+        };
+        self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
+    }
+
+    fn row(&self, at: usize, wanted: usize, given: &[usize]) -> Vec<Cell> {
+        let sisters = if self.table.is_named { self.sisters() } else { 0 };
+        let body = wanted.saturating_sub(sisters).max(1);
+        // Past the wanted rows come more of the same, for those that are turned away.
+        let round = at / wanted.max(1);
+        let place = at % wanted.max(1);
+        let sister = place.checked_sub(body);
+        let mut row: Vec<Cell> = vec![None; self.table.columns.len()];
+        for column in given {
+            let cell = match sister {
+                Some(sister) => self.sister_cell(*column, sister, round),
+                None => self.cell(*column, place, round),
+            };
+            if let Some(slot) = row.get_mut(*column) {
+                *slot = cell;
+            }
+        }
+        self.refer(&mut row, at);
+        self.make_unique(&mut row, at, given);
+        row
+    }
+
+    /// The cell of an ordinary row.
+    fn cell(&self, column: usize, place: usize, round: usize) -> Cell {
+        let Some(pool) = self.pools.get(column) else { return None };
+        let pick = |cells: &[Cell], at: usize| cells.get(at % cells.len().max(1)).cloned();
+        let plain = || {
+            let at = place + column + round;
+            pick(&pool.plain, at).or_else(|| pick(&pool.edge, at)).flatten()
+        };
+        let takes_null = pool.edge.first().is_some_and(Option::is_none);
+        match place {
+            0 => plain(),
+            1 if takes_null => None,
+            1 => plain(),
+            _ => match self.focus.iter().position(|it| *it == column) {
+                Some(ordinal) => {
+                    let step = place - 2;
+                    let alone = self.focus.len() == 1;
+                    let is_edge = |step: usize| alone || (step + ordinal) % 3 != 0;
+                    let edge = (0..step).filter(|step| is_edge(*step)).count() + round * 7;
+                    match is_edge(step).then(|| pool.edge.get(edge)).flatten() {
+                        Some(cell) => cell.clone(),
+                        None => plain(),
+                    }
+                }
+                None if takes_null && (place + column).is_multiple_of(3) => None,
+                None if place.is_multiple_of(5) => pick(&pool.edge, place / 5).unwrap_or_else(plain),
+                None => plain(),
+            },
+        }
+    }
+
+    /// The cell of a row that is like the first one but for one column; the first sister differs
+    /// in its keys only.
+    fn sister_cell(&self, column: usize, sister: usize, round: usize) -> Cell {
+        let differs = sister
+            .checked_sub(1)
+            .and_then(|nth| self.focus.iter().nth(nth))
+            .is_some_and(|other| *other == column);
+        self.cell(column, 0, round + usize::from(differs))
+    }
+
+    /// Fills in foreign keys to rows that are there.
+    fn refer(&self, row: &mut [Cell], at: usize) {
+        let mut fixed = BTreeSet::new();
+        for (nth, (key, parents)) in
+            self.table.foreign_keys.iter().zip(&self.parents).enumerate()
+        {
+            let Some(parents) = parents else { continue };
+            let places = self.places(&key.columns);
+            let is_optional = self.is_optional(key) && at % 4 == 1;
+            let fits = |parent: &&Vec<String>| {
+                places.iter().zip(parent.iter()).all(|(place, value)| {
+                    !fixed.contains(place) || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
+                })
+            };
+            let fitting: Vec<&Vec<String>> = if fixed.is_empty() {
+                parents.iter().collect()
+            } else {
+                parents.iter().filter(fits).collect()
+            };
+            let count = fitting.len().max(1);
+            // Ends first, so that few rows reach both; then every pair of two keys comes once.
+            let turn = (at + nth * (at / count)) % count;
+            let turn = if turn.is_multiple_of(2) { turn / 2 } else { count - 1 - turn / 2 };
+            let parent = fitting.get(turn).filter(|_| !is_optional);
+            for (part, place) in places.iter().enumerate() {
+                if fixed.contains(place) && parent.is_none() {
+                    continue;
+                }
+                if let Some(slot) = row.get_mut(*place) {
+                    *slot = parent.and_then(|parent| parent.get(part).cloned());
+                }
+                fixed.insert(*place);
+            }
+        }
+    }
+
+    fn is_optional(&self, key: &ForeignKey) -> bool {
+        let nullable = |name: &String| self.table.column(name).is_some_and(|it| !it.not_null);
+        if key.match_full { key.columns.iter().all(nullable) } else { key.columns.iter().any(nullable) }
+    }
+
+    fn places(&self, names: &[String]) -> Vec<usize> {
+        let place = |name: &String| self.table.columns.iter().position(|it| it.name == *name);
+        names.iter().filter_map(place).collect()
+    }
+
+    /// Gives keys of one column a value of their own.
+    fn make_unique(&self, row: &mut [Cell], at: usize, given: &[usize]) {
+        for unique in self.table.uniques.iter().filter(|it| !it.has_expression) {
+            let places = self.places(&unique.columns);
+            let refers = |place: &usize| {
+                let name = self.table.columns.get(*place).map(|it| &it.name);
+                self.table.foreign_keys.iter().any(|key| name.is_some_and(|it| key.columns.contains(it)))
+            };
+            // The last column that nothing else decides.
+            let free = places.iter().rev().find(|place| given.contains(place) && !refers(place));
+            let Some(place) = free else { continue };
+            let Some(column) = self.table.columns.get(*place) else { continue };
+            if places.len() > 1 && !unique.is_primary {
+                continue;
+            }
+            let own = self.own_value(*place, column, at, unique.is_primary);
+            let stays_null = row.get(*place).is_some_and(Option::is_none) && !unique.nulls_not_distinct && !column.not_null;
+            if let (Some(slot), Some(value), false) = (row.get_mut(*place), own, stays_null) {
+                *slot = Some(value);
+            }
+        }
+    }
+
+    /// The value of a unique column in row `at`: the edges first where the script speaks of it or
+    /// it is not a number, then endlessly many.
+    fn own_value(&self, place: usize, column: &Column, at: usize, is_primary: bool) -> Option<String> {
+        let nth = FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
+        let endless = |nth| types::distinct(self.types, column.type_oid, column.modifier, nth);
+        let pool = self.pools.get(place);
+        let is_number = self.types.base_name(column.type_oid).is_some_and(|name| {
+            matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid")
+        });
+        if is_number && (is_primary || column.sequence.is_some()) {
+            // One that does not fit into the next narrower type.
+            let wide = match self.types.base_name(column.type_oid) {
+                Some("int8") => "2147483648",
+                Some("int4") => "32768",
+                _ => return endless(nth),
+            };
+            return if at == 2 && self.focus.contains(&place) { Some(wide.to_owned()) } else { endless(nth) };
+        }
+        let edges = pool.into_iter().flat_map(|pool| pool.edge.iter().chain(&pool.plain)).flatten();
+        let edges: Vec<&String> = edges.collect();
+        let mut seen = BTreeSet::new();
+        let edges: Vec<&String> = edges.into_iter().filter(|it| seen.insert(*it)).collect();
+        match edges.get(at) {
+            Some(edge) if self.table.is_named || !is_primary => Some((*edge).clone()),
+            _ => endless(nth).or_else(|| edges.get(at).map(|it| (*it).clone())),
+        }
+    }
+}
+
+/// Fills in the foreign keys between tables of one unit, whose rows are all planned.
+pub(super) fn refer_within(
+    unit: &mut BTreeMap<usize, Planned>,
+    tables: &[Table],
+    holders: &impl Fn(u32) -> Vec<usize>,
+) {
+    let members: Vec<usize> = unit.keys().copied().collect();
+    for member in &members {
+        let Some(table) = tables.get(*member) else { continue };
+        for key in &table.foreign_keys {
+            let within: Vec<usize> =
+                holders(key.parent).into_iter().filter(|at| unit.contains_key(at)).collect();
+            if within.is_empty() {
+                continue;
+            }
+            let parents: Vec<Vec<Cell>> = within
+                .iter()
+                .filter_map(|at| Some((tables.get(*at)?, unit.get(at)?)))
+                .flat_map(|(parent, planned)| {
+                    let places = places(parent, &key.parent_columns);
+                    planned.rows.iter().map(move |row| part(row, &places))
+                })
+                .collect();
+            let own = places(table, &key.columns);
+            let is_nullable = own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
+            let Some(planned) = unit.get_mut(member) else { continue };
+            let shared = shared_columns(table, key);
+            for (at, row) in planned.rows.iter_mut().enumerate() {
+                // Roots, then itself, then a forest.
+                let parent = match at {
+                    0 if is_nullable => None,
+                    1 => parents.get(1).or(parents.first()),
+                    _ if is_nullable && at.is_multiple_of(5) => None,
+                    _ => parents.get(at / 2),
+                };
+                let fits = |parent: &&Vec<Cell>| {
+                    shared.iter().all(|part| {
+                        own.get(*part).and_then(|place| row.get(*place)) == parent.get(*part)
+                    })
+                };
+                let parent = parent.filter(fits).or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
+                for (part, place) in own.iter().enumerate() {
+                    if shared.contains(&part) {
+                        continue;
+                    }
+                    if let Some(slot) = row.get_mut(*place) {
+                        *slot = parent.and_then(|parent| parent.get(part).cloned().flatten());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The parts of a key that other keys decide as well: a tenant, say.
+fn shared_columns(table: &Table, key: &ForeignKey) -> Vec<usize> {
+    let others = |name: &String| {
+        table.foreign_keys.iter().any(|other| other.name != key.name && other.columns.contains(name))
+            || table.uniques.iter().any(|unique| unique.is_primary && unique.columns.contains(name))
+    };
+    (0..key.columns.len()).filter(|at| key.columns.get(*at).is_some_and(others)).collect()
+}
+
+pub(super) fn places(table: &Table, names: &[String]) -> Vec<usize> {
+    let place = |name: &String| table.columns.iter().position(|it| it.name == *name);
+    names.iter().filter_map(place).collect()
+}
+
+pub(super) fn part(row: &[Cell], places: &[usize]) -> Vec<Cell> {
+    places.iter().map(|at| row.get(*at).cloned().flatten()).collect()
+}

@@ -1,0 +1,522 @@
+//! Giving rows to tables: candidates are judged by the server with the constraints' own
+//! expressions, inserted, and what the server turns away is looked at one by one.
+//!
+//! Knows a session with an open transaction. Must not know why rows are wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::DataError;
+use super::catalog::Model;
+use super::compose::{Ingredients, Planned, part, places, refer_within};
+use super::constraints::{Tied, of_script, suggest, tied};
+use super::model::{Table, TableKind};
+use super::order::{Unit, holders, levels};
+use super::pool::{Asked, Recipe, Shelf, pool};
+use super::rows::{Cell, Name, Rows};
+use crate::postgres::{PostgresError, Session, quote_ident, quote_literal};
+use crate::sql;
+
+/// A table that was given no rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfilled {
+    /// Which.
+    pub table: Name,
+    /// Why, in the server's words where it has any.
+    pub why: String,
+}
+
+/// What filling came to.
+#[derive(Clone, Debug, Default)]
+pub struct Filled {
+    /// The tables that stayed without generated rows.
+    pub unfilled: Vec<Unfilled>,
+    /// How many rows the tables took.
+    pub given: usize,
+}
+
+/// How many candidates for a row whose columns are tied by constraints.
+const CANDIDATES: usize = 8;
+/// After so many rows turned away in a row, and none taken, a table is given up.
+const PATIENCE: usize = 24;
+/// From so many rows on they are sent by COPY.
+const MANY: usize = 256;
+
+/// One filling of tables.
+pub(super) struct Fill<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) shelf: &'a mut Shelf,
+    pub(super) model: &'a Model,
+    pub(super) recipe: Recipe,
+    /// What the tables hold so far, by place.
+    held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    script: BTreeMap<(usize, String), Vec<String>>,
+    words: BTreeSet<String>,
+    has_star: bool,
+    filled: Filled,
+}
+
+impl<'a> Fill<'a> {
+    /// `before` is what the tables hold already, `script` the text whose constants are worth trying.
+    pub(super) fn new(
+        session: &'a mut Session,
+        shelf: &'a mut Shelf,
+        model: &'a Model,
+        recipe: Recipe,
+        before: &Rows,
+        script: &str,
+    ) -> Self {
+        let named = sql::names(script).into_iter().flat_map(|name| name.parts);
+        let held = model.tables.iter().enumerate().filter_map(|(at, table)| {
+            before.0.get(&table.name).map(|rows| (at, rows.rows.clone()))
+        });
+        Self {
+            session,
+            shelf,
+            model,
+            recipe,
+            held: held.collect(),
+            script: of_script(script, &model.tables, &model.types),
+            words: named.collect(),
+            has_star: names_all_columns(script),
+            filled: Filled::default(),
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Filled, DataError> {
+        for level in levels(&self.model.tables) {
+            let mut plans: Vec<BTreeMap<usize, Planned>> = Vec::new();
+            for unit in level {
+                let plan = self.plan(&unit)?;
+                plans.push(plan);
+            }
+            self.judge(&mut plans).await?;
+            self.insert(plans).await?;
+        }
+        Ok(self.filled)
+    }
+
+    /// Composes the rows of one unit, more than are wanted where constraints tie columns.
+    fn plan(&mut self, unit: &Unit) -> Result<BTreeMap<usize, Planned>, DataError> {
+        let mut planned = BTreeMap::new();
+        for at in unit {
+            let Some(table) = self.model.tables.get(*at) else { continue };
+            match self.cannot(table) {
+                Some(why) => self.unfilled(table, why),
+                None => {
+                    planned.insert(*at, self.compose(table, unit));
+                }
+            }
+        }
+        refer_within(&mut planned, &self.model.tables, &|oid| holders(&self.model.tables, oid));
+        Ok(planned)
+    }
+
+    fn compose(&mut self, table: &Table, unit: &Unit) -> Planned {
+        let at = self.model.tables.iter().position(|it| it.oid == table.oid).unwrap_or_default();
+        let suggested = suggest(table, &self.model.types);
+        let mut focus = BTreeSet::new();
+        let mut pools = Vec::new();
+        for (place, column) in table.columns.iter().enumerate() {
+            let own = self.model.types.get(column.type_oid).map(|it| it.name.as_str());
+            let is_focus = table.is_named
+                && (self.has_star
+                    || self.words.contains(&column.name)
+                    || own.is_some_and(|name| self.words.contains(name)));
+            if is_focus {
+                focus.insert(place);
+            }
+            let none = Vec::new();
+            let script = self.script.get(&(at, column.name.clone())).unwrap_or(&none);
+            let constraints = suggested.get(&column.name).unwrap_or(&none);
+            let asked = Asked { is_focus, script, constraints };
+            let types = &self.model.types;
+            pools.push(pool(self.shelf, types, table, column, asked, self.recipe));
+        }
+        let parents = table.foreign_keys.iter().map(|key| {
+            let holders = holders(&self.model.tables, key.parent);
+            if holders.iter().any(|holder| unit.contains(holder)) {
+                return None;
+            }
+            Some(self.keys(&holders, &key.parent_columns))
+        });
+        let parents = parents.collect();
+        let types = &self.model.types;
+        let recipe = self.recipe;
+        let ingredients = Ingredients { table, types, pools, focus, parents, recipe };
+        let wanted = ingredients.count();
+        let spare = if tied(table, types).is_empty() { 1 } else { CANDIDATES };
+        ingredients.compose(0, wanted * spare, wanted)
+    }
+
+    /// The keys that rows of `holders` have in these columns.
+    fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
+        let mut keys = Vec::new();
+        for holder in holders {
+            let Some(table) = self.model.tables.get(*holder) else { continue };
+            let places = places(table, columns);
+            for row in self.held.get(holder).into_iter().flatten() {
+                let key: Option<Vec<String>> = part(row, &places).into_iter().collect();
+                keys.extend(key.filter(|key| key.len() == columns.len()));
+            }
+        }
+        keys
+    }
+
+    /// Why a table can't be given rows at all.
+    fn cannot(&self, table: &Table) -> Option<String> {
+        if table.kind == TableKind::Foreign {
+            return Some("it is a foreign table".to_owned());
+        }
+        for key in &table.foreign_keys {
+            let must = |name: &String| table.column(name).is_some_and(|column| column.not_null);
+            let holders = holders(&self.model.tables, key.parent);
+            let is_empty = self.keys(&holders, &key.parent_columns).is_empty();
+            if key.columns.iter().all(must) && is_empty && !self.is_in_circle(table, &holders) {
+                let parent = self.model.tables.iter().find(|it| it.oid == key.parent);
+                let parent = parent.map_or_else(|| "a table".to_owned(), |it| it.name.sql());
+                return Some(format!("it refers to {parent}, which has no rows"));
+            }
+        }
+        None
+    }
+
+    fn is_in_circle(&self, table: &Table, others: &[usize]) -> bool {
+        let mut open: Vec<usize> = others.to_vec();
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else { continue };
+            if other.oid == table.oid {
+                return true;
+            }
+            for key in &other.foreign_keys {
+                open.extend(holders(&self.model.tables, key.parent));
+            }
+        }
+        false
+    }
+
+    fn unfilled(&mut self, table: &Table, why: String) {
+        if table.kind != TableKind::Partitioned {
+            self.filled.unfilled.push(Unfilled { table: table.name.clone(), why });
+        }
+    }
+
+    /// Has the server evaluate what ties columns, and keeps rows of values that it agrees to.
+    async fn judge(&mut self, plans: &mut [BTreeMap<usize, Planned>]) -> Result<(), DataError> {
+        let mut asked = Vec::new();
+        for (nth, plan) in plans.iter().enumerate() {
+            for (at, planned) in plan {
+                let Some(table) = self.model.tables.get(*at) else { continue };
+                for set in tied(table, &self.model.types) {
+                    asked.push(Question::new((nth, *at), self.model, table, planned, set));
+                }
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let mut next = 0;
+        while next < asked.len() {
+            let rest = asked.get(next..).unwrap_or_default();
+            let text: Vec<&str> = rest.iter().map(|question| question.sql.as_str()).collect();
+            let (sets, result) = self.session.query_so_far(&text.join(";")).await;
+            let whole = sets.len() / 3;
+            for (question, answer) in asked.iter_mut().skip(next).zip(sets.chunks_exact(3)) {
+                question.take(answer.get(1).map(Vec::as_slice).unwrap_or_default());
+            }
+            next += whole;
+            match result {
+                Ok(()) => break,
+                Err(PostgresError::Sql(_)) => {
+                    // An expression that itself fails says nothing: then rows are tried one by one.
+                    self.session.execute("ROLLBACK TO stairway_filter").await?;
+                    next += 1;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        for question in asked {
+            let (plan, table) = question.of;
+            if let Some(planned) = plans.get_mut(plan).and_then(|plan| plan.get_mut(&table)) {
+                question.apply(planned);
+            }
+        }
+        for planned in plans.iter_mut().flat_map(BTreeMap::values_mut) {
+            planned.rows.truncate(planned.wanted);
+        }
+        Ok(())
+    }
+
+    async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
+        let tables = &self.model.tables;
+        let mut alone = Vec::new();
+        for plan in plans {
+            match plan.len() {
+                0 => {}
+                1 => alone.extend(plan),
+                _ => self.insert_together(plan).await?,
+            }
+        }
+        let mut next = 0;
+        while next < alone.len() {
+            let rest = alone.get(next..).unwrap_or_default();
+            let mut message = String::new();
+            for (at, planned) in rest {
+                let Some(table) = tables.get(*at) else { continue };
+                message.push_str("SAVEPOINT stairway_fill;");
+                insert_into(table, planned, &mut message);
+                message.push_str(";RELEASE stairway_fill;");
+            }
+            let (sets, result) = self.session.query_so_far(&message).await;
+            for ((at, planned), answer) in rest.iter().zip(sets.chunks_exact(3)) {
+                let taken = answer.get(1).cloned().unwrap_or_default();
+                let sent = planned.rows.len();
+                self.took(*at, taken, sent, None);
+            }
+            let whole = sets.len() / 3;
+            match result {
+                Ok(()) => return Ok(()),
+                Err(PostgresError::Sql(_)) => {
+                    self.session.execute("ROLLBACK TO stairway_fill").await?;
+                    if let Some((at, planned)) = rest.get(whole) {
+                        let (at, planned) = (*at, planned.clone());
+                        self.one_by_one(at, &planned).await?;
+                    }
+                    next += whole + 1;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that refer to each other across tables go into one statement: foreign keys are checked
+    /// at its end.
+    async fn insert_together(&mut self, plan: BTreeMap<usize, Planned>) -> Result<(), DataError> {
+        let tables = &self.model.tables;
+        let mut message = "SAVEPOINT stairway_fill; SET CONSTRAINTS ALL DEFERRED; WITH ".to_owned();
+        for (nth, (at, planned)) in plan.iter().enumerate() {
+            let Some(table) = tables.get(*at) else { continue };
+            let _ = write!(message, "{}s{nth} AS (", if nth == 0 { "" } else { ", " });
+            insert_into(table, planned, &mut message);
+            message.push(')');
+        }
+        message.push_str(" SELECT 1; SET CONSTRAINTS ALL IMMEDIATE; RELEASE stairway_fill");
+        match self.session.execute(&message).await {
+            Ok(()) => {
+                for (at, planned) in plan {
+                    let sent = planned.rows.len();
+                    self.took(at, planned.rows, sent, None);
+                }
+                Ok(())
+            }
+            Err(PostgresError::Sql(_)) => {
+                self.session.execute("ROLLBACK TO stairway_fill").await?;
+                // Then at least those that need not refer to each other.
+                for (at, planned) in plan {
+                    self.one_by_one(at, &planned).await?;
+                }
+                Ok(())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn one_by_one(&mut self, at: usize, planned: &Planned) -> Result<(), DataError> {
+        let Some(table) = self.model.tables.get(at) else { return Ok(()) };
+        let mut taken = Vec::new();
+        let mut why = None;
+        let (mut next, mut turned_away) = (0, 0);
+        while next < planned.rows.len() && (turned_away < PATIENCE || !taken.is_empty()) {
+            let mut message = String::new();
+            for row in planned.rows.iter().skip(next) {
+                message.push_str("SAVEPOINT stairway_row;");
+                let one = Planned { columns: planned.columns.clone(), wanted: 1, rows: vec![row.clone()] };
+                insert_into(table, &one, &mut message);
+                message.push_str(";RELEASE stairway_row;");
+            }
+            let (sets, result) = self.session.query_so_far(&message).await;
+            let whole = sets.len() / 3;
+            taken.extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
+            next += whole;
+            match result {
+                Ok(()) => break,
+                Err(PostgresError::Sql(failure)) => {
+                    self.session.execute("ROLLBACK TO stairway_row").await?;
+                    why.get_or_insert_with(|| failure.to_string());
+                    next += 1;
+                    turned_away += 1;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        self.took(at, taken, planned.rows.len(), why);
+        Ok(())
+    }
+
+    fn took(&mut self, at: usize, rows: Vec<Vec<Cell>>, sent: usize, why: Option<String>) {
+        let Some(table) = self.model.tables.get(at) else { return };
+        self.filled.given += rows.len();
+        if rows.is_empty() {
+            let why = why.unwrap_or_else(|| match sent {
+                0 => "no values were found that its constraints agree to".to_owned(),
+                _ => "each row was turned away without a word, by a trigger, a rule or a key".to_owned(),
+            });
+            self.unfilled(table, why);
+        }
+        self.held.entry(at).or_default().extend(rows);
+    }
+}
+
+/// Whether the text reads whole rows: then every column is spoken of.
+fn names_all_columns(script: &str) -> bool {
+    sql::tokens(script).any(|token| {
+        token.kind == sql::TokenKind::Operator && script.get(token.bytes).is_some_and(|it| it == "*")
+    })
+}
+
+fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
+    let _ = write!(out, "INSERT INTO {} (", table.name.sql());
+    for (nth, place) in planned.columns.iter().enumerate() {
+        let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
+        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(name));
+    }
+    out.push_str(") OVERRIDING SYSTEM VALUE VALUES ");
+    for (nth, row) in planned.rows.iter().enumerate() {
+        out.push_str(if nth == 0 { "(" } else { ", (" });
+        for (nth, place) in planned.columns.iter().enumerate() {
+            if nth > 0 {
+                out.push_str(", ");
+            }
+            out.push_str(&literal(row.get(*place).and_then(Option::as_deref)));
+        }
+        out.push(')');
+    }
+    if !table.has_insert_rule {
+        out.push_str(" ON CONFLICT DO NOTHING");
+    }
+    out.push_str(" RETURNING ");
+    for (nth, column) in table.columns.iter().enumerate() {
+        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(&column.name));
+    }
+}
+
+pub(super) fn literal(cell: Option<&str>) -> String {
+    cell.map_or_else(|| "NULL".to_owned(), quote_literal)
+}
+
+/// One set of tied columns of one table, and the values that the server agreed to.
+struct Question {
+    /// Which plan, and which table of it.
+    of: (usize, usize),
+    places: Vec<usize>,
+    /// Distinct values of the places, in the order of the candidates.
+    values: Vec<Vec<Cell>>,
+    sql: String,
+    good: Option<BTreeSet<usize>>,
+    is_unique: bool,
+}
+
+impl Question {
+    fn new(
+        of: (usize, usize),
+        model: &Model,
+        table: &Table,
+        planned: &Planned,
+        set: Tied,
+    ) -> Self {
+        let mut columns = set.columns;
+        // A key that is partly in it belongs to it.
+        for key in &table.foreign_keys {
+            if key.columns.len() > 1 && key.columns.iter().any(|name| columns.contains(name)) {
+                for name in &key.columns {
+                    if !columns.contains(name) {
+                        columns.push(name.clone());
+                    }
+                }
+            }
+        }
+        let places = places(table, &columns);
+        let mut seen = BTreeSet::new();
+        let values = planned.rows.iter().map(|row| part(row, &places));
+        let values: Vec<_> = values.filter(|value| seen.insert(value.clone())).collect();
+        let within = |name: &String| columns.contains(name);
+        let is_unique = table.uniques.iter().any(|unique| unique.columns.iter().all(within));
+        let sql = ask(model, table, &places, &values, &set.predicates);
+        Self { of, places, values, sql, good: None, is_unique }
+    }
+
+    fn take(&mut self, rows: &[Vec<Cell>]) {
+        let nth = |row: &Vec<Cell>| row.first().cloned().flatten()?.parse().ok();
+        self.good = Some(rows.iter().filter_map(nth).collect());
+    }
+
+    /// Rows keep values that are good and are given others where theirs are not; those that nothing
+    /// is left for go.
+    fn apply(self, planned: &mut Planned) {
+        let Some(good) = &self.good else { return };
+        let good: Vec<&Vec<Cell>> = good.iter().filter_map(|at| self.values.get(*at)).collect();
+        let known: BTreeSet<&Vec<Cell>> = good.iter().copied().collect();
+        let mut used: BTreeSet<Vec<Cell>> = BTreeSet::new();
+        let mut turn = 0;
+        planned.rows.retain_mut(|row| {
+            let own = part(row, &self.places);
+            if known.contains(&own) && (!self.is_unique || used.insert(own)) {
+                return true;
+            }
+            let value = if self.is_unique {
+                good.iter().find(|value| !used.contains(**value)).copied()
+            } else {
+                turn += 1;
+                good.get((turn - 1) % good.len().max(1)).copied()
+            };
+            let Some(value) = value else { return false };
+            used.insert(value.clone());
+            for (place, cell) in self.places.iter().zip(value) {
+                if let Some(slot) = row.get_mut(*place) {
+                    slot.clone_from(cell);
+                }
+            }
+            true
+        });
+    }
+}
+
+/// The numbers of those values that all predicates agree to.
+fn ask(
+    model: &Model,
+    table: &Table,
+    places: &[usize],
+    values: &[Vec<Cell>],
+    predicates: &[String],
+) -> String {
+    let mut out =
+        "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
+    for (nth, place) in places.iter().enumerate() {
+        let Some(column) = table.columns.get(*place) else { continue };
+        let base = model.types.base(column.type_oid).map_or("text", |it| it.sql.as_str());
+        let _ = write!(out, ", v.c{nth}::{base} AS {}", quote_ident(&column.name));
+    }
+    out.push_str(" FROM (VALUES ");
+    for (nth, value) in values.iter().enumerate() {
+        let _ = write!(out, "{}({nth}", if nth == 0 { "" } else { ", " });
+        for cell in value {
+            let _ = write!(out, ", {}", literal(cell.as_deref()));
+            if nth == 0 {
+                out.push_str("::text");
+            }
+        }
+        out.push(')');
+    }
+    out.push_str(") v(stairway_nth");
+    for nth in 0..places.len() {
+        let _ = write!(out, ", c{nth}");
+    }
+    out.push_str(")) r WHERE ");
+    for (nth, predicate) in predicates.iter().enumerate() {
+        let _ = write!(out, "{}(({predicate}) IS NOT FALSE)", if nth == 0 { "" } else { " AND " });
+    }
+    out.push_str(";RELEASE stairway_filter");
+    out
+}

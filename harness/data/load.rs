@@ -1,0 +1,365 @@
+//! A session in which rows are given to tables, read, and taken back: all in one transaction.
+//!
+//! Knows what is sent when. Must not know which scripts run between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::DataError;
+use super::catalog::{self, Builtin, Model, Wanted};
+use super::fill::{Fill, Filled, literal};
+use super::model::{Table, TableKind};
+use super::order::levels;
+use super::pool::{Recipe, Shelf};
+use super::rows::{Cell, Name, Rows, TableRows};
+use crate::postgres::{Session, ident, quote_ident, quote_literal};
+
+/// How values are printed, whatever the database or a script says.
+const PINS: &str = "SET LOCAL search_path TO ''; SET LOCAL datestyle TO 'ISO, YMD'; \
+    SET LOCAL intervalstyle TO 'postgres'; SET LOCAL timezone TO 'UTC'; \
+    SET LOCAL bytea_output TO 'hex'; SET LOCAL extra_float_digits TO 1; \
+    SET LOCAL plan_cache_mode TO 'force_generic_plan'";
+/// How many statements those are.
+const PINNED: usize = 7;
+
+/// What a session begins a script with, as far as a transaction lets it.
+pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
+
+/// A table as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Its object id.
+    pub oid: u32,
+    /// Its name.
+    pub name: Name,
+    /// Its live columns.
+    pub columns: Vec<String>,
+}
+
+/// The tables that a transaction has to do with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Those that are there.
+    pub tables: Vec<Now>,
+    /// Locked relations that are not.
+    pub gone: Vec<u32>,
+}
+
+/// Where a sequence stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Qualified and quoted.
+    pub sequence: String,
+    /// `last_value`.
+    pub last: String,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+/// Gives rows in one session.
+#[derive(Debug)]
+pub struct Loader {
+    session: Session,
+    builtin: Builtin,
+    shelf: Shelf,
+    is_prepared: bool,
+}
+
+impl Loader {
+    /// Takes a session of its own.
+    pub fn new(session: Session) -> Self {
+        Self { session, builtin: Builtin::default(), shelf: Shelf::default(), is_prepared: false }
+    }
+
+    /// The session.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Gives the session back.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
+    /// Begins the transaction, and gives the tables that are wanted and the newest object id.
+    pub async fn begin(&mut self, wanted: &Wanted) -> Result<(Model, u32), DataError> {
+        let mut first = String::new();
+        if !std::mem::replace(&mut self.is_prepared, true) {
+            first = catalog::prepare();
+            let _ = write!(first, ";PREPARE stairway_state(oid[]) AS {};", include_str!("state.sql"));
+        }
+        let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
+        let newest = self
+            .session
+            .value(&format!("{first}{AFRESH};BEGIN;{PINS};{newest}"))
+            .await?;
+        self.shelf.forget_own();
+        let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
+        Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
+    }
+
+    /// Begins a transaction without asking for tables.
+    pub async fn open(&mut self) -> Result<(), DataError> {
+        Ok(self.session.execute("BEGIN").await?)
+    }
+
+    /// The rows of one table for which a predicate is true.
+    pub async fn rows_where(
+        &mut self,
+        (name, columns, key): &(Name, Vec<String>, Vec<usize>),
+        predicate: Option<&str>,
+    ) -> Result<TableRows, DataError> {
+        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
+        // Settings first: the predicate reads as the author's session reads it.
+        let condition = predicate.map(|it| format!(" WHERE ({it})")).unwrap_or_default();
+        let view = format!("SELECT {} FROM ONLY {}{condition}", names.join(", "), name.sql());
+        let pins = PINS.split("; ").skip(1).collect::<Vec<_>>().join("; ");
+        let mut sets = self.session.query(&format!("{pins};{view};RESET ALL")).await?;
+        let rows = if sets.len() > 1 { sets.swap_remove(PINNED - 1) } else { Vec::new() };
+        Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
+    }
+
+    /// Gives rows to the tables of `model` beside those that they hold; `script` is what is about to
+    /// run.
+    pub async fn fill(
+        &mut self,
+        model: &Model,
+        before: &Rows,
+        script: &str,
+        recipe: Recipe,
+    ) -> Result<Filled, DataError> {
+        self.session.execute("RESET ALL").await?;
+        let Self { session, shelf, .. } = self;
+        let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
+        self.position(model).await?;
+        Ok(filled)
+    }
+
+    /// Moves sequences past the values that their columns have, and checks what was deferred.
+    async fn position(&mut self, model: &Model) -> Result<(), DataError> {
+        let mut message = String::new();
+        for (table, column, sequence) in sequences(model) {
+            // Ascending ones only: the others are as rare as they are unlikely to be behind.
+            let _ = write!(
+                message,
+                "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
+                 {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
+                seq = quote_literal(sequence),
+                column = quote_ident(column),
+                table = table.name.sql(),
+            );
+        }
+        message.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+        Ok(self.session.execute(&message).await?)
+    }
+
+    /// Where the sequences of `model`'s columns stand.
+    pub async fn positions(&mut self, model: &Model) -> Result<Vec<Position>, DataError> {
+        let names: BTreeSet<&str> = sequences(model).map(|(_, _, sequence)| sequence).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parts: Vec<String> = names
+            .iter()
+            .map(|name| format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name)))
+            .collect();
+        let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
+        let position = |row: Vec<Cell>| {
+            let mut cells = row.into_iter().flatten();
+            let (sequence, last) = (cells.next()?, cells.next()?);
+            Some(Position { sequence, last, is_called: cells.next()? == "t" })
+        };
+        Ok(rows.into_iter().filter_map(position).collect())
+    }
+
+    /// The rows of these tables; columns that are not there are an error of the caller.
+    pub async fn rows(&mut self, tables: &[(Name, Vec<String>, Vec<usize>)]) -> Result<Rows, DataError> {
+        let mut message = PINS.to_owned();
+        for (name, columns, _) in tables {
+            let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
+            let _ = write!(message, ";SELECT {} FROM ONLY {}", names.join(", "), name.sql());
+        }
+        message.push_str(";RESET ALL");
+        let sets = self.session.query(&message).await?;
+        let read = tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
+            (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
+        });
+        Ok(Rows(read.collect()))
+    }
+
+    /// What the transaction has to do with, and the tables `oids` besides.
+    pub async fn state(&mut self, oids: &[u32]) -> Result<State, DataError> {
+        let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let ask = format!(
+            "SET LOCAL plan_cache_mode TO 'force_generic_plan';EXECUTE stairway_state('{{{oids}}}');RESET ALL"
+        );
+        let mut sets = self.session.query(&ask).await?;
+        let rows = if sets.len() > 1 { sets.swap_remove(1) } else { Vec::new() };
+        let mut state = State::default();
+        for row in rows {
+            let mut cells = row.into_iter();
+            let oid = cells.next().flatten().and_then(|oid| oid.parse().ok()).unwrap_or_default();
+            let schema = cells.next().flatten();
+            let name = cells.next().flatten();
+            let kind = cells.next().flatten();
+            let columns = cells.next().flatten().unwrap_or_else(|| "[]".to_owned());
+            match (schema, name, kind.as_deref()) {
+                (Some(schema), Some(name), Some("r")) => state.tables.push(Now {
+                    oid,
+                    name: Name::new(schema, name),
+                    columns: serde_json::from_str(&columns)
+                        .map_err(|error| DataError::Shape(error.to_string()))?,
+                }),
+                (Some(_), ..) => {}
+                _ => state.gone.push(oid),
+            }
+        }
+        Ok(state)
+    }
+
+    /// Gives exactly these rows, as they are: no trigger and no foreign key looks at them.
+    pub async fn put(&mut self, model: &Model, rows: &Rows) -> Result<(), DataError> {
+        let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
+        for (name, held) in &rows.0 {
+            let Some(table) = model.tables.iter().find(|table| table.name == *name) else { continue };
+            message.push_str(&insert(table, held, held.rows.iter()));
+        }
+        message.push_str("RESET ALL");
+        self.session.execute(&message).await?;
+        self.position(model).await
+    }
+
+    /// Ends the transaction as if nothing had been, and puts sequences back, which no transaction
+    /// does.
+    pub async fn end(&mut self, positions: &[Position]) -> Result<(), DataError> {
+        let mut message = "ROLLBACK".to_owned();
+        for position in positions {
+            let _ = write!(
+                message,
+                ";SELECT pg_catalog.setval({}, {}, {})",
+                quote_literal(&position.sequence),
+                position.last,
+                position.is_called
+            );
+        }
+        let _ = write!(message, ";{AFRESH}");
+        Ok(self.session.execute(&message).await?)
+    }
+}
+
+/// The statement that inserts rows, generated columns left out; nothing for no rows.
+pub fn insert<'r>(
+    table: &Table,
+    held: &TableRows,
+    rows: impl Iterator<Item = &'r Vec<Cell>>,
+) -> String {
+    let given: Vec<usize> = (0..held.columns.len())
+        .filter(|at| {
+            let name = held.columns.get(*at);
+            let column = name.and_then(|name| table.column(name));
+            column.is_some_and(|column| !column.is_generated)
+        })
+        .collect();
+    let names: Vec<String> =
+        given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
+    let mut out = String::new();
+    for row in rows {
+        if out.is_empty() {
+            let columns = names.join(", ");
+            let _ = write!(out, "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ", table.name.sql());
+        } else {
+            out.push_str(", ");
+        }
+        let cells: Vec<String> =
+            given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
+        let _ = write!(out, "({})", cells.join(", "));
+    }
+    if !out.is_empty() {
+        out.push(';');
+    }
+    out
+}
+
+/// One row as a statement to be read: columns that are NULL and have no default are left out, and
+/// so are those that say what the default says.
+pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String {
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    let mut overrides = false;
+    for (name, cell) in held.columns.iter().zip(row) {
+        let Some(column) = table.column(name).filter(|column| !column.is_generated) else { continue };
+        if cell.is_none() && column.default.is_none() && column.identity.is_none() {
+            continue;
+        }
+        overrides |= column.identity == Some(super::model::Identity::Always);
+        names.push(ident(name));
+        values.push(readable(cell.as_deref()));
+    }
+    let table = table.name.sql();
+    if names.is_empty() {
+        return format!("INSERT INTO {table} DEFAULT VALUES;");
+    }
+    let overriding = if overrides { " OVERRIDING SYSTEM VALUE" } else { "" };
+    format!("INSERT INTO {table} ({}){overriding} VALUES ({});", names.join(", "), values.join(", "))
+}
+
+/// A literal; numbers stand without quotes.
+fn readable(cell: Option<&str>) -> String {
+    let is_number = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_plain = digits.len() < 19 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        !digits.is_empty() && is_plain && (digits == "0" || !digits.starts_with('0'))
+    };
+    match cell {
+        Some(text) if is_number(text) => text.to_owned(),
+        other => literal(other),
+    }
+}
+
+/// The tables that hold rows, by place, those first that others refer to.
+pub fn in_order(model: &Model) -> Vec<usize> {
+    levels(&model.tables).into_iter().flatten().flatten().collect()
+}
+
+/// Columns with the sequences that they draw from.
+fn sequences(model: &Model) -> impl Iterator<Item = (&Table, &str, &str)> {
+    model.tables.iter().filter(|table| table.kind == TableKind::Plain).flat_map(|table| {
+        table.columns.iter().filter_map(move |column| {
+            Some((table, column.name.as_str(), column.sequence.as_deref()?))
+        })
+    })
+}
+
+/// What [`Loader::rows`] takes, for the tables of a model.
+pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
+    let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
+    plain
+        .map(|table| {
+            let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
+            let key = table.key().map(|key| key.columns.as_slice()).unwrap_or_default();
+            let place = |name: &String| columns.iter().position(|it| it == name);
+            let key = key.iter().filter_map(place).collect();
+            (table.name.clone(), columns, key)
+        })
+        .collect()
+}
+
+/// Rows by table, those of `of` without those of `without`; equal rows count.
+pub fn without(of: &Rows, without: &Rows) -> Rows {
+    let mut left = BTreeMap::new();
+    for (name, held) in &of.0 {
+        let mut gone: Vec<&Vec<Cell>> =
+            without.0.get(name).map(|it| it.rows.iter().collect()).unwrap_or_default();
+        let mut rows = Vec::new();
+        for row in &held.rows {
+            match gone.iter().position(|other| *other == row) {
+                Some(at) => {
+                    gone.swap_remove(at);
+                }
+                None => rows.push(row.clone()),
+            }
+        }
+        left.insert(name.clone(), TableRows { rows, ..held.clone() });
+    }
+    Rows(left)
+}

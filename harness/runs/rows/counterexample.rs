@@ -1,0 +1,202 @@
+//! Making a counterexample small: which rows of a migration still show a finding.
+
+use std::collections::BTreeMap;
+
+use crate::checks::{self, Class, Suspicion, Tested};
+use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, greatest, shrink};
+use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, canonical, holders};
+use crate::finding::Finding;
+use crate::steps::{Looks, Way};
+
+use super::{Session, Stage};
+
+/// How often the scripts are run for one counterexample.
+const CALLS: usize = 60;
+
+impl Session<'_> {
+    /// What these rows show of a class of finding; `None` if they do not.
+    pub(super) async fn shows(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        class: &Class,
+    ) -> Result<Option<Finding>, DataError> {
+        let until = match class {
+            Class::Failure { way, .. } => *way,
+            _ => Way::Down,
+        };
+        let looks = Looks { until, at_upgraded: !self.trial.goes_back() };
+        let (before, tried) = self.again(stage, given, looks).await?;
+        let tested = Tested {
+            migration: self.migration,
+            model: &stage.model,
+            before: &before,
+            deletable: &stage.deletable,
+            tried: &tried,
+        };
+        let found = checks::suspect(&tested).into_iter();
+        let mut found = found.filter(|other| other.finding.allowed.is_none());
+        Ok(found.find(|other| is_same(&other.class, class)).map(|other| other.finding))
+    }
+
+    pub(super) async fn shrink(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        suspicion: &Suspicion,
+    ) -> Result<Rows, DataError> {
+        let (case, tables) = case(stage, given);
+        let hint = hint(stage, given, suspicion, &tables);
+        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let mut asking = Asking { session: self, stage, class: Some(&suspicion.class), tables };
+        let shrunk = shrink(case, &hint, &mut asking, budget).await?;
+        Ok(asking.rows(&shrunk.case))
+    }
+
+    /// As many rows as the scripts run to their end with; `None` if there are none.
+    pub(super) async fn passing(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+    ) -> Result<Option<Rows>, DataError> {
+        let (case, tables) = case(stage, given);
+        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let mut asking = Asking { session: self, stage, class: None, tables };
+        let kept = greatest(case, &mut asking, budget).await?;
+        let rows = asking.rows(&kept.case);
+        Ok((rows.count() > 0 && rows != *given).then_some(rows))
+    }
+}
+
+/// Whether two findings are of one class; values may change in fewer columns than before.
+fn is_same(one: &Class, other: &Class) -> bool {
+    match (one, other) {
+        (Class::Changed(table, columns), Class::Changed(same, others)) => {
+            table == same && columns.iter().any(|column| others.contains(column))
+        }
+        (one, other) => one == other,
+    }
+}
+
+/// Asks whether a case still shows a class or, without one, whether it runs to its end.
+struct Asking<'a, 's, 'l> {
+    session: &'a mut Session<'l>,
+    stage: &'s Stage,
+    class: Option<&'s Class>,
+    /// The table of each table of the case.
+    tables: Vec<usize>,
+}
+
+impl Asking<'_, '_, '_> {
+    fn rows(&self, case: &Case) -> Rows {
+        let mut rows = BTreeMap::new();
+        for (table, held) in self.tables.iter().zip(&case.tables) {
+            let Some(table) = self.stage.model.tables.get(*table) else { continue };
+            let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+            let there = self.stage.before.0.get(&table.name);
+            let key = there.map(|there| there.key.clone()).unwrap_or_default();
+            let held = TableRows { columns, key, rows: held.rows.clone() };
+            rows.insert(table.name.clone(), held);
+        }
+        Rows(rows)
+    }
+}
+
+impl Oracle for Asking<'_, '_, '_> {
+    type Error = DataError;
+
+    async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
+        let rows = self.rows(candidate);
+        let shown = match self.class {
+            Some(class) => self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some()),
+            None => {
+                let looks = Looks { until: Way::Down, at_upgraded: false };
+                let tried = self.session.again(self.stage, &rows, looks).await;
+                tried.map(|(_, tried)| tried.failed.is_none())
+            }
+        };
+        match shown {
+            // A candidate that the schema refuses shows nothing.
+            Err(DataError::Postgres(crate::postgres::PostgresError::Sql(_))) => {
+                self.session.loader.end(&[]).await?;
+                Ok(false)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The given rows as a case, and which table of the model each of its tables is.
+fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
+    let model = &stage.model;
+    let mut places = Vec::new();
+    let mut tables = Vec::new();
+    for (at, table) in model.tables.iter().enumerate() {
+        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else { continue };
+        places.push(at);
+        let columns = table.columns.iter().map(|column| CaseColumn {
+            name: column.name.clone(),
+            is_nullable: !column.not_null,
+            canonical: canonical(&model.types, column.type_oid, column.modifier),
+            is_key: table.uniques.iter().any(|unique| unique.columns.contains(&column.name)),
+            is_given: !column.is_generated,
+            is_number: model
+                .types
+                .base_name(column.type_oid)
+                .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric")),
+        });
+        let columns = columns.collect();
+        tables.push(CaseTable { name: table.name.clone(), columns, rows: held.rows.clone() });
+    }
+    let links = links(stage, &places);
+    (Case { tables, links }, places)
+}
+
+fn links(stage: &Stage, places: &[usize]) -> Vec<Link> {
+    let tables = &stage.model.tables;
+    let position = |table: &Table, names: &[String]| -> Vec<usize> {
+        let place = |name: &String| table.columns.iter().position(|it| it.name == *name);
+        names.iter().filter_map(place).collect()
+    };
+    let mut links = Vec::new();
+    for (child, at) in places.iter().enumerate() {
+        let Some(table) = tables.get(*at) else { continue };
+        for key in &table.foreign_keys {
+            for holder in holders(tables, key.parent) {
+                let (Some(parent), Some(other)) =
+                    (places.iter().position(|it| *it == holder), tables.get(holder))
+                else {
+                    continue;
+                };
+                links.push(Link {
+                    child,
+                    child_columns: position(table, &key.columns),
+                    parent,
+                    parent_columns: position(other, &key.parent_columns),
+                });
+            }
+        }
+    }
+    links
+}
+
+/// The rows that a finding names, in the case.
+fn hint(
+    stage: &Stage,
+    given: &Rows,
+    suspicion: &Suspicion,
+    tables: &[usize],
+) -> Vec<(usize, usize)> {
+    let find = |name: &Name, row: &Vec<Cell>| {
+        let table = tables.iter().position(|at| {
+            stage.model.tables.get(*at).is_some_and(|table| table.name == *name)
+        })?;
+        let place = given.0.get(name)?.rows.iter().position(|other| other == row)?;
+        Some((table, place))
+    };
+    let named = suspicion.hint.iter().filter_map(|(name, at)| {
+        let row = stage.before.0.get(name)?.rows.get(*at)?;
+        find(name, row)
+    });
+    named.take(8).collect()
+}

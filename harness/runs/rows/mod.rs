@@ -1,0 +1,364 @@
+//! Rows in a climb: each migration is tried on generated rows, from the state that the upgrades
+//! before it give, in a transaction that leaves nothing.
+//!
+//! What rows are given depends on that state, the migration's text and the seed, and on nothing
+//! else: a lane that begins in the middle tries the same rows.
+
+mod counterexample;
+mod words;
+
+use std::time::{Duration, Instant};
+
+use crate::checks::{self, Class, Suspicion, Tested};
+use crate::data::{
+    DataError, Loader, Model, Name, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
+    all_columns, without,
+};
+use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row};
+use crate::migrations::Migration;
+use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
+
+/// How rows are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowOptions {
+    /// How many different sets of rows are tried on a migration.
+    pub cases: u32,
+    /// At most so many rows for a table.
+    pub rows_per_table: usize,
+    /// The same seed gives the same rows on every machine.
+    pub seed: u64,
+    /// How long counterexamples of one migration may be made smaller, and further cases be tried.
+    pub budget: Duration,
+}
+
+impl Default for RowOptions {
+    fn default() -> Self {
+        let recipe = Recipe::default();
+        Self {
+            cases: 1,
+            rows_per_table: recipe.rows_per_table,
+            seed: recipe.seed,
+            budget: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What rows said about one migration.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RowVerdict {
+    pub(super) findings: Vec<Finding>,
+    /// The claims about rows that something came of.
+    pub(super) came_true: Vec<Claim>,
+    /// How many rows were given.
+    pub(super) given: usize,
+}
+
+/// How often a migration is begun anew since it has to do with tables that its text does not name.
+const ROUNDS: usize = 4;
+/// How often what is found is set aside to look for more.
+const LAYERS: usize = 4;
+
+/// The tables of one migration with their rows, in the transaction that is open.
+pub(super) struct Stage {
+    pub(super) model: Model,
+    pub(super) newest: u32,
+    /// What the history itself put there.
+    pub(super) seeds: Rows,
+    /// All rows, seeds included.
+    pub(super) before: Rows,
+    /// Those that claims say are deleted.
+    pub(super) deletable: Rows,
+    positions: Vec<Position>,
+    unfilled: Vec<Unfilled>,
+    given: usize,
+}
+
+/// Tries `migration` on rows.
+pub(super) async fn try_rows(
+    loader: &mut Loader,
+    migration: &Migration,
+    options: &RowOptions,
+) -> Result<RowVerdict, DataError> {
+    let trial = match Trial::of(migration) {
+        Ok(trial) => trial,
+        Err(why) => return Ok(not_tried(migration, &why)),
+    };
+    let spoken = words::of(migration);
+    if !spoken.has_to_do_with_rows {
+        return Ok(RowVerdict::default());
+    }
+    let begun = Instant::now();
+    let mut verdict = RowVerdict::default();
+    for case in 0..options.cases.max(1) {
+        let recipe =
+            Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
+        let mut session = Session { loader, migration, trial: &trial, options, begun };
+        let found = session.case(&spoken, recipe).await?;
+        let ends = !found.findings.is_empty() || begun.elapsed() > options.budget;
+        verdict.add(found);
+        if ends {
+            break;
+        }
+    }
+    Ok(verdict)
+}
+
+fn not_tried(migration: &Migration, why: &str) -> RowVerdict {
+    let finding = Finding::new(CheckId::SeedCoverage, format!("no rows were tried: {why}"))
+        .in_file(&migration.upgrade.path);
+    RowVerdict { findings: vec![finding], ..RowVerdict::default() }
+}
+
+impl RowVerdict {
+    fn add(&mut self, other: Self) {
+        for finding in other.findings {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+        for claim in other.came_true {
+            if !self.came_true.contains(&claim) {
+                self.came_true.push(claim);
+            }
+        }
+        self.given += other.given;
+    }
+}
+
+/// One migration being tried.
+pub(super) struct Session<'a> {
+    pub(super) loader: &'a mut Loader,
+    pub(super) migration: &'a Migration,
+    pub(super) trial: &'a Trial,
+    pub(super) options: &'a RowOptions,
+    pub(super) begun: Instant,
+}
+
+impl Session<'_> {
+    async fn case(
+        &mut self,
+        spoken: &words::Spoken,
+        recipe: Recipe,
+    ) -> Result<RowVerdict, DataError> {
+        let mut wanted = Wanted { words: spoken.words.clone(), ..Wanted::default() };
+        for _ in 0..ROUNDS {
+            let Some(stage) = self.set(&wanted, spoken, recipe).await? else {
+                return Ok(RowVerdict::default());
+            };
+            let tried = self.run(&stage, self.looks()).await?;
+            self.loader.end(&stage.positions).await?;
+            let unknown: Vec<u32> =
+                tried.strangers.iter().copied().filter(|oid| !wanted.oids.contains(oid)).collect();
+            if !unknown.is_empty() {
+                wanted.oids.extend(unknown);
+                continue;
+            }
+            return self.judge(&stage, tried).await;
+        }
+        let why = "it goes on to touch tables that it does not name";
+        Ok(not_tried(self.migration, why))
+    }
+
+    /// Begins a transaction and gives rows; `None` if there are no tables to give any to.
+    async fn set(
+        &mut self,
+        wanted: &Wanted,
+        spoken: &words::Spoken,
+        recipe: Recipe,
+    ) -> Result<Option<Stage>, DataError> {
+        let (model, newest) = self.loader.begin(wanted).await?;
+        let is_named = model.tables.iter().any(|table| table.is_named);
+        if !is_named && !spoken.is_dynamic {
+            self.loader.end(&[]).await?;
+            return Ok(None);
+        }
+        let positions = self.loader.positions(&model).await?;
+        let held: Vec<_> = all_columns(&model)
+            .into_iter()
+            .filter(|(name, ..)| {
+                model.tables.iter().any(|table| table.name == *name && !table.is_empty)
+            })
+            .collect();
+        let seeds = if held.is_empty() { Rows::default() } else { self.loader.rows(&held).await? };
+        let filled = self.loader.fill(&model, &seeds, &spoken.text, recipe).await?;
+        let before = self.loader.rows(&all_columns(&model)).await?;
+        let deletable = self.deletable(&model).await?;
+        Ok(Some(Stage {
+            model,
+            newest,
+            seeds,
+            before,
+            deletable,
+            positions,
+            unfilled: filled.unfilled,
+            given: filled.given,
+        }))
+    }
+
+    /// The rows that claims say are deleted, by the claims' own predicates.
+    pub(super) async fn deletable(&mut self, model: &Model) -> Result<Rows, DataError> {
+        let mut rows = Rows::default();
+        for claim in &self.migration.claims {
+            let ClaimKind::Deletes(predicate) = &claim.kind else { continue };
+            for (name, columns, key) in all_columns(model) {
+                if checks::claimed_table(&claim.object, &name) {
+                    let table = (name.clone(), columns, key);
+                    let found = self.loader.rows_where(&table, predicate.as_deref()).await?;
+                    rows.0.insert(name, found);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// How far the scripts are run, and what is read on the way.
+    fn looks(&self) -> Looks {
+        let claims = self.migration.claims.iter().any(Claim::is_about_rows);
+        Looks { until: Way::Down, at_upgraded: claims || !self.trial.goes_back() }
+    }
+
+    pub(super) async fn run(&mut self, stage: &Stage, looks: Looks) -> Result<Tried, DataError> {
+        self.trial.run(self.loader, &stage.model, stage.newest, looks).await
+    }
+
+    async fn judge(&mut self, stage: &Stage, tried: Tried) -> Result<RowVerdict, DataError> {
+        let mut verdict = RowVerdict { given: stage.given, ..RowVerdict::default() };
+        let mut kept = without(&stage.before, &stage.seeds);
+        let mut tried = tried;
+        for layer in 0..LAYERS {
+            if let Some((_, failure)) = &tried.failed
+                && is_artefact(self.migration, failure)
+            {
+                verdict.findings.extend(
+                    not_tried(self.migration, &format!("in one transaction it fails: {failure}"))
+                        .findings,
+                );
+                break;
+            }
+            let before = if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
+            let tested = Tested {
+                migration: self.migration,
+                model: &stage.model,
+                before: &before,
+                deletable: &stage.deletable,
+                tried: &tried,
+            };
+            let suspicions = checks::suspect(&tested);
+            verdict.came_true.extend(self.came_true(&tested));
+            let is_failure = tried.failed.is_some();
+            for suspicion in suspicions {
+                if let Some(finding) = self.prove(stage, &kept, suspicion).await? {
+                    verdict.findings.push(finding);
+                }
+            }
+            if !is_failure || self.begun.elapsed() > self.options.budget {
+                break;
+            }
+            // What fails hides what else is wrong: the rows that pass are looked at once more.
+            let Some(less) = self.passing(stage, &kept).await? else { break };
+            kept = less;
+            tried = self.again(stage, &kept, self.looks()).await?.1;
+        }
+        verdict.findings.extend(self.coverage(stage));
+        Ok(verdict)
+    }
+
+    /// Tables that the migration is about and that have no rows at all.
+    fn coverage(&self, stage: &Stage) -> Vec<Finding> {
+        let named = |name: &Name| {
+            let mut tables = stage.model.tables.iter();
+            tables.any(|table| table.name == *name && table.is_named && table.kind == TableKind::Plain)
+        };
+        let is_empty = |name: &Name| {
+            stage.before.0.get(name).is_none_or(|held| held.rows.is_empty())
+        };
+        let unfilled = stage.unfilled.iter();
+        unfilled
+            .filter(|it| named(&it.table) && is_empty(&it.table))
+            .map(|it| {
+                let message = format!("{} could not be given rows: {}", it.table, it.why);
+                Finding::new(CheckId::SeedCoverage, message)
+                    .in_file(&self.migration.upgrade.path)
+                    .about([it.table.sql()])
+            })
+            .collect()
+    }
+
+    fn came_true(&self, tested: &Tested<'_>) -> Vec<Claim> {
+        let claims = self.migration.claims.iter().filter(|claim| claim.is_about_rows());
+        claims.filter(|claim| checks::came_true(claim, tested)).cloned().collect()
+    }
+
+    fn with_seeds(&self, stage: &Stage, given: &Rows) -> Rows {
+        let mut all = stage.seeds.clone();
+        for (name, held) in &given.0 {
+            match all.0.get_mut(name) {
+                Some(there) => there.rows.extend(held.rows.iter().cloned()),
+                None => {
+                    all.0.insert(name.clone(), held.clone());
+                }
+            }
+        }
+        all
+    }
+
+    /// Runs the scripts on exactly these rows beside the seeds: what was there before, and what was
+    /// seen.
+    pub(super) async fn again(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        looks: Looks,
+    ) -> Result<(Rows, Tried), DataError> {
+        self.loader.open().await?;
+        self.loader.put(&stage.model, given).await?;
+        let before = self.loader.rows(&all_columns(&stage.model)).await?;
+        let tried = self.run(stage, looks).await?;
+        self.loader.end(&stage.positions).await?;
+        Ok((before, tried))
+    }
+
+    /// Makes the counterexample small and says what it shows; `None` if it is not about rows.
+    async fn prove(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        suspicion: Suspicion,
+    ) -> Result<Option<Finding>, DataError> {
+        if suspicion.finding.allowed.is_some() {
+            return Ok(Some(suspicion.finding));
+        }
+        // Without rows nothing is lost.
+        let needs_rows = matches!(suspicion.class, Class::Gone(_) | Class::Changed(..));
+        let seeds_alone = if needs_rows && stage.seeds.count() == 0 {
+            None
+        } else {
+            self.shows(stage, &Rows::default(), &suspicion.class).await?
+        };
+        if let Some(finding) = seeds_alone {
+            // It fails on its own: that is said of the empty schema, unless rows of the history do it.
+            let is_failure = matches!(suspicion.class, Class::Failure { .. });
+            let has_seeds = stage.seeds.count() > 0;
+            return Ok((!is_failure || has_seeds).then_some(finding));
+        }
+        let small = self.shrink(stage, given, &suspicion).await?;
+        let said = self.shows(stage, &small, &suspicion.class).await?;
+        let mut finding = said.unwrap_or(suspicion.finding);
+        finding.rows = inserts(&stage.model, &small);
+        Ok(Some(finding))
+    }
+}
+
+/// The rows as statements, those that others refer to first.
+fn inserts(model: &Model, rows: &Rows) -> Vec<Row> {
+    let mut all = Vec::new();
+    for at in crate::data::in_order(model) {
+        let Some(table) = model.tables.get(at) else { continue };
+        let Some(held) = rows.0.get(&table.name) else { continue };
+        for row in &held.rows {
+            let insert = crate::data::insert_readably(table, held, row);
+            all.push(Row { table: table.name.sql(), insert });
+        }
+    }
+    all
+}

@@ -1,0 +1,102 @@
+//! What a migration's text speaks of.
+
+use std::collections::BTreeSet;
+
+use crate::migrations::{Migration, Script};
+use crate::sql::{self, StatementKind as K, TokenKind};
+
+/// What a migration's text speaks of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spoken {
+    /// Everything that could be a name, in bodies and strings as well.
+    pub(super) words: BTreeSet<String>,
+    /// Whether a statement may touch tables that the text does not name.
+    pub(super) is_dynamic: bool,
+    /// Whether anything in it can have to do with rows.
+    pub(super) has_to_do_with_rows: bool,
+    /// Both scripts.
+    pub(super) text: String,
+}
+
+pub(super) fn of(migration: &Migration) -> Spoken {
+    let mut spoken = Spoken::default();
+    for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
+        script_of(script, &mut spoken);
+        spoken.text.push_str(&script.text);
+        spoken.text.push('\n');
+    }
+    spoken
+}
+
+fn script_of(script: &Script, spoken: &mut Spoken) {
+    let Ok(statements) = sql::split(&script.text) else { return };
+    for statement in statements {
+        let Some(text) = script.text.get(statement.bytes) else { continue };
+        let kind = sql::kind(text);
+        if is_harmless(kind) {
+            continue;
+        }
+        spoken.has_to_do_with_rows = true;
+        spoken.is_dynamic |= is_dynamic(kind, text);
+        words(text, &mut spoken.words);
+    }
+}
+
+/// Statements that neither change rows nor can fail because of them.
+fn is_harmless(kind: K) -> bool {
+    matches!(
+        kind,
+        K::CreateView
+            | K::CreateSequence
+            | K::CreateFunction
+            | K::CreateProcedure
+            | K::CreateAggregate
+            | K::CreateType
+            | K::CreateDomain
+            | K::CreateSchema
+            | K::CreateStatistics
+            | K::CreateRole
+            | K::CreatePublication
+            | K::AlterView
+            | K::AlterFunction
+            | K::AlterProcedure
+            | K::AlterDefaultPrivileges
+            | K::AlterRole
+            | K::DropView
+            | K::DropFunction
+            | K::DropProcedure
+            | K::DropAggregate
+            | K::DropRole
+    )
+}
+
+fn is_dynamic(kind: K, text: &str) -> bool {
+    let has = |word: &str| {
+        sql::tokens(text).any(|token| {
+            token.kind == TokenKind::Word
+                && text.get(token.bytes).is_some_and(|it| it.eq_ignore_ascii_case(word))
+        })
+    };
+    match kind {
+        K::Do | K::Call | K::Select => true,
+        K::DropSchema | K::DropType | K::DropDomain | K::DropExtension | K::DropTable => has("cascade"),
+        _ => false,
+    }
+}
+
+/// Names and, for bodies and statements in strings, the names in those.
+fn words(text: &str, into: &mut BTreeSet<String>) {
+    for name in sql::names(text) {
+        into.extend(name.parts);
+    }
+    for token in sql::tokens(text) {
+        let inner = match token.kind {
+            TokenKind::DollarString => text.get(token.bytes).map(|it| it.trim_matches('$')),
+            TokenKind::String => text.get(token.bytes).map(|it| it.trim_matches('\'')),
+            _ => None,
+        };
+        if let Some(inner) = inner.filter(|inner| inner.contains(' ')) {
+            words(inner, into);
+        }
+    }
+}
