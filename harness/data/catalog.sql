@@ -37,9 +37,10 @@ wanted(oid, is_named) AS MATERIALIZED (
 needed(oid) AS (
   SELECT oid FROM wanted
   UNION
-  SELECT f.confrelid FROM needed n JOIN pg_catalog.pg_constraint f ON f.conrelid = n.oid AND f.contype = 'f'
-  UNION
-  SELECT i.inhrelid FROM needed n JOIN pg_catalog.pg_inherits i ON i.inhparent = n.oid
+  SELECT x.oid FROM needed n CROSS JOIN LATERAL (
+    SELECT f.confrelid FROM pg_catalog.pg_constraint f WHERE f.conrelid = n.oid AND f.contype = 'f'
+    UNION ALL
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = n.oid) x(oid)
 )
 SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
