@@ -6,6 +6,7 @@
 
 mod model;
 mod rows;
+pub mod types;
 
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
