@@ -15,7 +15,7 @@ mod order;
 mod pool;
 mod rows;
 pub mod shrink;
-mod types;
+pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
