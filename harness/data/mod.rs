@@ -4,6 +4,7 @@
 //! and how a counterexample is made small. Must not know migrations, nor what a difference means to
 //! a user.
 
+pub mod constraints;
 mod model;
 mod rows;
 

@@ -212,8 +212,7 @@ impl Table {
                 && unique.columns.iter().all(is_filled)
         };
         let primary = self.uniques.iter().find(|unique| unique.is_primary);
-        primary.or_else(|| {
-            self.uniques.iter().filter(sound).min_by_key(|unique| unique.columns.len())
-        })
+        primary
+            .or_else(|| self.uniques.iter().filter(sound).min_by_key(|unique| unique.columns.len()))
     }
 }

@@ -21,8 +21,7 @@ pub fn qualified(schema: &str, name: &str) -> String {
 }
 
 /// Words that can't stand as a column's or a table's name without quotes, in some version.
-const KEYWORDS: &str =
-    "all analyse analyze and any array as asc asymmetric authorization between bigint binary \
+const KEYWORDS: &str = "all analyse analyze and any array as asc asymmetric authorization between bigint binary \
      bit boolean both case cast char character check coalesce collate collation column \
      concurrently constraint create cross current_catalog current_date current_role \
      current_schema current_time current_timestamp current_user dec decimal default \
