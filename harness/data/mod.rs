@@ -7,7 +7,7 @@
 mod catalog;
 mod compare;
 mod compose;
-mod constraints;
+pub mod constraints;
 mod fill;
 mod load;
 mod model;
