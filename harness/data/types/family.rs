@@ -35,9 +35,14 @@ pub(super) trait Family {
         pool(self.known())
     }
 
-    /// A few values in the type's own order, ascending.
-    fn ordered(&self) -> Vec<String> {
+    /// A few ordinary values in the type's own order, ascending.
+    fn usual(&self) -> Vec<String> {
         (0..ORDERED).map_while(|n| self.distinct(n)).collect()
+    }
+
+    /// The same with extreme ones among them.
+    fn ordered(&self) -> Vec<String> {
+        self.usual()
     }
 
     /// All values that are not random.
@@ -91,7 +96,7 @@ pub(super) struct Listed {
     pub(super) boundary: Texts,
     pub(super) plain: Texts,
     pub(super) canonical: Texts,
-    /// Ascending; empty where the distinct values are.
+    /// Ascending; empty where the distinct values are all there is.
     pub(super) ordered: Texts,
     pub(super) distinct: fn(u64) -> Option<String>,
     /// What is drawn beside the lists.
@@ -131,10 +136,6 @@ impl Family for Listed {
     }
 
     fn ordered(&self) -> Vec<String> {
-        if self.ordered.is_empty() {
-            (0..ORDERED).map_while(|n| self.distinct(n)).collect()
-        } else {
-            owned(self.ordered)
-        }
+        if self.ordered.is_empty() { self.usual() } else { owned(self.ordered) }
     }
 }

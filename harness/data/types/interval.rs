@@ -11,7 +11,7 @@ use super::time::cut;
 const UNITS: [(i32, &str); 6] =
     [(12, "secs"), (11, "mins"), (10, "hours"), (3, "days"), (1, "mons"), (2, "years")];
 const ALL_FIELDS: i32 = 0x7fff;
-/// The largest number of years, and the only unit for which that many are too many.
+/// So many of each unit fit; of years 178 million do.
 const MOST: u64 = 100_000_000;
 
 const EDGES: &[&str] = &[
@@ -82,7 +82,11 @@ impl Family for Interval {
     }
 
     fn distinct(&self, n: u64) -> Option<String> {
-        (n < MOST).then(|| format!("{} {}", n + 1, self.unit.unwrap_or("days")))
+        let units = self.unit.unwrap_or("days");
+        if n == 0 {
+            return Some(format!("1 {}", units.trim_end_matches('s')));
+        }
+        (n < MOST).then(|| format!("{} {units}", n + 1))
     }
 
     fn any(&self) -> BoxedStrategy<String> {
@@ -106,12 +110,12 @@ mod tests {
             let range = fields.iter().fold(0, |range, bit| range | (1 << bit));
             Interval::new((range << 16) | 0xffff).distinct(0).unwrap()
         };
-        assert_eq!(first(&[2]), "1 years");
-        assert_eq!(first(&[2, 1]), "1 mons");
-        assert_eq!(first(&[3, 10, 11]), "1 mins");
-        assert_eq!(first(&[3, 10, 11, 12]), "1 secs");
-        assert_eq!(Interval::new(-1).distinct(0).unwrap(), "1 days");
-        assert_eq!(Interval::new((ALL_FIELDS << 16) | 3).distinct(0).unwrap(), "1 days");
+        assert_eq!(first(&[2]), "1 year");
+        assert_eq!(first(&[2, 1]), "1 mon");
+        assert_eq!(first(&[3, 10, 11]), "1 min");
+        assert_eq!(first(&[3, 10, 11, 12]), "1 sec");
+        assert_eq!(Interval::new(-1).distinct(0).unwrap(), "1 day");
+        assert_eq!(Interval::new((ALL_FIELDS << 16) | 3).distinct(0).unwrap(), "1 day");
     }
 
     #[test]

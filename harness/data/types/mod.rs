@@ -290,4 +290,23 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_seed_gives_the_same_again() {
+        use proptest::strategy::{Strategy, ValueTree};
+        use proptest::test_runner::TestRunner;
+
+        let attribute = |type_oid| Attribute { name: "it".into(), type_oid, modifier: -1 };
+        let types = types(&[
+            (1, "pg_catalog", "text", TypeKind::Base),
+            (2, "pg_catalog", "_text", TypeKind::Array(1)),
+            (3, "public", "both", TypeKind::Composite(vec![attribute(1), attribute(2)])),
+        ]);
+        let draw = || {
+            let (any, mut runner) =
+                (values(&types, 3, -1).unwrap().any, TestRunner::deterministic());
+            (0..50).map(|_| any.new_tree(&mut runner).unwrap().current()).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(), draw());
+    }
 }

@@ -20,29 +20,16 @@ fn range(open: &str, low: &str, high: &str, close: &str) -> String {
     format!("{open}{},{}{close}", part(low), part(high))
 }
 
-/// From one of them to the one after the next.
+/// From each to the next.
 fn steps(values: &[String]) -> Vec<String> {
     let pairs = values.iter().zip(values.iter().skip(1));
     pairs.take(PLAIN).map(|(low, high)| range("[", low, high, ")")).collect()
 }
 
-impl Range {
-    /// Values in order that are not extreme.
-    fn usual(&self) -> Vec<String> {
-        let mut values = Vec::new();
-        for n in 0..=9 {
-            values.extend(self.0.distinct(n));
-        }
-        // The tenth has another length, and texts would be out of order.
-        values.truncate(9);
-        values
-    }
-}
-
 impl Family for Range {
     fn boundary(&self) -> Vec<String> {
         let mut texts = owned(&["empty"]);
-        let usual = self.usual();
+        let usual = self.0.usual();
         if let [low, .., high] = usual.as_slice() {
             let (low, high) = (part(low), part(high));
             texts.extend([
@@ -67,7 +54,7 @@ impl Family for Range {
     }
 
     fn plain(&self) -> Vec<String> {
-        let usual = self.usual();
+        let usual = self.0.usual();
         let mut texts = steps(&usual);
         if texts.is_empty() {
             texts.push("(,)".to_owned());

@@ -107,7 +107,10 @@ impl Family for Moment {
         let drawn = (days, 0..86_400_u64, fractions, zones);
         let drawn = drawn.prop_map(move |((year, month, day), second, fraction, zone)| {
             let date = format!("{year}-{month:02}-{day:02}");
-            let time = cut(&format!("{}.{fraction:06}", clock(second)), places);
+            let time = match fraction {
+                0 => clock(second),
+                _ => cut(&format!("{}.{fraction:06}", clock(second)), places),
+            };
             match shape {
                 Shape::Date => date,
                 Shape::Time => time,
