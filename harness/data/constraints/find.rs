@@ -144,7 +144,10 @@ impl Finder<'_> {
             "similar" if self.phrase.is(at + 1, "to") => self.matched(end, at + 1, "similar"),
             "in" if self.phrase.is(at + 1, "(") => {
                 let (left, right) = self.sides(end, at);
-                self.compare(negated(Op::Eq), left, right);
+                let around = left.start.checked_sub(1).and_then(|open| self.phrase.function(open));
+                if around != Some("position") {
+                    self.compare(negated(Op::Eq), left, right);
+                }
             }
             "between" => self.between(end, at),
             "distinct" if self.phrase.is(at + 1, "from") => {

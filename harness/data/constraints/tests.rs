@@ -108,7 +108,7 @@ fn lists_and_bounds_are_suggested() {
             "(EXTRACT(year FROM x) >= (2000)::numeric)",
             &["2000-06-15", "2001-06-15", "1999-06-15"],
         ),
-        (902, "(x <> 'sad'::mood)", &["sad"]),
+        (902, "(x <> 'sad'::mood)", &["ok", "sad"]),
         (903, "('a'::text = ANY (x))", &["{a}"]),
         (903, "(cardinality(x) <= 1)", &["{a}", "{}", "{a,b}"]),
         (16, "(x = true)", &["true"]),
@@ -117,7 +117,7 @@ fn lists_and_bounds_are_suggested() {
         (TEXT, "(\"left\"(x, 2) = 'AB'::text)", &["AB", "abc", "ABx", "123", "xAB", "a", "1"]),
     ] {
         let mut found = suggested(type_oid, check);
-        if check.contains("left") || check.contains("sad") {
+        if check.contains("left") {
             found.retain(|it| want.contains(&it.as_str()));
             assert!(!found.is_empty(), "{check}");
         } else {

@@ -81,12 +81,20 @@ fn listed(items: &[String]) -> Vec<String> {
 fn compared(op: Op, text: &str, class: &Class, near: bool) -> Vec<String> {
     match class {
         Class::Array(_) if text.starts_with('{') => vec![text.to_owned()],
-        Class::Array(element) => listed(&compared(op, text, element, near)),
+        Class::Array(element) => {
+            let one = listed(&compared(op, text, element, near));
+            one.into_iter().chain(near.then(|| "{}".to_owned())).collect()
+        }
         Class::Range(_) | Class::Multirange(_) => {
             let whole = [text.to_owned(), format!("{{{text}}}")];
             whole.into_iter().chain(around(text, class)).chain(samples(class)).collect()
         }
+        Class::Enum(_) | Class::Bool if op == Op::Eq => vec![text.to_owned()],
         _ if op == Op::Eq && !near => vec![text.to_owned()],
+        Class::Enum(_) | Class::Bool => {
+            let others = samples(class).into_iter().filter(|label| label != text);
+            others.chain([text.to_owned()]).collect()
+        }
         Class::Date | Class::Timestamp => near_moment(op, text),
         Class::Text(_) => near_text(op, text),
         _ if class.is_number() => near_number(op, text, class),
