@@ -54,6 +54,9 @@ const CASES: &[(&str, &str, usize)] = &[
          CREATE TABLE domain (\"A b\" \"Long\")",
         3,
     ),
+    ("elements", "CREATE TABLE elements (a word[])", 3),
+    ("number", "CREATE TABLE number (a text CHECK (a::int > 5))", 1),
+    ("place", "CREATE TABLE place (a jsonb CHECK ((a ->> 'n')::int > 5))", 2),
     (
         "range_part",
         "CREATE TABLE ranged (a date, b int) PARTITION BY RANGE (a, b);
@@ -167,14 +170,21 @@ fn literal(cell: Option<&str>) -> String {
     cell.map_or_else(|| "NULL".to_owned(), quote_literal)
 }
 
+/// The type below domains, also of an array's elements, as SQL.
+fn base(oid: u32, types: &Types) -> String {
+    let of = types.get(oid).unwrap();
+    match &of.kind {
+        TypeKind::Domain { base: below, .. } => base(*below, types),
+        TypeKind::Array(element) => format!("{}[]", base(*element, types)),
+        _ => of.sql.clone(),
+    }
+}
+
 /// A column's candidates and NULL, of the type below its domains, as a table of that name.
 fn source(column: &Column, own: &[String], types: &Types) -> String {
-    let mut of = types.get(column.type_oid).unwrap();
-    while let TypeKind::Domain { base, .. } = &of.kind {
-        of = types.get(*base).unwrap();
-    }
+    let of = base(column.type_oid, types);
     let given = own.iter().take(COMBINED).map(|value| Some(value.as_str())).chain([None]);
-    let rows: Vec<String> = given.map(|cell| format!("({}::{})", literal(cell), of.sql)).collect();
+    let rows: Vec<String> = given.map(|cell| format!("({}::{})", literal(cell), of)).collect();
     format!("(VALUES {}) AS _{}({})", rows.join(", "), column.number, quote_ident(&column.name))
 }
 
@@ -202,7 +212,7 @@ async fn table(session: &mut Session, name: &str) -> Table {
         oid: 1,
         name: Name::new("public", name),
         kind: TableKind::Plain,
-        columns: columns.into_iter().map(column).collect(),
+        columns: columns.iter().map(|row| column(row)).collect(),
         checks: checks.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
         uniques: Vec::new(),
         exclusions: Vec::new(),
@@ -213,7 +223,7 @@ async fn table(session: &mut Session, name: &str) -> Table {
     }
 }
 
-fn column(row: Vec<Option<String>>) -> Column {
+fn column(row: &[Option<String>]) -> Column {
     let text = |at: usize| row[at].clone().unwrap();
     Column {
         name: text(0),

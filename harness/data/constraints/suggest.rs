@@ -53,11 +53,11 @@ fn of_table(table: &Table) -> BTreeMap<String, Vec<Fact>> {
             }
         }
     }
-    passed_on(table, facts)
+    passed_on(table, &facts)
 }
 
 /// What is said of a generated column is said of those that it is made of.
-fn passed_on(table: &Table, facts: BTreeMap<String, Vec<Fact>>) -> BTreeMap<String, Vec<Fact>> {
+fn passed_on(table: &Table, facts: &BTreeMap<String, Vec<Fact>>) -> BTreeMap<String, Vec<Fact>> {
     let mut passed = facts.clone();
     for column in table.columns.iter().filter(|column| column.is_generated) {
         let (Some(own), Some(text)) = (facts.get(&column.name), &column.default) else { continue };

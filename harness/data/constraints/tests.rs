@@ -146,7 +146,7 @@ fn documents_are_suggested() {
     assert_eq!(objects, [r#"{"id":"a"}"#, r#"{"id":1}"#, r#"{"id":null}"#, "{}"]);
     let first = |check| suggested(3802, check).into_iter().next().unwrap();
     assert_eq!(first("(((x -> 'a'::text) ->> 'b'::text) = 'c'::text)"), r#"{"a":{"b":"c"}}"#);
-    assert_eq!(first("(((x ->> 'n'::text))::integer > 4)"), r#"{"n":4}"#);
+    assert_eq!(first("(((x ->> 'n'::text))::integer > 4)"), r#"{"n":5}"#);
     assert_eq!(first("(jsonb_typeof((x -> 'l'::text)) = 'array'::text)"), r#"{"l":[1]}"#);
     assert_eq!(first("(x @> '{\"a\": 1}'::jsonb)"), r#"{"a": 1}"#);
     assert_eq!(first("(x ?& ARRAY['a'::text, 'b'::text])"), r#"{"a":"a","b":"a"}"#);
@@ -213,7 +213,7 @@ fn columns_of_one_predicate_are_tied() {
 fn domains_and_generated_columns_are_written_out() {
     let mut table = table(
         "t",
-        &[("a", INT), ("Code", 901), ("sum", INT), ("lost", INT), ("b", INT)],
+        &[("a", INT), ("Code", 901), ("sum", INT), ("lost", INT), ("b", INT), ("z", 905)],
         &["(sum > 5)", "(lost > a)"],
     );
     for (place, text) in [(2, Some("(a + b)".to_owned())), (3, None)] {
@@ -231,6 +231,17 @@ fn domains_and_generated_columns_are_written_out() {
                     "((\"Code\")::text <> 'AA-000'::text)",
                     "\"Code\" IS NOT NULL",
                     "(\"Code\" ~ '^[A-Z]{2}-[0-9]{3}$'::text)",
+                ])
+            ),
+            (
+                owned(&["z"]),
+                owned(&[
+                    "NOT EXISTS (SELECT FROM unnest(\"z\") AS element(value) \
+                     WHERE (((element.value)::text <> 'AA-000'::text)) IS FALSE)",
+                    "NOT EXISTS (SELECT FROM unnest(\"z\") AS element(value) \
+                     WHERE element.value IS NULL)",
+                    "NOT EXISTS (SELECT FROM unnest(\"z\") AS element(value) \
+                     WHERE ((element.value ~ '^[A-Z]{2}-[0-9]{3}$'::text)) IS FALSE)",
                 ])
             ),
         ]
@@ -338,6 +349,8 @@ fn documents_go_to_their_column() {
     assert!(!found.contains_key("status"), "{found:?}");
     let built = scripted("UPDATE orders SET data = jsonb_build_object('k', name, 'l', total)");
     assert_eq!(built["data"][0], r#"{"k":"a","l":"a"}"#);
+    let more = scripted("UPDATE orders SET data = data || jsonb_build_object('m', 1)");
+    assert_eq!(more["data"][0], r#"{"m":"a"}"#);
     let deep = scripted("SELECT data #>> '{a,b}' FROM orders");
     assert_eq!(deep["data"][0], r#"{"a":{"b":"a"}}"#);
 }

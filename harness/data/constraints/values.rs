@@ -25,7 +25,7 @@ pub(super) fn values(facts: &[Fact], class: &Class, near: bool, most: usize) -> 
         .collect();
     let mut lists: Vec<Vec<String>> = Vec::new();
     if *class == Class::Json && !wants.is_empty() {
-        lists.push(documents(&wants));
+        lists.push(documents(&wants, near));
     }
     lists.extend(facts.iter().map(|fact| of_fact(fact, class, near)));
     let found = dealt(lists, class, most);
@@ -69,7 +69,13 @@ fn of_fact(fact: &Fact, class: &Class, near: bool) -> Vec<String> {
         Fact::Like(pattern) => liked(pattern),
         Fact::Prefix(text) => vec![text.clone(), format!("{text}x"), format!("x{text}")],
         Fact::Separator(sign) => separated(sign),
-        Fact::Cast(name, modifiers) => cast(name, modifiers, class),
+        Fact::Cast(name, modifiers) => {
+            let mut found = cast(name, modifiers, class);
+            let target = Class::named(name, -1);
+            // What can't be cast makes a constraint raise an error instead of refusing it.
+            found.retain(|text| near || target.fits(text));
+            found
+        }
         Fact::Json(..) | Fact::Used => Vec::new(),
     }
 }
