@@ -381,6 +381,34 @@ fn inserted_keys_are_taken() {
     assert_eq!(found["id"], ["2", "4"]);
 }
 
+const LONG: &str = "WITH a AS (INSERT INTO orders (id, \"Mix\", at) VALUES (-1, U&'\\0061', DEFAULT),
+    (9223372036854775807, E'\\x4', date '2024-01-01') RETURNING *) UPDATE ONLY public.orders AS o SET
+    data = jsonb_set(data || jsonb_build_object('é', 1), '{a,\"b}', $q$x$q$) - 'k' #- '{c}',
+    status = CASE status WHEN 'a' THEN left(name, -9223372036854775808) ELSE substr(name, 2, 9) END,
+    name = regexp_replace(name, '^(a|[[:alpha:]]{2,})+\\d?(?=x)$', ''), total = -total + .5e-3
+    WHERE NOT (o.total NOT BETWEEN 1 AND 9223372036854775807) AND status IS NOT DISTINCT FROM 'q'
+    AND CAST(name AS numeric(3, 1))::int[] = ANY ('{1,2}'::int[]) AND position('@' in name) > 1
+    AND name SIMILAR TO '(a|b)%_' AND extract(year from at) > 9999 AND data #>> '{l,3}' <> 'z'
+    AND at NOT IN ('9999-12-31', '0001-01-01') AND name !~~* '%\\' AND length(name) < 0";
+
+#[test]
+fn no_piece_of_a_statement_is_too_torn() {
+    let ends: Vec<usize> = LONG.char_indices().map(|(at, _)| at).collect();
+    let table = |check: &str| table("orders", &[("name", TEXT), ("data", 3802)], &[check]);
+    for at in ends.iter().step_by(3) {
+        let (head, tail) = LONG.split_at_checked(*at).unwrap();
+        for piece in [head, tail] {
+            let _ = (scripted(piece), super::mine(piece), sets(&table(piece)));
+            let _ = suggest(&table(piece), &types());
+        }
+    }
+    let found = scripted(LONG);
+    assert!(!found["id"].contains(&"-1".to_owned()), "{:?}", found["id"]);
+    for column in ["status", "name", "data", "total", "at"] {
+        assert!(found[column].len() > 2, "{column} {:?}", found[column]);
+    }
+}
+
 #[test]
 fn torn_text_is_survived() {
     for sql in
