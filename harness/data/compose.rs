@@ -38,7 +38,9 @@ pub(super) struct Ingredients<'a> {
 const FIRST_KEY: u64 = 101;
 const ALONE: usize = 8;
 const COMPANY: usize = 4;
-const SISTERS: usize = 6;
+const SISTERS: usize = 8;
+/// Which of the endless values sisters share, so that they share them with no other row.
+const SHARED: u64 = 907;
 
 impl Ingredients<'_> {
     /// How many rows make sense.
@@ -55,7 +57,7 @@ impl Ingredients<'_> {
     }
 
     fn sisters(&self) -> usize {
-        (self.focus.len() + 1).min(SISTERS)
+        (self.focus.len() + 2).min(SISTERS)
     }
 
     /// Rows `first..first + count`; they differ with their numbers only.
@@ -92,7 +94,7 @@ impl Ingredients<'_> {
                 *slot = cell;
             }
         }
-        self.refer(&mut row, at);
+        self.refer(&mut row, at, sister.map(|_| round * wanted + body));
         self.make_unique(&mut row, at, given);
         row
     }
@@ -128,24 +130,30 @@ impl Ingredients<'_> {
         }
     }
 
-    /// The cell of a row that is like the first one but for one column; the first sister differs
-    /// in its keys only.
+    /// The cell of one of the rows that are alike but for one column; the first two differ in their
+    /// keys only.
     fn sister_cell(&self, column: usize, sister: usize, round: usize) -> Cell {
         let differs = sister
-            .checked_sub(1)
+            .checked_sub(2)
             .and_then(|nth| self.focus.iter().nth(nth))
             .is_some_and(|other| *other == column);
-        self.cell(column, 0, round + usize::from(differs))
+        let shared = self.table.columns.get(column).and_then(|it| {
+            let is_shared = self.focus.contains(&column) && !differs;
+            let nth = SHARED + u64::try_from(round).unwrap_or_default();
+            is_shared.then(|| types::distinct(self.types, it.type_oid, it.modifier, nth)).flatten()
+        });
+        shared.map_or_else(|| self.cell(column, 0, round + usize::from(differs)), Some)
     }
 
-    /// Fills in foreign keys to rows that are there.
-    fn refer(&self, row: &mut [Cell], at: usize) {
+    /// Fills in foreign keys to rows that are there; sisters share theirs.
+    fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
         let mut fixed = BTreeSet::new();
         for (nth, (key, parents)) in
             self.table.foreign_keys.iter().zip(&self.parents).enumerate()
         {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
+            let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
             let is_optional = self.is_optional(key) && at % 4 == 1;
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
@@ -172,6 +180,12 @@ impl Ingredients<'_> {
                 fixed.insert(*place);
             }
         }
+    }
+
+    /// Whether no two rows may refer to one parent by this key.
+    fn is_unique(&self, key: &ForeignKey) -> bool {
+        let within = |name: &String| key.columns.contains(name);
+        self.table.uniques.iter().any(|unique| unique.columns.iter().all(within))
     }
 
     fn is_optional(&self, key: &ForeignKey) -> bool {

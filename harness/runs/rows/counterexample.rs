@@ -1,9 +1,9 @@
 //! Making a counterexample small: which rows of a migration still show a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checks::{self, Class, Orders, Suspicion, Tested};
-use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, greatest, shrink};
+use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink};
 use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, canonical, holders};
 use crate::finding::Finding;
 use crate::steps::{Looks, Way};
@@ -12,6 +12,8 @@ use super::{Session, Stage};
 
 /// How often the scripts are run for one counterexample.
 const CALLS: usize = 60;
+/// So many rows are sorted by insertion.
+const FEW: usize = 6;
 
 impl Session<'_> {
     /// What these rows show of a class of finding; `None` if they do not.
@@ -58,7 +60,9 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Vec<Suspicion>, DataError> {
         let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
-        let mut reversed = given.clone();
+        let few = few(stage, given);
+        let given = &few;
+        let mut reversed = few.clone();
         for held in reversed.0.values_mut() {
             held.rows.reverse();
         }
@@ -108,6 +112,34 @@ impl Session<'_> {
     }
 }
 
+/// The last rows of each table, which are most alike, and those that they refer to: a sort keeps
+/// so few in the order in which it meets them.
+fn few(stage: &Stage, given: &Rows) -> Rows {
+    let (case, tables) = case(stage, given);
+    let mut keep = BTreeSet::new();
+    for (at, table) in case.tables.iter().enumerate() {
+        let is_named = tables.get(at).and_then(|place| stage.model.tables.get(*place));
+        if is_named.is_some_and(|table| table.is_named) {
+            keep.extend((table.rows.len().saturating_sub(FEW)..table.rows.len()).map(|row| (at, row)));
+        }
+    }
+    rows_of(stage, &tables, &closure(&case, &keep))
+}
+
+/// The rows of a case, whose tables are at these places of the model.
+fn rows_of(stage: &Stage, tables: &[usize], case: &Case) -> Rows {
+    let mut rows = BTreeMap::new();
+    for (table, held) in tables.iter().zip(&case.tables) {
+        let Some(table) = stage.model.tables.get(*table) else { continue };
+        let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+        let there = stage.before.0.get(&table.name);
+        let key = there.map(|there| there.key.clone()).unwrap_or_default();
+        let held = TableRows { columns, key, rows: held.rows.clone() };
+        rows.insert(table.name.clone(), held);
+    }
+    Rows(rows)
+}
+
 /// Whether two findings are of one class; values may change in fewer columns than before.
 fn is_same(one: &Class, other: &Class) -> bool {
     match (one, other) {
@@ -129,16 +161,7 @@ struct Asking<'a, 's, 'l> {
 
 impl Asking<'_, '_, '_> {
     fn rows(&self, case: &Case) -> Rows {
-        let mut rows = BTreeMap::new();
-        for (table, held) in self.tables.iter().zip(&case.tables) {
-            let Some(table) = self.stage.model.tables.get(*table) else { continue };
-            let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-            let there = self.stage.before.0.get(&table.name);
-            let key = there.map(|there| there.key.clone()).unwrap_or_default();
-            let held = TableRows { columns, key, rows: held.rows.clone() };
-            rows.insert(table.name.clone(), held);
-        }
-        Rows(rows)
+        rows_of(self.stage, &self.tables, case)
     }
 }
 
