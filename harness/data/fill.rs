@@ -251,7 +251,11 @@ impl<'a> Fill<'a> {
     async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
         let tables = &self.model.tables;
         let mut alone = Vec::new();
-        for plan in plans {
+        for mut plan in plans {
+            // Nothing that the constraints agree to: an INSERT without rows is no statement.
+            for (at, _) in plan.extract_if(.., |_, planned| planned.rows.is_empty()) {
+                self.took(at, Vec::new(), 0, None);
+            }
             match plan.len() {
                 0 => {}
                 1 => alone.extend(plan),
@@ -393,7 +397,9 @@ fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
         }
         out.push(')');
     }
-    if !table.has_insert_rule {
+    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
+        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
+    if !table.has_insert_rule && !is_deferrable {
         out.push_str(" ON CONFLICT DO NOTHING");
     }
     out.push_str(" RETURNING ");

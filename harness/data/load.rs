@@ -25,6 +25,17 @@ const PINNED: usize = 7;
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
 
+/// What a COMMIT would check is checked; then each constraint is deferred again as a new transaction
+/// would have it.
+pub const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $stairway$ \
+    DECLARE deferred text := (SELECT pg_catalog.string_agg(\
+        DISTINCT pg_catalog.format('%I.%I', n.nspname, k.conname), ', ') \
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
+      WHERE k.condeferred); \
+    BEGIN IF deferred IS NOT NULL THEN \
+      EXECUTE 'SET CONSTRAINTS ' || deferred || ' DEFERRED'; \
+    END IF; END $stairway$";
+
 /// A table as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Now {
@@ -194,7 +205,7 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        self.session.execute("RESET ALL").await?;
+        self.session.execute("RESET ALL; SET CONSTRAINTS ALL IMMEDIATE").await?;
         let Self { session, shelf, .. } = self;
         let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
         self.position(model).await?;
@@ -215,7 +226,7 @@ impl Loader {
                 table = table.name.sql(),
             );
         }
-        message.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+        message.push_str(SETTLED);
         Ok(self.session.execute(&message).await?)
     }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::data::{
-    AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns,
+    AFRESH, SETTLED, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns,
 };
 use crate::migrations::{Migration, Script, Wrap};
 use crate::sql::{self, StatementKind};
@@ -151,7 +151,7 @@ impl Trial {
         let done = match one_message(session, script).await {
             Ok(()) => {
                 // What a COMMIT would check, and what the script left for the rest of the session.
-                let checked = format!("SET CONSTRAINTS ALL IMMEDIATE; {AFRESH}; DISCARD TEMP");
+                let checked = format!("{SETTLED}; {AFRESH}; DISCARD TEMP");
                 session.execute(&checked).await.map_err(|error| outside(error, script))
             }
             Err(failure) => Err(failure),
