@@ -197,7 +197,10 @@ fn missing(made: &Made) -> Vec<String> {
             let nullable = !column.not_null && takes_null(&made.model.types, column.type_oid);
             let has = |is_null: bool| held.rows.iter().any(|row| row[at].is_none() == is_null);
             if !has(false) || (nullable && !column.is_generated && !has(true)) {
-                say(&column.name, format!("{name}.{}: value {}, NULL {}", column.name, has(false), has(true)));
+                say(
+                    &column.name,
+                    format!("{name}.{}: value {}, NULL {}", column.name, has(false), has(true)),
+                );
             }
         }
     }
@@ -223,7 +226,8 @@ fn every_constraint_lets_rows_in_the_same_ones_everywhere() {
             for (other, what) in [(&again.rows, "another database"), (&*one, "another version")] {
                 let (of, other) = (&held.rows, &other.0[name].rows);
                 if of != other && !is_of_the_clock(&name.name) {
-                    wrong.insert(format!("{name} on {major}: {what} has others: {of:?}\n{other:?}"));
+                    wrong
+                        .insert(format!("{name} on {major}: {what} has others: {of:?}\n{other:?}"));
                 }
             }
         }

@@ -223,7 +223,9 @@ fn the_wrong_are_found_and_the_right_are_not() {
     for outcome in outcomes() {
         show(outcome);
         match outcome.verdict {
-            Verdict::Missed | Verdict::FalseAlarm | Verdict::NoLongerPending => wrong.push(outcome.line.as_str()),
+            Verdict::Missed | Verdict::FalseAlarm | Verdict::NoLongerPending => {
+                wrong.push(outcome.line.as_str())
+            }
             Verdict::Pending => eprintln!("SKIPPED: {} is found by no check yet", outcome.id),
             Verdict::Ok | Verdict::NotOfRows => {}
         }
@@ -241,10 +243,22 @@ fn counterexamples_are_small() {
         .iter()
         .filter(|(_, finding)| finding.rows.len() > FEW)
         .map(|(outcome, finding)| {
-            format!("{} on {}: {} rows: {}", outcome.id, outcome.major, finding.rows.len(), finding.message)
+            format!(
+                "{} on {}: {} rows: {}",
+                outcome.id,
+                outcome.major,
+                finding.rows.len(),
+                finding.message
+            )
         })
         .collect();
-    assert!(large.len() * ONE_IN <= all.len(), "{} of {}:\n{}", large.len(), all.len(), large.join("\n"));
+    assert!(
+        large.len() * ONE_IN <= all.len(),
+        "{} of {}:\n{}",
+        large.len(),
+        all.len(),
+        large.join("\n")
+    );
 }
 
 /// Runs a script with psql against a database of its own, in a folder of its own.
@@ -253,7 +267,9 @@ fn psql(server: &servers::TestServer, database: &str, script: &Path) -> Output {
     let programs = server.programs();
     let target = server.target(database);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path)));
+    let path = std::env::join_paths(
+        std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path)),
+    );
     let mut command = Command::new(programs.join("psql"));
     command.args(["-X", "-f"]).arg(fs::canonicalize(script).unwrap()).current_dir(folder.path());
     command.env("PATH", path.unwrap()).env("LC_ALL", "C.UTF-8");
@@ -271,7 +287,8 @@ fn unshown(finding: &Finding, output: &Output) -> Option<&'static str> {
     let after = |title: &str| stdout.split_once(title).map(|(_, rest)| rest.trim());
     if finding.check == CheckId::DataDependentFailure {
         let sqlstate = finding.message.rsplit_once("SQLSTATE ").map(|(_, rest)| &rest[..5]);
-        let says = sqlstate.is_some_and(|code| code == "?????" || stderr.contains(&format!("{code}:")));
+        let says =
+            sqlstate.is_some_and(|code| code == "?????" || stderr.contains(&format!("{code}:")));
         return match (output.status.success(), says) {
             (true, _) => Some("it does not fail"),
             (false, false) => Some("it fails otherwise"),
@@ -282,9 +299,8 @@ fn unshown(finding: &Finding, output: &Output) -> Option<&'static str> {
         return Some("it fails");
     }
     let shown = match finding.check {
-        CheckId::DataLoss | CheckId::DataAdded => {
-            after("== rows, before against").is_some_and(|rest| rest.contains("\n< ") || rest.contains("\n> "))
-        }
+        CheckId::DataLoss | CheckId::DataAdded => after("== rows, before against")
+            .is_some_and(|rest| rest.contains("\n< ") || rest.contains("\n> ")),
         CheckId::OrderDependent => {
             after("== rows, one against other").is_some_and(|rest| rest.contains("\n< "))
         }

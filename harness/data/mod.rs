@@ -13,6 +13,7 @@ mod load;
 mod model;
 mod order;
 mod pool;
+mod question;
 mod rows;
 pub mod shrink;
 pub mod types;

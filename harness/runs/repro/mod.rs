@@ -41,7 +41,8 @@ pub(super) fn write(
         for finding in judged.findings.iter_mut().filter(|finding| can_be_shown(finding)) {
             let name = format!("{}-{}", judged.revision, finding.check);
             let same = names.iter().filter(|other| **other == name).count();
-            let file = if same == 0 { format!("{name}.sql") } else { format!("{name}-{}.sql", same + 1) };
+            let file =
+                if same == 0 { format!("{name}.sql") } else { format!("{name}-{}.sql", same + 1) };
             names.push(name);
             let path = folder.join(&file);
             let text = script(finding, &file, migration, &before, history, backup);

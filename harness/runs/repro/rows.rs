@@ -56,7 +56,10 @@ pub(super) fn show(out: &mut String, finding: &Finding, migration: &Migration) {
             part(out, "up", migration, &migration.upgrade);
             for sequence in &finding.objects {
                 let name = quote_literal(sequence);
-                let _ = write!(out, "\n\\echo == the next value of {sequence}\nSELECT nextval({name});\n");
+                let _ = write!(
+                    out,
+                    "\n\\echo == the next value of {sequence}\nSELECT nextval({name});\n"
+                );
             }
         }
         CheckId::RefusedRow => {
@@ -149,5 +152,6 @@ fn look(out: &mut String, name: &str) {
 }
 
 fn differ(out: &mut String, one: &str, other: &str) {
-    let _ = write!(out, "\n\\echo == rows, {one} against {other}\n\\! diff {one}.rows {other}.rows\n");
+    let _ =
+        write!(out, "\n\\echo == rows, {one} against {other}\n\\! diff {one}.rows {other}.rows\n");
 }
