@@ -12,8 +12,8 @@ use crate::server::Server;
 use crate::steps::{self, Ground, Routine, StepFailure};
 
 use super::RunError;
-use super::rows::{self, RowOptions};
 use super::outcome::{Judged, Seconds};
+use super::rows::{self, RowOptions};
 
 /// A climb under way.
 #[derive(Debug)]
