@@ -99,6 +99,9 @@ fn claim(tested: &Tested<'_>, which: impl Fn(&&Claim) -> bool) -> Option<String>
 fn changed(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Vec<Suspicion> {
     let mut groups: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
     for column in difference.columns() {
+        if is_touched(tested, place, difference, column) {
+            continue;
+        }
         groups.entry(allowed(tested, place, difference, column)).or_default().insert(column);
     }
     let suspicion = |(allowed, columns): (Option<String>, BTreeSet<&str>)| {
@@ -131,6 +134,27 @@ fn allowed(
         return None;
     }
     claims.iter().find(|claim| is_value_claim(claim)).map(|claim| super::claims::reason(claim))
+}
+
+/// Whether a trigger wrote the time into a column that stayed in its place: every UPDATE does that.
+fn is_touched(
+    tested: &Tested<'_>,
+    place: &Place<'_>,
+    difference: &Difference,
+    column: &str,
+) -> bool {
+    let Some(table) = tested.model.tables.iter().find(|table| table.name == *place.name) else {
+        return false;
+    };
+    let number = table.column(column).map(|column| column.number);
+    let stayed = tested.tried.tables.iter().any(|now| {
+        let same = now.columns.iter().any(|(name, at)| name == column && Some(*at) == number);
+        now.oid == table.oid && same
+    });
+    let is_now = |(_, to): &(&Cell, &Cell)| {
+        to.as_ref().is_some_and(|value| tested.tried.clock.is_now(value))
+    };
+    table.has_update_trigger && stayed && cells(place, difference, column).iter().all(is_now)
 }
 
 fn is_value_claim(claim: &Claim) -> bool {

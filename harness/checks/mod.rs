@@ -15,11 +15,13 @@ mod explain;
 mod failure;
 mod invalid_index;
 mod observation;
+mod order_dependent;
 mod place;
 mod restore_failed;
 mod reupgrade_drift;
 mod reupgrade_failed;
 mod schema_drift;
+mod sequence_behind;
 mod upgrade_failed;
 
 pub use broken_object::may_break;
@@ -27,6 +29,7 @@ pub use claims::{came_true, claimed_table, settle};
 pub use explain::explain;
 pub use failure::finding as failure;
 pub use observation::{Class, Climbed, Suspicion, Tested};
+pub use order_dependent::{Orders, order_dependent};
 pub use restore_failed::judge as restore_failed;
 
 use crate::finding::Finding;
@@ -57,5 +60,6 @@ pub fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
         .chain(data_loss::suspect(tested))
         .chain(data_loss::suspect_one_way(tested))
         .chain(data_added::suspect(tested))
+        .chain(sequence_behind::suspect(tested))
         .collect()
 }

@@ -65,6 +65,8 @@ pub enum Class {
     Changed(Name, BTreeSet<String>),
     /// Rows came.
     Added(Name),
+    /// A sequence is not where it should be.
+    Sequence(String),
     /// Another physical order of the same rows gives another result in this table.
     Order(Name),
 }

@@ -32,8 +32,8 @@ pub struct Now {
     pub oid: u32,
     /// Its name.
     pub name: Name,
-    /// Its live columns.
-    pub columns: Vec<String>,
+    /// Its live columns, with their numbers.
+    pub columns: Vec<(String, i16)>,
 }
 
 /// The tables that a transaction has to do with.
@@ -43,6 +43,67 @@ pub struct State {
     pub tables: Vec<Now>,
     /// Locked relations that are not.
     pub gone: Vec<u32>,
+}
+
+/// The time of a transaction: when it began, and when it was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    utc: (String, String),
+    local: (String, String),
+}
+
+impl Clock {
+    /// Whether a value is a time between the two, as a trigger writes it.
+    pub fn is_now(&self, value: &str) -> bool {
+        let value = value.trim_end_matches("+00");
+        let within = |(begun, asked): &(String, String)| {
+            value.len() > 10 && begun.as_str() <= value && value <= asked.as_str()
+                || value.len() == 10 && begun.starts_with(value)
+        };
+        within(&self.utc) || within(&self.local)
+    }
+}
+
+/// A sequence that a column draws from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// The column's table.
+    pub table: Name,
+    /// The column.
+    pub column: String,
+    /// Its type: `int2`, `int4` or `int8`.
+    pub type_name: String,
+    /// The sequence, qualified and quoted where it must be.
+    pub sequence: String,
+    /// `INCREMENT`.
+    pub increment: i64,
+    /// `MAXVALUE`.
+    pub max: i64,
+    /// `CYCLE`.
+    pub cycles: bool,
+    /// `last_value`.
+    pub last: i64,
+    /// `is_called`.
+    pub is_called: bool,
+    /// The column's largest value.
+    pub top: Option<i64>,
+}
+
+fn drawn(row: Vec<Cell>) -> Option<Drawn> {
+    let mut cells = row.into_iter().flatten();
+    let mut next = || cells.next();
+    Some(Drawn {
+        table: Name::new(next()?, next()?),
+        column: next()?,
+        type_name: next()?,
+        sequence: next()?,
+        increment: next()?.parse().ok()?,
+        max: next()?.parse().ok()?,
+        cycles: next()? == "t",
+        last: 0,
+        is_called: false,
+        top: None,
+    })
 }
 
 /// Where a sequence stands.
@@ -86,7 +147,12 @@ impl Loader {
         let mut first = String::new();
         if !std::mem::replace(&mut self.is_prepared, true) {
             first = catalog::prepare();
-            let _ = write!(first, ";PREPARE stairway_state(oid[]) AS {};", include_str!("state.sql"));
+            let _ = write!(
+                first,
+                ";PREPARE stairway_state(oid[]) AS {};PREPARE stairway_sequences(oid[]) AS {};",
+                include_str!("state.sql"),
+                include_str!("sequences.sql"),
+            );
         }
         let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
         let newest = self
@@ -185,6 +251,58 @@ impl Loader {
             (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
         });
         Ok(Rows(read.collect()))
+    }
+
+    /// The tables `oids` as they are in the open transaction.
+    pub async fn model(&mut self, oids: impl IntoIterator<Item = u32>) -> Result<Model, DataError> {
+        let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
+        self.session.execute(PINS).await?;
+        self.shelf.forget_own();
+        let model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
+        self.session.execute("RESET ALL").await?;
+        Ok(model)
+    }
+
+    /// When the open transaction began and what time it is, in UTC.
+    pub async fn clock(&mut self) -> Result<Clock, DataError> {
+        let ask = "SELECT now() AT TIME ZONE 'UTC', clock_timestamp() AT TIME ZONE 'UTC', \
+                   now()::timestamp, clock_timestamp()::timestamp";
+        let pins = "SET LOCAL datestyle TO 'ISO, YMD'";
+        let row = self.session.rows(&format!("{pins};{ask}")).await?.pop().unwrap_or_default();
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || cells.next().unwrap_or_default();
+        Ok(Clock { utc: (next(), next()), local: (next(), next()) })
+    }
+
+    /// The sequences that columns of the tables `oids` draw from, and where they stand.
+    pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
+        let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let ask = format!("EXECUTE stairway_sequences('{{{list}}}')");
+        let mut drawn: Vec<Drawn> =
+            self.session.rows(&ask).await?.into_iter().filter_map(drawn).collect();
+        let positions: Vec<String> = drawn
+            .iter()
+            .map(|it| {
+                let (column, table) = (quote_ident(&it.column), it.table.sql());
+                format!(
+                    "SELECT last_value, is_called, (SELECT max({column}) FROM ONLY {table}) FROM {}",
+                    it.sequence
+                )
+            })
+            .collect();
+        let sets = if positions.is_empty() {
+            Vec::new()
+        } else {
+            self.session.query(&positions.join(";")).await?
+        };
+        for (it, rows) in drawn.iter_mut().zip(sets) {
+            let mut cells = rows.into_iter().flatten();
+            let mut number = || cells.next().flatten();
+            it.last = number().and_then(|text| text.parse().ok()).unwrap_or_default();
+            it.is_called = number().is_some_and(|flag| flag == "t");
+            it.top = number().and_then(|text| text.parse().ok());
+        }
+        Ok(drawn)
     }
 
     /// What the transaction has to do with, and the tables `oids` besides.

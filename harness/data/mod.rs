@@ -20,7 +20,7 @@ pub mod types;
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
-pub use load::{AFRESH, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, without};
+pub use load::{AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, without};
 pub use order::holders;
 pub use types::canonical;
 pub use model::{

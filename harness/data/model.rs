@@ -21,6 +21,8 @@ pub struct Table {
     pub is_empty: bool,
     /// Whether a rule says what an INSERT does.
     pub has_insert_rule: bool,
+    /// Whether a trigger of its own runs when a row is updated.
+    pub has_update_trigger: bool,
     /// The live columns, by position.
     pub columns: Vec<Column>,
     /// The texts of its CHECK constraints as `pg_get_expr` gives them, e.g.

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::data::{AFRESH, DataError, Loader, Model, Name, Now, Rows, State, all_columns};
+use crate::data::{
+    AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns,
+};
 use crate::migrations::{Migration, Script, Wrap};
 use crate::sql::{self, StatementKind};
 
@@ -38,6 +40,17 @@ pub struct Looks {
     pub until: Way,
     /// Whether rows are read after the upgrades as well.
     pub at_upgraded: bool,
+    /// Whether sequences are looked at before and after the upgrade.
+    pub at_sequences: bool,
+    /// Whether the tables are read from the catalog after the upgrade.
+    pub at_model: bool,
+}
+
+impl Looks {
+    /// Nothing but whether the scripts run, up to this one.
+    pub fn until(until: Way) -> Self {
+        Self { until, at_upgraded: false, at_sequences: false, at_model: false }
+    }
 }
 
 /// What was seen.
@@ -53,8 +66,14 @@ pub struct Tried {
     pub reupgraded: Option<Rows>,
     /// Relations of before, by object id, that the scripts had to do with and the model lacks.
     pub strangers: BTreeSet<u32>,
-    /// The tables after the upgrade, by object id.
+    /// The tables after the downgrade, or after the upgrade if that was the last.
     pub tables: Vec<Now>,
+    /// The time of the transaction, asked at its end.
+    pub clock: Clock,
+    /// The sequences before and after the upgrade, if they were looked at.
+    pub sequences: Option<(Vec<Drawn>, Vec<Drawn>)>,
+    /// The tables after the upgrade, if they were read.
+    pub model: Option<Model>,
 }
 
 impl Trial {
@@ -79,15 +98,25 @@ impl Trial {
         looks: Looks,
     ) -> Result<Tried, DataError> {
         let mut tried = Tried::default();
+        let known: Vec<u32> = model.tables.iter().map(|table| table.oid).collect();
+        let drawn = if looks.at_sequences { loader.drawn(&known).await? } else { Vec::new() };
         if !self.step(loader, Way::Up, &mut tried).await? {
             return Ok(tried);
         }
         let state = self.state(loader, model, newest, &mut tried).await?;
+        let oids = || state.tables.iter().map(|table| table.oid);
+        if looks.at_sequences {
+            tried.sequences = Some((drawn, loader.drawn(&oids().collect::<Vec<_>>()).await?));
+        }
+        if looks.at_model {
+            tried.model = Some(loader.model(oids()).await?);
+        }
         if looks.at_upgraded {
             tried.upgraded = Some(read(loader, model, &state).await?);
         }
         tried.tables = state.tables;
         if looks.until == Way::Up || !self.goes_back() {
+            tried.clock = loader.clock().await?;
             return Ok(tried);
         }
         if !self.step(loader, Way::Down, &mut tried).await? {
@@ -95,6 +124,8 @@ impl Trial {
         }
         let state = self.state(loader, model, newest, &mut tried).await?;
         tried.downgraded = Some(read(loader, model, &state).await?);
+        tried.tables = state.tables;
+        tried.clock = loader.clock().await?;
         if looks.until == Way::Down || !self.step(loader, Way::Again, &mut tried).await? {
             return Ok(tried);
         }
@@ -173,11 +204,12 @@ async fn read(loader: &mut Loader, model: &Model, state: &State) -> Result<Rows,
         .filter(|now| !now.columns.is_empty())
         .map(|now| {
             let known = keys.iter().find(|(name, ..)| *name == now.name);
-            let place = |name: &String| now.columns.iter().position(|it| it == name);
+            let place = |name: &String| now.columns.iter().position(|(it, _)| it == name);
             let key: Option<Vec<usize>> = known.and_then(|(_, columns, key)| {
                 key.iter().map(|at| columns.get(*at).and_then(place)).collect()
             });
-            (now.name.clone(), now.columns.clone(), key.unwrap_or_default())
+            let columns = now.columns.iter().map(|(name, _)| name.clone()).collect();
+            (now.name.clone(), columns, key.unwrap_or_default())
         })
         .collect();
     loader.rows(&wanted).await

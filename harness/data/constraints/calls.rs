@@ -54,9 +54,14 @@ impl Finder<'_> {
             "substring" | "substr" if is_text => Fact::Pattern(text, false),
             "substring" | "substr" => {
                 let from = length(0).unwrap_or(1);
-                Fact::Length(Op::Le, length(1).map_or(from, |count| from + count - 1))
+                Fact::Length(
+                    Op::Le,
+                    length(1).map_or(from, |count| from.saturating_add(count).saturating_sub(1)),
+                )
             }
-            "left" | "right" => Fact::Length(Op::Le, length(0).unwrap_or_default().abs()),
+            "left" | "right" => {
+                Fact::Length(Op::Le, length(0).unwrap_or_default().saturating_abs())
+            }
             "starts_with" => Fact::Prefix(text),
             "to_date" => Fact::Cast("date".to_owned(), Vec::new()),
             "to_timestamp" => Fact::Cast("timestamptz".to_owned(), Vec::new()),
@@ -76,14 +81,16 @@ impl Finder<'_> {
 
     /// `jsonb_build_object('key', ..)`, assigned to a column or to nobody knows what.
     fn built(&mut self, open: usize, pieces: &[Range<usize>]) {
-        let begin = self.phrase.operand_before(open + 1, false).start.min(open - 1);
-        let equals = begin.checked_sub(1).filter(|at| self.phrase.is(*at, "="));
-        let target = equals.map(|at| self.columns(self.phrase.operand_before(at, false)));
+        let whole = self.phrase.operand_before(self.phrase.behind(open).unwrap_or(open), true);
+        let equals = whole.start.checked_sub(1).filter(|at| self.phrase.is(*at, "="));
+        let assigned = equals.map(|at| self.columns(self.phrase.operand_before(at, false)));
+        // `document || jsonb_build_object(..)` builds such a document too.
+        let target = assigned.unwrap_or_else(|| self.columns(whole.start..open));
         for piece in pieces.iter().step_by(2) {
             for (at, key) in self.constants(piece.clone()) {
                 self.used.insert(at);
-                match target.as_deref() {
-                    Some([column]) => self.say(*column, Fact::Json(vec![key], Want::Any)),
+                match target.as_slice() {
+                    [column] => self.say(*column, Fact::Json(vec![key], Want::Any)),
                     _ => self.loose_keys.push(key),
                 }
             }

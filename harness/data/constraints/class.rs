@@ -58,17 +58,22 @@ impl Class {
     }
 
     fn base(base: &Type, modifier: i32) -> Self {
+        Self::named(&base.name, modifier)
+    }
+
+    /// Of a built-in type by its own name or the standard's.
+    pub(super) fn named(name: &str, modifier: i32) -> Self {
         let count = |value: i32| usize::try_from(value).ok();
-        match base.name.as_str() {
-            "int2" => Self::Integer(i16::MIN.into(), i16::MAX.into()),
-            "int4" => Self::Integer(i32::MIN.into(), i32::MAX.into()),
-            "int8" => Self::Integer(i64::MIN, i64::MAX),
-            "numeric" => Self::Numeric(numeric_size(modifier)),
-            "float4" | "float8" => Self::Float,
+        match name {
+            "int2" | "smallint" => Self::Integer(i16::MIN.into(), i16::MAX.into()),
+            "int4" | "int" | "integer" => Self::Integer(i32::MIN.into(), i32::MAX.into()),
+            "int8" | "bigint" => Self::Integer(i64::MIN, i64::MAX),
+            "numeric" | "decimal" => Self::Numeric(numeric_size(modifier)),
+            "float4" | "float8" | "float" | "real" | "double" => Self::Float,
             "text" | "citext" => Self::Text(None),
             "varchar" | "bpchar" => Self::Text(count(modifier - 4).filter(|_| modifier >= 4)),
             "name" => Self::Text(Some(63)),
-            "bool" => Self::Bool,
+            "bool" | "boolean" => Self::Bool,
             "date" => Self::Date,
             "timestamp" | "timestamptz" => Self::Timestamp,
             "time" | "timetz" => Self::Time,
@@ -100,8 +105,7 @@ impl Class {
                 !text.contains('\0') && most.is_none_or(|most| text.chars().count() <= most)
             }
             Self::Bool => is_bool(text),
-            Self::Date => is_infinite(text) || Moment::parse(text).is_some(),
-            Self::Timestamp => is_infinite(text) || Moment::parse(text).is_some(),
+            Self::Date | Self::Timestamp => is_infinite(text) || Moment::parse(text).is_some(),
             Self::Time => time_of_day(text).is_some(),
             Self::Interval => is_interval(text),
             Self::Uuid => is_uuid(text),

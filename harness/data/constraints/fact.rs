@@ -53,10 +53,9 @@ impl Op {
     /// How far from the constant values are worth a try: those that hold first, edges first.
     pub(super) fn offsets(self) -> &'static [i64] {
         match self {
-            Self::Eq => &[0, -1, 1],
+            Self::Eq | Self::Le => &[0, -1, 1],
             Self::Ne => &[1, -1, 0],
             Self::Lt => &[-1, -2, 0, 1],
-            Self::Le => &[0, -1, 1],
             Self::Gt => &[1, 2, 0, -1],
             Self::Ge => &[0, 1, -1],
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::aspect::Aspect;
 use super::class::items;
 use super::fact::{Fact, Op, Want};
 use super::phrase::Phrase;
@@ -144,7 +145,10 @@ impl Finder<'_> {
             "similar" if self.phrase.is(at + 1, "to") => self.matched(end, at + 1, "similar"),
             "in" if self.phrase.is(at + 1, "(") => {
                 let (left, right) = self.sides(end, at);
-                self.compare(negated(Op::Eq), left, right);
+                let around = left.start.checked_sub(1).and_then(|open| self.phrase.function(open));
+                if around != Some("position") {
+                    self.compare(negated(Op::Eq), left, right);
+                }
             }
             "between" => self.between(end, at),
             "distinct" if self.phrase.is(at + 1, "from") => {
@@ -228,56 +232,31 @@ impl Finder<'_> {
     /// One side has columns, the other one has constants.
     fn related(&mut self, op: Op, side: &Range<usize>, other: &Range<usize>) {
         let op = if self.phrase.is_negated(side.start) { op.negated() } else { op };
-        let functions = self.functions(side.clone());
-        let has = |names: &[&str]| functions.iter().any(|name| names.contains(name));
-        let has_year = side.clone().any(|at| self.phrase.is(at, "year"))
-            || self.constants(side.clone()).iter().any(|(_, text)| text == "year");
-        let counts =
-            |make: fn(Op, i64) -> Fact| move |text: &str| Some(make(op, text.parse().ok()?));
-        let path = self.path(side.clone());
-        let fact: Box<dyn Fn(&str) -> Option<Fact>> = if has(&["num_nulls", "num_nonnulls"]) {
-            Box::new(|_| Some(Fact::Used))
-        } else if has(&["jsonb_typeof", "json_typeof"]) {
-            Box::new(move |text| Some(Fact::Json(path.clone(), Want::Kind(text.to_owned()))))
-        } else if has(&["jsonb_array_length", "json_array_length"]) {
-            Box::new(move |text| {
-                let count: usize = text.parse().ok().filter(|count| *count < 50)?;
-                let list = serde_json::Value::from(vec![1; count + usize::from(op != Op::Eq)]);
-                Some(Fact::Json(path.clone(), Want::One(list)))
-            })
-        } else if !path.is_empty() {
-            let is_number = self.casts_to_number(side);
-            Box::new(move |text| Some(Fact::Json(path.clone(), Want::One(scalar(text, is_number)))))
-        } else if has(&["length", "char_length", "character_length", "octet_length"]) {
-            Box::new(counts(Fact::Length))
-        } else if has(&["array_length", "cardinality"]) {
-            Box::new(counts(Fact::Count))
-        } else if has(&["position", "strpos", "array_position", "mod"]) {
-            Box::new(|_| Some(Fact::Used))
-        } else if has(&["left", "substr", "substring"]) {
-            Box::new(|text| Some(Fact::Prefix(text.to_owned())))
-        } else if has(&["extract", "date_part"]) && has_year {
-            Box::new(counts(Fact::Year))
-        } else {
-            Box::new(move |text| Some(Fact::Compare(op, text.to_owned())))
-        };
-        self.tell(side, other, &*fact);
-    }
-
-    fn tell(
-        &mut self,
-        side: &Range<usize>,
-        other: &Range<usize>,
-        fact: &dyn Fn(&str) -> Option<Fact>,
-    ) {
+        let aspect = self.aspect(side);
         let columns = self.columns(side.clone());
         for (at, text) in self.constants(other.clone()) {
             self.used.insert(at);
+            let facts = aspect.facts(op, &text);
             for column in &columns {
-                let fact = fact(&text).unwrap_or(Fact::Used);
-                self.found.push((*column, fact));
+                self.found.extend(facts.iter().map(|fact| (*column, fact.clone())));
             }
         }
+    }
+
+    /// What of its columns an operand is.
+    fn aspect(&self, side: &Range<usize>) -> Aspect {
+        let functions = self.functions(side.clone());
+        let path = self.path(side.clone());
+        if let Some(aspect) = functions.iter().find_map(|name| Aspect::of_json(name, &path)) {
+            return aspect;
+        }
+        if !path.is_empty() {
+            return Aspect::Place(path, self.casts_to_number(side));
+        }
+        let has_year = side.clone().any(|at| self.phrase.is(at, "year"))
+            || self.constants(side.clone()).iter().any(|(_, text)| text == "year");
+        let found = functions.iter().find_map(|name| Aspect::of(name, has_year));
+        found.unwrap_or(Aspect::Itself)
     }
 
     fn casts_to_number(&self, side: &Range<usize>) -> bool {
@@ -319,19 +298,13 @@ impl Finder<'_> {
         let left = self.phrase.operand_before(at, true);
         let right = self.phrase.operand_after(at + 1);
         let path = self.path(left.start..right.end.min(at + 2));
-        self.documents(left, right.start..right.end.min(at + 2), path, &Want::Any);
+        self.documents(left, right.start..right.end.min(at + 2), &path, &Want::Any);
     }
 
-    fn documents(
-        &mut self,
-        left: Range<usize>,
-        keys: Range<usize>,
-        path: Vec<String>,
-        want: &Want,
-    ) {
+    fn documents(&mut self, left: Range<usize>, keys: Range<usize>, path: &[String], want: &Want) {
         self.used.extend(self.constants(keys).into_iter().map(|(at, _)| at));
         for column in self.columns(left) {
-            self.say(column, Fact::Json(path.clone(), want.clone()));
+            self.say(column, Fact::Json(path.to_vec(), want.clone()));
         }
     }
 
@@ -341,8 +314,8 @@ impl Finder<'_> {
         for (_, key) in self.constants(right.clone()) {
             let keys = items(&key).unwrap_or_else(|| vec![key]);
             for key in keys {
-                let path = path.iter().cloned().chain([key]).collect();
-                self.documents(left.clone(), right.clone(), path, &Want::Any);
+                let path: Vec<String> = path.iter().cloned().chain([key]).collect();
+                self.documents(left.clone(), right.clone(), &path, &Want::Any);
             }
         }
     }
@@ -355,12 +328,6 @@ impl Finder<'_> {
             self.keys(at);
         }
     }
-}
-
-/// A constant as a document has it.
-fn scalar(text: &str, is_number: bool) -> serde_json::Value {
-    let number = text.parse::<i64>().ok().filter(|_| is_number);
-    number.map_or_else(|| serde_json::Value::from(text), serde_json::Value::from)
 }
 
 impl Phrase {

@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::fact::Want;
 
-/// Documents with each place present, of another kind, NULL and absent, the fullest first.
-pub(super) fn documents(wants: &[(Vec<String>, Want)]) -> Vec<String> {
+/// Documents with each place present, of another kind, NULL and absent, the fullest first. Without
+/// `strange`, a place that must be a number or a list is never anything else, for what reads it would
+/// raise an error.
+pub(super) fn documents(wants: &[(Vec<String>, Want)], strange: bool) -> Vec<String> {
     let places = gathered(wants);
     let mut found: Vec<Value> = Vec::new();
     let mut add = |document: Value| {
@@ -30,8 +32,8 @@ pub(super) fn documents(wants: &[(Vec<String>, Want)]) -> Vec<String> {
     if !places.is_empty() {
         add(full(&places, None));
         for path in places.keys() {
-            for value in candidates(&places, path) {
-                add(full(&places, Some((path, Some(value)))));
+            for value in candidates(&places, path, strange) {
+                add(full(&places, Some((path, Some(&value)))));
             }
             add(full(&places, Some((path, None))));
         }
@@ -60,18 +62,21 @@ fn gathered(wants: &[(Vec<String>, Want)]) -> Places {
     places
 }
 
-fn candidates(places: &Places, path: &[String]) -> Vec<Value> {
+fn candidates(places: &Places, path: &[String], strange: bool) -> Vec<Value> {
     let wanted = places.get(path).cloned().unwrap_or_default();
+    if !strange && wanted.iter().any(|value| value.is_number() || value.is_array()) {
+        return wanted;
+    }
     wanted.into_iter().chain([json!("a"), json!(1), Value::Null]).collect()
 }
 
 /// All places filled, but for one of them as it is said.
-fn full(places: &Places, other: Option<(&Vec<String>, Option<Value>)>) -> Value {
+fn full(places: &Places, other: Option<(&[String], Option<&Value>)>) -> Value {
     let mut document = Value::Object(Map::new());
     for path in places.keys() {
-        let value = match &other {
-            Some((place, value)) if *place == path => value.clone(),
-            _ => candidates(places, path).into_iter().next(),
+        let value = match other {
+            Some((place, value)) if place == path => value.cloned(),
+            _ => candidates(places, path, true).into_iter().next(),
         };
         if let Some(value) = value {
             put(&mut document, path, value);
@@ -130,21 +135,25 @@ mod tests {
     #[test]
     fn a_key_is_text_number_null_and_absent() {
         assert_eq!(
-            documents(&[(path(&["k"]), Want::Any)]),
+            documents(&[(path(&["k"]), Want::Any)], true),
             [r#"{"k":"a"}"#, r#"{"k":1}"#, r#"{"k":null}"#, "{}"]
         );
     }
 
     #[test]
     fn keys_stand_together_and_within_each_other() {
-        let found = documents(&[
+        let wants = [
             (path(&[]), Want::Kind("object".to_owned())),
             (path(&["a"]), Want::Any),
             (path(&["a", "b"]), Want::One(json!(5))),
             (path(&["list", "0"]), Want::Kind("boolean".to_owned())),
-        ]);
+        ];
+        let found = documents(&wants, true);
         assert_eq!(found[0], r#"{"a":{"b":5},"list":[true]}"#);
         assert!(found.contains(&r#"{"list":[true]}"#.to_owned()), "{found:?}");
-        assert_eq!(documents(&[(path(&[]), Want::Kind("array".to_owned()))]), ["[1]"]);
+        assert_eq!(documents(&[(path(&[]), Want::Kind("array".to_owned()))], true), ["[1]"]);
+        let number = [(path(&["n"]), Want::One(json!(5)))];
+        assert_eq!(documents(&number, false), [r#"{"n":5}"#, "{}"]);
+        assert_eq!(documents(&number, true).len(), 5);
     }
 }

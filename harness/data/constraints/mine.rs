@@ -2,6 +2,8 @@
 //!
 //! Knows constants only. Must not know what they are compared with.
 
+use std::collections::BTreeSet;
+
 use super::phrase::Phrase;
 use super::words::Kind;
 
@@ -20,23 +22,25 @@ pub struct Mined {
 /// The constants of an SQL text, those in the bodies of routines among them.
 pub fn mine(sql: &str) -> Mined {
     let mut mined = Mined::default();
-    gather(sql, DEPTH, &mut mined);
+    gather(sql, DEPTH, &mut mined, &mut BTreeSet::new());
     mined
 }
 
-fn gather(sql: &str, depth: usize, mined: &mut Mined) {
+fn gather(sql: &str, depth: usize, mined: &mut Mined, seen: &mut BTreeSet<(bool, String)>) {
     let phrase = Phrase::new(sql);
     for (at, word) in phrase.words().iter().enumerate() {
-        let (list, text) = match word.kind {
-            Kind::Text => (&mut mined.strings, word.text.clone()),
-            Kind::Number => (&mut mined.numbers, phrase.number(at)),
+        let text = match word.kind {
+            Kind::Text => word.text.clone(),
+            Kind::Number => phrase.number(at),
             Kind::Body if depth > 0 => {
-                gather(&word.text, depth - 1, mined);
+                gather(&word.text, depth - 1, mined, seen);
                 continue;
             }
             _ => continue,
         };
-        if !list.contains(&text) {
+        let is_number = word.kind == Kind::Number;
+        if seen.insert((is_number, text.clone())) {
+            let list = if is_number { &mut mined.numbers } else { &mut mined.strings };
             list.push(text);
         }
     }

@@ -3,6 +3,7 @@
 //! Knows SQL as the server prints it and as people write it, as far as constants beside columns go.
 //! Must not know servers: whether a value satisfies a constraint is for the server to say.
 
+mod aspect;
 mod calls;
 mod class;
 mod clock;

@@ -342,15 +342,15 @@ impl Phrase {
 
 #[cfg(test)]
 mod tests {
-    use super::Phrase;
+    use super::{Phrase, Range};
 
     fn sides(sql: &str, operator: &str) -> (String, String) {
         let phrase = Phrase::new(sql);
         let at = phrase.words().iter().position(|word| word.is(operator)).unwrap();
-        let text = |range: std::ops::Range<usize>| {
+        let text = |range: Range<usize>| {
             let words = &phrase.words()[range];
             let (first, last) = (words.first().unwrap(), words.last().unwrap());
-            sql[first.bytes.start..last.bytes.end].to_owned()
+            sql.get(first.bytes.start..last.bytes.end).unwrap().to_owned()
         };
         (text(phrase.operand_before(at, true)), text(phrase.operand_after(at + 1)))
     }
@@ -383,7 +383,7 @@ mod tests {
     fn torn_text_is_taken_as_it_is() {
         for sql in ["((a = ", ") = (", "= =", "a::", "cast(", "case when", "not ("] {
             let phrase = Phrase::new(sql);
-            for at in 0..phrase.words().len() + 1 {
+            for at in 0..=phrase.words().len() {
                 let _ = (phrase.operand_before(at, true), phrase.operand_after(at));
             }
         }

@@ -3,7 +3,7 @@
 //! Knows which tables a statement touches and which keys it brings along. Must not know how values
 //! are made of what is said of a column, nor what the migration does to the schema.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::columns::{columns, qualifier};
@@ -22,6 +22,8 @@ use crate::sql::{Name, names, statements};
 const MOST: usize = 24;
 /// How many more for constants of which nobody can tell the column.
 const LOOSE: usize = 8;
+/// How many facts of a column are looked at.
+const FACTS: usize = 200;
 /// How deep a routine in a routine is read.
 const DEPTH: usize = 4;
 
@@ -51,9 +53,26 @@ struct Reading<'a> {
 
 #[derive(Default)]
 struct Said {
-    facts: Vec<Fact>,
+    facts: Few,
     /// Constants of statements that touch the table.
-    loose: Vec<Fact>,
+    loose: Few,
+}
+
+/// The first facts, each once: a script of seeds has more than anybody wants.
+#[derive(Default)]
+struct Few(Vec<Fact>);
+
+impl Few {
+    fn extend(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        for fact in facts {
+            if self.0.len() >= FACTS {
+                return;
+            }
+            if fact != Fact::Used && !self.0.contains(&fact) {
+                self.0.push(fact);
+            }
+        }
+    }
 }
 
 impl Reading<'_> {
@@ -96,16 +115,17 @@ impl Reading<'_> {
         for (at, fact) in std::mem::take(&mut finder.found) {
             let Some(word) = phrase.word(at) else { continue };
             for place in self.places(touched, qualifier(phrase, at), &word.text) {
-                self.said.entry(place).or_default().facts.push(fact.clone());
+                self.said.entry(place).or_default().facts.extend([fact.clone()]);
             }
         }
         let keys = std::mem::take(&mut finder.loose_keys);
         let keys = keys.into_iter().map(|key| Fact::Json(vec![key], Want::Any));
-        let facts: Vec<Fact> = keys.chain(loose(phrase, &finder.used)).collect();
+        let mut facts = Few::default();
+        facts.extend(keys.chain(loose(phrase, &finder.used)));
         for table in touched {
             for column in self.tables.get(*table).into_iter().flat_map(|table| &table.columns) {
                 let said = self.said.entry((*table, column.name.clone())).or_default();
-                said.loose.extend(facts.iter().cloned());
+                said.loose.extend(facts.0.iter().cloned());
             }
         }
     }
@@ -147,7 +167,7 @@ impl Reading<'_> {
                     self.taken.entry(key).or_default().push(text);
                 } else {
                     let fact = Fact::Compare(Op::Eq, text);
-                    self.said.entry(key).or_default().facts.push(fact);
+                    self.said.entry(key).or_default().facts.extend([fact]);
                 }
             }
         }
@@ -173,31 +193,20 @@ fn of_column(column: &Column, said: &Said, taken: &[String], types: &Types) -> V
         return Vec::new();
     }
     let class = Class::of(types, column.type_oid, column.modifier);
-    let facts: Vec<Fact> = said.facts.iter().filter(|fact| **fact != Fact::Used).cloned().collect();
-    let mut found = values(&distinct(facts), &class, true, MOST);
-    let loose = distinct(said.loose.clone());
+    let mut found = values(&said.facts.0, &class, true, MOST);
     let is_for = |fact: &Fact| match fact {
         // A string is for what is written as one, and for a type that it can only mean.
         Fact::Compare(Op::Eq, _) => !class.is_number() && class != Class::Bool,
         Fact::Compare(..) => class.is_number(),
         _ => true,
     };
-    let loose: Vec<Fact> = loose.into_iter().filter(is_for).collect();
-    let more = values(&loose, &class, true, LOOSE);
-    let new: BTreeSet<&String> = more.iter().filter(|text| !found.contains(text)).collect();
-    let new: Vec<String> = more.iter().filter(|text| new.contains(text)).cloned().collect();
-    found.extend(new);
-    found.retain(|text| !taken.iter().any(|key| is_same(key, text)));
-    found
-}
-
-fn distinct(facts: Vec<Fact>) -> Vec<Fact> {
-    let mut found: Vec<Fact> = Vec::new();
-    for fact in facts {
-        if !found.contains(&fact) {
-            found.push(fact);
+    let loose: Vec<Fact> = said.loose.0.iter().filter(|fact| is_for(fact)).cloned().collect();
+    for text in values(&loose, &class, true, LOOSE) {
+        if !found.contains(&text) {
+            found.push(text);
         }
     }
+    found.retain(|text| !taken.iter().any(|key| is_same(key, text)));
     found
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows which texts of a table speak of its columns. Must not know how values are made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::{Class, array};
 use super::columns::columns;
@@ -53,7 +53,23 @@ fn of_table(table: &Table) -> BTreeMap<String, Vec<Fact>> {
             }
         }
     }
-    facts
+    passed_on(table, &facts)
+}
+
+/// What is said of a generated column is said of those that it is made of.
+fn passed_on(table: &Table, facts: &BTreeMap<String, Vec<Fact>>) -> BTreeMap<String, Vec<Fact>> {
+    let mut passed = facts.clone();
+    for column in table.columns.iter().filter(|column| column.is_generated) {
+        let (Some(own), Some(text)) = (facts.get(&column.name), &column.default) else { continue };
+        let phrase = Phrase::new(text);
+        let words = columns(&phrase, |_, name| table.column(name).is_some());
+        let names: BTreeSet<&String> =
+            words.iter().filter_map(|at| phrase.word(*at)).map(|word| &word.text).collect();
+        for name in names {
+            passed.entry(name.clone()).or_default().extend(own.iter().cloned());
+        }
+    }
+    passed
 }
 
 fn of_domains(types: &Types, oid: u32) -> Vec<Fact> {

@@ -64,6 +64,8 @@ fn predicates(table: &Table, types: &Types) -> Vec<Predicate> {
             }
             found.extend(checks.iter().map(|check| (places.clone(), about(check, &own))));
         }
+        let elements = of_elements(types, column.type_oid, &own);
+        found.extend(elements.into_iter().map(|predicate| (places.clone(), predicate)));
     }
     found
 }
@@ -78,6 +80,23 @@ pub(super) fn domains(types: &Types, oid: u32) -> Vec<(&[String], bool)> {
     {
         found.push((checks.as_slice(), *not_null));
         oid = *base;
+    }
+    found
+}
+
+/// What a domain asks of the elements of an array.
+fn of_elements(types: &Types, oid: u32, own: &str) -> Vec<String> {
+    let Some(TypeKind::Array(element)) = types.get(oid).map(|it| &it.kind) else {
+        return Vec::new();
+    };
+    let none = |what: String| {
+        format!("NOT EXISTS (SELECT FROM unnest({own}) AS element(value) WHERE {what})")
+    };
+    let mut found = Vec::new();
+    for (checks, not_null) in domains(types, *element) {
+        found.extend(not_null.then(|| none("element.value IS NULL".to_owned())));
+        let broken = checks.iter().map(|check| about(check, "element.value"));
+        found.extend(broken.map(|check| none(format!("({check}) IS FALSE"))));
     }
     found
 }

@@ -25,7 +25,7 @@ pub(super) fn values(facts: &[Fact], class: &Class, near: bool, most: usize) -> 
         .collect();
     let mut lists: Vec<Vec<String>> = Vec::new();
     if *class == Class::Json && !wants.is_empty() {
-        lists.push(documents(&wants));
+        lists.push(documents(&wants, near));
     }
     lists.extend(facts.iter().map(|fact| of_fact(fact, class, near)));
     let found = dealt(lists, class, most);
@@ -69,7 +69,13 @@ fn of_fact(fact: &Fact, class: &Class, near: bool) -> Vec<String> {
         Fact::Like(pattern) => liked(pattern),
         Fact::Prefix(text) => vec![text.clone(), format!("{text}x"), format!("x{text}")],
         Fact::Separator(sign) => separated(sign),
-        Fact::Cast(name, modifiers) => cast(name, modifiers, class),
+        Fact::Cast(name, modifiers) => {
+            let mut found = cast(name, modifiers, class);
+            let target = Class::named(name, -1);
+            // What can't be cast makes a constraint raise an error instead of refusing it.
+            found.retain(|text| near || target.fits(text));
+            found
+        }
         Fact::Json(..) | Fact::Used => Vec::new(),
     }
 }
@@ -81,12 +87,20 @@ fn listed(items: &[String]) -> Vec<String> {
 fn compared(op: Op, text: &str, class: &Class, near: bool) -> Vec<String> {
     match class {
         Class::Array(_) if text.starts_with('{') => vec![text.to_owned()],
-        Class::Array(element) => listed(&compared(op, text, element, near)),
+        Class::Array(element) => {
+            let one = listed(&compared(op, text, element, near));
+            one.into_iter().chain(near.then(|| "{}".to_owned())).collect()
+        }
         Class::Range(_) | Class::Multirange(_) => {
             let whole = [text.to_owned(), format!("{{{text}}}")];
             whole.into_iter().chain(around(text, class)).chain(samples(class)).collect()
         }
+        Class::Enum(_) | Class::Bool if op == Op::Eq => vec![text.to_owned()],
         _ if op == Op::Eq && !near => vec![text.to_owned()],
+        Class::Enum(_) | Class::Bool => {
+            let others = samples(class).into_iter().filter(|label| label != text);
+            others.chain([text.to_owned()]).collect()
+        }
         Class::Date | Class::Timestamp => near_moment(op, text),
         Class::Text(_) => near_text(op, text),
         _ if class.is_number() => near_number(op, text, class),

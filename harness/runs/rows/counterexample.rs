@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::checks::{self, Class, Suspicion, Tested};
+use crate::checks::{self, Class, Orders, Suspicion, Tested};
 use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, greatest, shrink};
 use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, canonical, holders};
 use crate::finding::Finding;
@@ -21,11 +21,22 @@ impl Session<'_> {
         given: &Rows,
         class: &Class,
     ) -> Result<Option<Finding>, DataError> {
+        if let Class::Order(table) = class {
+            let found = self.ordered(stage, given).await?;
+            let about = |finding: &&Finding| finding.objects.contains(&table.sql());
+            return Ok(found.iter().map(|it| &it.finding).find(about).cloned());
+        }
+        let is_sequence = matches!(class, Class::Sequence(_));
         let until = match class {
             Class::Failure { way, .. } => *way,
+            Class::Sequence(_) => Way::Up,
             _ => Way::Down,
         };
-        let looks = Looks { until, at_upgraded: !self.trial.goes_back() };
+        let looks = Looks {
+            at_upgraded: !self.trial.goes_back(),
+            at_sequences: is_sequence,
+            ..Looks::until(until)
+        };
         let (before, tried) = self.again(stage, given, looks).await?;
         let tested = Tested {
             migration: self.migration,
@@ -37,6 +48,35 @@ impl Session<'_> {
         let found = checks::suspect(&tested).into_iter();
         let mut found = found.filter(|other| other.finding.allowed.is_none());
         Ok(found.find(|other| is_same(&other.class, class)).map(|other| other.finding))
+    }
+
+    /// What depends on the physical order of these rows. Usually two runs say that nothing does; a
+    /// third one tells what is another each time.
+    pub(super) async fn ordered(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+    ) -> Result<Vec<Suspicion>, DataError> {
+        let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
+        let mut reversed = given.clone();
+        for held in reversed.0.values_mut() {
+            held.rows.reverse();
+        }
+        let (_, first) = self.again(stage, given, looks).await?;
+        let (_, other) = self.again(stage, &reversed, looks).await?;
+        let (Some(one), Some(two)) = (&first.upgraded, &other.upgraded) else {
+            return Ok(Vec::new());
+        };
+        let model = first.model.as_ref().unwrap_or(&stage.model);
+        let mut orders =
+            Orders { migration: self.migration, first: one, again: one, reversed: two, model };
+        if checks::order_dependent(&orders).is_empty() {
+            return Ok(Vec::new());
+        }
+        let (_, third) = self.again(stage, given, looks).await?;
+        let Some(again) = &third.upgraded else { return Ok(Vec::new()) };
+        orders.again = again;
+        Ok(checks::order_dependent(&orders))
     }
 
     pub(super) async fn shrink(
@@ -110,7 +150,7 @@ impl Oracle for Asking<'_, '_, '_> {
         let shown = match self.class {
             Some(class) => self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some()),
             None => {
-                let looks = Looks { until: Way::Down, at_upgraded: false };
+                let looks = Looks::until(Way::Down);
                 let tried = self.session.again(self.stage, &rows, looks).await;
                 tried.map(|(_, tried)| tried.failed.is_none())
             }

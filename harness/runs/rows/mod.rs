@@ -16,6 +16,7 @@ use crate::data::{
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row};
 use crate::migrations::Migration;
+use self::words::Spoken;
 use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -92,8 +93,9 @@ pub(super) async fn try_rows(
     for case in 0..options.cases.max(1) {
         let recipe =
             Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
-        let mut session = Session { loader, migration, trial: &trial, options, begun };
-        let found = session.case(&spoken, recipe).await?;
+        let mut session =
+            Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
+        let found = session.case(recipe).await?;
         let ends = !found.findings.is_empty() || begun.elapsed() > options.budget;
         verdict.add(found);
         if ends {
@@ -130,6 +132,7 @@ pub(super) struct Session<'a> {
     pub(super) loader: &'a mut Loader,
     pub(super) migration: &'a Migration,
     pub(super) trial: &'a Trial,
+    pub(super) spoken: &'a Spoken,
     pub(super) options: &'a RowOptions,
     pub(super) begun: Instant,
 }
@@ -137,12 +140,11 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     async fn case(
         &mut self,
-        spoken: &words::Spoken,
         recipe: Recipe,
     ) -> Result<RowVerdict, DataError> {
-        let mut wanted = Wanted { words: spoken.words.clone(), ..Wanted::default() };
+        let mut wanted = Wanted { words: self.spoken.words.clone(), ..Wanted::default() };
         for _ in 0..ROUNDS {
-            let Some(stage) = self.set(&wanted, spoken, recipe).await? else {
+            let Some(stage) = self.set(&wanted, recipe).await? else {
                 return Ok(RowVerdict::default());
             };
             let tried = self.run(&stage, self.looks()).await?;
@@ -163,12 +165,11 @@ impl Session<'_> {
     async fn set(
         &mut self,
         wanted: &Wanted,
-        spoken: &words::Spoken,
         recipe: Recipe,
     ) -> Result<Option<Stage>, DataError> {
         let (model, newest) = self.loader.begin(wanted).await?;
         let is_named = model.tables.iter().any(|table| table.is_named);
-        if !is_named && !spoken.is_dynamic {
+        if !is_named && !self.spoken.is_dynamic {
             self.loader.end(&[]).await?;
             return Ok(None);
         }
@@ -180,7 +181,7 @@ impl Session<'_> {
             })
             .collect();
         let seeds = if held.is_empty() { Rows::default() } else { self.loader.rows(&held).await? };
-        let filled = self.loader.fill(&model, &seeds, &spoken.text, recipe).await?;
+        let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
         Ok(Some(Stage {
@@ -214,7 +215,11 @@ impl Session<'_> {
     /// How far the scripts are run, and what is read on the way.
     fn looks(&self) -> Looks {
         let claims = self.migration.claims.iter().any(Claim::is_about_rows);
-        Looks { until: Way::Down, at_upgraded: claims || !self.trial.goes_back() }
+        Looks {
+            at_upgraded: claims || !self.trial.goes_back(),
+            at_sequences: self.spoken.may_move_sequences,
+            ..Looks::until(Way::Down)
+        }
     }
 
     pub(super) async fn run(&mut self, stage: &Stage, looks: Looks) -> Result<Tried, DataError> {
@@ -249,6 +254,11 @@ impl Session<'_> {
             for suspicion in suspicions {
                 if let Some(finding) = self.prove(stage, &kept, suspicion).await? {
                     verdict.findings.push(finding);
+                }
+            }
+            if !is_failure && self.spoken.depends_on_order {
+                for suspicion in self.ordered(stage, &kept).await? {
+                    verdict.findings.extend(self.prove(stage, &kept, suspicion).await?);
                 }
             }
             if !is_failure || self.begun.elapsed() > self.options.budget {

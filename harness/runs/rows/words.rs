@@ -14,6 +14,10 @@ pub(super) struct Spoken {
     pub(super) is_dynamic: bool,
     /// Whether anything in it can have to do with rows.
     pub(super) has_to_do_with_rows: bool,
+    /// Whether the upgrade may leave a sequence where it should not be.
+    pub(super) may_move_sequences: bool,
+    /// Whether what the upgrade does may depend on the order in which it meets rows.
+    pub(super) depends_on_order: bool,
     /// Both scripts.
     pub(super) text: String,
 }
@@ -25,7 +29,29 @@ pub(super) fn of(migration: &Migration) -> Spoken {
         spoken.text.push_str(&script.text);
         spoken.text.push('\n');
     }
+    let upgrade = words_of(&migration.upgrade.text);
+    let says = |words: &[&str]| words.iter().any(|word| upgrade.contains(*word));
+    spoken.may_move_sequences = says(SEQUENCES);
+    spoken.depends_on_order = says(ORDER);
     spoken
+}
+
+const SEQUENCES: &[&str] = &[
+    "insert", "copy", "merge", "setval", "sequence", "serial", "bigserial", "smallserial",
+    "serial2", "serial4", "serial8", "identity", "restart", "type", "nextval",
+];
+
+const ORDER: &[&str] = &[
+    "limit", "fetch", "distinct", "row_number", "rank", "first_value", "last_value", "nth_value",
+    "lag", "lead", "ntile", "array_agg", "string_agg", "json_agg", "jsonb_agg", "xmlagg",
+    "json_object_agg", "jsonb_object_agg", "array", "from", "conflict", "loop", "ctid", "offset",
+];
+
+/// All words of a text, those in bodies and strings as well.
+fn words_of(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    words(text, &mut found);
+    found
 }
 
 fn script_of(script: &Script, spoken: &mut Spoken) {
