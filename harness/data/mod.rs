@@ -15,20 +15,25 @@ mod order;
 mod pool;
 mod rows;
 pub mod shrink;
+mod strategy;
 pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
-pub use load::{AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, without};
-pub use order::holders;
-pub use types::canonical;
+pub use load::{
+    AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
+    insert_readably, without,
+};
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
     TypeKind, Types, Unique,
 };
+pub use order::holders;
 pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows};
+pub use strategy::{GeneratedRows, NoStrategy, TableStrategy};
+pub use types::canonical;
 
 use crate::postgres::PostgresError;
 

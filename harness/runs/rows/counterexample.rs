@@ -87,7 +87,8 @@ impl Session<'_> {
     ) -> Result<Rows, DataError> {
         let (case, tables) = case(stage, given);
         let hint = hint(stage, given, suspicion, &tables);
-        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget =
+            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: Some(&suspicion.class), tables };
         let shrunk = shrink(case, &hint, &mut asking, budget).await?;
         Ok(asking.rows(&shrunk.case))
@@ -100,7 +101,8 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Option<Rows>, DataError> {
         let (case, tables) = case(stage, given);
-        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget =
+            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: None, tables };
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
@@ -148,7 +150,9 @@ impl Oracle for Asking<'_, '_, '_> {
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
         let shown = match self.class {
-            Some(class) => self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some()),
+            Some(class) => {
+                self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
+            }
             None => {
                 let looks = Looks::until(Way::Down);
                 let tried = self.session.again(self.stage, &rows, looks).await;
@@ -172,7 +176,9 @@ fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
     let mut places = Vec::new();
     let mut tables = Vec::new();
     for (at, table) in model.tables.iter().enumerate() {
-        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else { continue };
+        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else {
+            continue;
+        };
         places.push(at);
         let columns = table.columns.iter().map(|column| CaseColumn {
             name: column.name.clone(),
@@ -228,9 +234,9 @@ fn hint(
     tables: &[usize],
 ) -> Vec<(usize, usize)> {
     let find = |name: &Name, row: &Vec<Cell>| {
-        let table = tables.iter().position(|at| {
-            stage.model.tables.get(*at).is_some_and(|table| table.name == *name)
-        })?;
+        let table = tables
+            .iter()
+            .position(|at| stage.model.tables.get(*at).is_some_and(|table| table.name == *name))?;
         let place = given.0.get(name)?.rows.iter().position(|other| other == row)?;
         Some((table, place))
     };

@@ -1,13 +1,31 @@
 //! Which tables and columns of a schema rows reach: all tables are given rows at once, in a
 //! transaction that leaves nothing.
 
-use super::RowOptions;
+use super::{RowOptions, RowVerdict, Stage};
 use crate::data::{
-    Column, DataError, Loader, Model, Recipe, Rows, Table, TableKind, TableRows, Unfilled, Wanted,
-    all_columns, constraints, types,
+    Column, DataError, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows, Unfilled,
+    Wanted, all_columns, constraints, types,
 };
 use crate::postgres::{PostgresError, ident, quote_ident};
-use crate::runs::coverage::{Gap, Head};
+use crate::runs::coverage::{Gap, Head, Tried};
+
+impl RowVerdict {
+    /// With nothing but the figures.
+    pub(super) fn of(stage: &Stage) -> Self {
+        let named = stage.model.tables.iter().filter(|table| table.is_named);
+        let named: Vec<&Name> =
+            named.filter(|it| it.kind == TableKind::Plain).map(|it| &it.name).collect();
+        let is_empty = |name: &&&Name| stage.before.0.get(name).is_none_or(|it| it.rows.is_empty());
+        let unfilled = named.iter().filter(is_empty).count();
+        Self { given: stage.given, tables: (named.len(), unfilled), ..Self::default() }
+    }
+
+    /// What is told of it.
+    pub(in crate::runs) fn tried(&self) -> Tried {
+        let (tables, unfilled) = self.tables;
+        Tried { rows: self.given, tables, unfilled, head: None }
+    }
+}
 
 /// Gives rows to all tables but the version table, and says what they have then.
 pub(in crate::runs) async fn head(
@@ -32,18 +50,13 @@ pub(in crate::runs) async fn head(
     Ok(head)
 }
 
-async fn look(
-    loader: &mut Loader,
-    model: &Model,
-    options: &RowOptions,
-) -> Result<Head, DataError> {
+async fn look(loader: &mut Loader, model: &Model, options: &RowOptions) -> Result<Head, DataError> {
     let may_hold = |table: &&Table| !table.is_empty;
     let names: Vec<_> = model.tables.iter().filter(may_hold).map(|table| &table.name).collect();
     let mut all = all_columns(model);
     let held: Vec<_> = all.iter().filter(|(name, ..)| names.contains(&name)).cloned().collect();
     let seeds = if held.is_empty() { Rows::default() } else { loader.rows(&held).await? };
-    let recipe =
-        Recipe { seed: options.seed, case: 0, rows_per_table: options.rows_per_table };
+    let recipe = Recipe { seed: options.seed, case: 0, rows_per_table: options.rows_per_table };
     let filled = loader.fill(model, &seeds, "", recipe).await?;
     all.sort();
     let rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };

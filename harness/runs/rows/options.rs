@@ -1,21 +1,17 @@
 //! How rows are given, as it is written down.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::RowOptions;
-use crate::config::{Config, ConfigError, RowSettings};
+use crate::config::{Config, ConfigError, MOST_ROWS, RowSettings};
 
 /// A number of rows or cases that makes no sense.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} can't be {given}: from {} to {} there may be", COUNT.start(), COUNT.end())]
+#[error("{what} can't be {given}: it is from 1 to {MOST_ROWS}")]
 pub struct NoRowOptions {
     what: &'static str,
     given: usize,
 }
-
-/// How many cases, and how many rows for a table, may be asked for.
-const COUNT: RangeInclusive<usize> = 1..=100_000;
 
 impl RowOptions {
     /// The defaults with what the environment and `stairway.toml` say, after what was `named` for
@@ -36,8 +32,12 @@ impl RowOptions {
     /// Whether such rows can be given.
     pub(in crate::runs) fn check(&self) -> Result<(), NoRowOptions> {
         let cases = usize::try_from(self.cases).unwrap_or(usize::MAX);
-        let both = [("the number of cases", cases), ("the number of rows", self.rows_per_table)];
-        match both.into_iter().find(|(_, given)| !COUNT.contains(given)) {
+        let most = usize::try_from(MOST_ROWS).unwrap_or(usize::MAX);
+        let both = [
+            ("the number of cases", cases),
+            ("the number of rows for a table", self.rows_per_table),
+        ];
+        match both.into_iter().find(|(_, given)| !(1..=most).contains(given)) {
             Some((what, given)) => Err(NoRowOptions { what, given }),
             None => Ok(()),
         }
