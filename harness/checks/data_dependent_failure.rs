@@ -33,22 +33,12 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
 
 fn help(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
-        "23505" => {
-            "look for duplicates first and settle them in the same migration, before the unique index"
-        }
-        "23502" => {
-            "give the rows that are there a value before SET NOT NULL, or add the column with a default"
-        }
-        "23503" => {
-            "settle the rows that refer to nothing before the foreign key, or add it NOT VALID and validate it later"
-        }
-        "23514" => {
-            "settle the rows that the constraint refuses before it, or add it NOT VALID and validate it later"
-        }
+        "23505" => "look for duplicates first and settle them in the same migration, before the unique index",
+        "23502" => "give the rows that are there a value before SET NOT NULL, or add the column with a default",
+        "23503" => "settle the rows that refer to nothing before the foreign key, or add it NOT VALID and validate it later",
+        "23514" => "settle the rows that the constraint refuses before it, or add it NOT VALID and validate it later",
         "22003" | "22001" => "check that every value fits the new type before changing it",
-        "22P02" | "22007" | "22008" => {
-            "convert only the values that are of that form, and say what becomes of the others"
-        }
+        "22P02" | "22007" | "22008" => "convert only the values that are of that form, and say what becomes of the others",
         "22012" => "guard the division: nullif(divisor, 0)",
         _ => return None,
     })

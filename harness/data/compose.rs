@@ -38,7 +38,9 @@ pub(super) struct Ingredients<'a> {
 const FIRST_KEY: u64 = 101;
 const ALONE: usize = 8;
 const COMPANY: usize = 4;
-const SISTERS: usize = 6;
+const SISTERS: usize = 8;
+/// Which of the endless values sisters share, so that they share them with no other row.
+const SHARED: u64 = 907;
 
 impl Ingredients<'_> {
     /// How many rows make sense.
@@ -55,7 +57,7 @@ impl Ingredients<'_> {
     }
 
     fn sisters(&self) -> usize {
-        (self.focus.len() + 1).min(SISTERS)
+        (self.focus.len() + 2).min(SISTERS)
     }
 
     /// Rows `first..first + count`; they differ with their numbers only.
@@ -68,12 +70,8 @@ impl Ingredients<'_> {
     /// The columns that are given a value.
     fn given(&self) -> Vec<usize> {
         let is_given = |(at, column): &(usize, &Column)| {
-            let known = self
-                .pools
-                .get(*at)
-                .is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
-            let refers =
-                self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+            let known = self.pools.get(*at).is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
+            let refers = self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
             !column.is_generated && (known || refers)
         };
         self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
@@ -96,7 +94,7 @@ impl Ingredients<'_> {
                 *slot = cell;
             }
         }
-        self.refer(&mut row, at);
+        self.refer(&mut row, at, sister.map(|_| round * wanted + body));
         self.make_unique(&mut row, at, given);
         row
     }
@@ -126,35 +124,40 @@ impl Ingredients<'_> {
                     }
                 }
                 None if takes_null && (place + column).is_multiple_of(3) => None,
-                None if place.is_multiple_of(5) => {
-                    pick(&pool.edge, place / 5).unwrap_or_else(plain)
-                }
+                None if place.is_multiple_of(5) => pick(&pool.edge, place / 5).unwrap_or_else(plain),
                 None => plain(),
             },
         }
     }
 
-    /// The cell of a row that is like the first one but for one column; the first sister differs
-    /// in its keys only.
+    /// The cell of one of the rows that are alike but for one column; the first two differ in their
+    /// keys only.
     fn sister_cell(&self, column: usize, sister: usize, round: usize) -> Cell {
         let differs = sister
-            .checked_sub(1)
+            .checked_sub(2)
             .and_then(|nth| self.focus.iter().nth(nth))
             .is_some_and(|other| *other == column);
-        self.cell(column, 0, round + usize::from(differs))
+        let shared = self.table.columns.get(column).and_then(|it| {
+            let is_shared = self.focus.contains(&column) && !differs;
+            let nth = SHARED + u64::try_from(round).unwrap_or_default();
+            is_shared.then(|| types::distinct(self.types, it.type_oid, it.modifier, nth)).flatten()
+        });
+        shared.map_or_else(|| self.cell(column, 0, round + usize::from(differs)), Some)
     }
 
-    /// Fills in foreign keys to rows that are there.
-    fn refer(&self, row: &mut [Cell], at: usize) {
+    /// Fills in foreign keys to rows that are there; sisters share theirs.
+    fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
         let mut fixed = BTreeSet::new();
-        for (nth, (key, parents)) in self.table.foreign_keys.iter().zip(&self.parents).enumerate() {
+        for (nth, (key, parents)) in
+            self.table.foreign_keys.iter().zip(&self.parents).enumerate()
+        {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
+            let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
             let is_optional = self.is_optional(key) && at % 4 == 1;
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
-                    !fixed.contains(place)
-                        || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
+                    !fixed.contains(place) || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
                 })
             };
             let fitting: Vec<&Vec<String>> = if fixed.is_empty() {
@@ -179,13 +182,15 @@ impl Ingredients<'_> {
         }
     }
 
+    /// Whether no two rows may refer to one parent by this key.
+    fn is_unique(&self, key: &ForeignKey) -> bool {
+        let within = |name: &String| key.columns.contains(name);
+        self.table.uniques.iter().any(|unique| unique.columns.iter().all(within))
+    }
+
     fn is_optional(&self, key: &ForeignKey) -> bool {
         let nullable = |name: &String| self.table.column(name).is_some_and(|it| !it.not_null);
-        if key.match_full {
-            key.columns.iter().all(nullable)
-        } else {
-            key.columns.iter().any(nullable)
-        }
+        if key.match_full { key.columns.iter().all(nullable) } else { key.columns.iter().any(nullable) }
     }
 
     fn places(&self, names: &[String]) -> Vec<usize> {
@@ -199,10 +204,7 @@ impl Ingredients<'_> {
             let places = self.places(&unique.columns);
             let refers = |place: &usize| {
                 let name = self.table.columns.get(*place).map(|it| &it.name);
-                self.table
-                    .foreign_keys
-                    .iter()
-                    .any(|key| name.is_some_and(|it| key.columns.contains(it)))
+                self.table.foreign_keys.iter().any(|key| name.is_some_and(|it| key.columns.contains(it)))
             };
             // The last column that nothing else decides.
             let free = places.iter().rev().find(|place| given.contains(place) && !refers(place));
@@ -212,9 +214,7 @@ impl Ingredients<'_> {
                 continue;
             }
             let own = self.own_value(*place, column, at, unique.is_primary);
-            let stays_null = row.get(*place).is_some_and(Option::is_none)
-                && !unique.nulls_not_distinct
-                && !column.not_null;
+            let stays_null = row.get(*place).is_some_and(Option::is_none) && !unique.nulls_not_distinct && !column.not_null;
             if let (Some(slot), Some(value), false) = (row.get_mut(*place), own, stays_null) {
                 *slot = Some(value);
             }
@@ -223,21 +223,13 @@ impl Ingredients<'_> {
 
     /// The value of a unique column in row `at`: the edges first where the script speaks of it or
     /// it is not a number, then endlessly many.
-    fn own_value(
-        &self,
-        place: usize,
-        column: &Column,
-        at: usize,
-        is_primary: bool,
-    ) -> Option<String> {
-        let nth =
-            FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
+    fn own_value(&self, place: usize, column: &Column, at: usize, is_primary: bool) -> Option<String> {
+        let nth = FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
         let endless = |nth| types::distinct(self.types, column.type_oid, column.modifier, nth);
         let pool = self.pools.get(place);
-        let is_number = self
-            .types
-            .base_name(column.type_oid)
-            .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid"));
+        let is_number = self.types.base_name(column.type_oid).is_some_and(|name| {
+            matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid")
+        });
         if is_number && (is_primary || column.sequence.is_some()) {
             // One that does not fit into the next narrower type.
             let wide = match self.types.base_name(column.type_oid) {
@@ -245,11 +237,7 @@ impl Ingredients<'_> {
                 Some("int4") => "32768",
                 _ => return endless(nth),
             };
-            return if at == 2 && self.focus.contains(&place) {
-                Some(wide.to_owned())
-            } else {
-                endless(nth)
-            };
+            return if at == 2 && self.focus.contains(&place) { Some(wide.to_owned()) } else { endless(nth) };
         }
         let edges = pool.into_iter().flat_map(|pool| pool.edge.iter().chain(&pool.plain)).flatten();
         let edges: Vec<&String> = edges.collect();
@@ -286,8 +274,7 @@ pub(super) fn refer_within(
                 })
                 .collect();
             let own = places(table, &key.columns);
-            let is_nullable =
-                own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
+            let is_nullable = own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
             let Some(planned) = unit.get_mut(member) else { continue };
             let shared = shared_columns(table, key);
             for (at, row) in planned.rows.iter_mut().enumerate() {
@@ -303,9 +290,7 @@ pub(super) fn refer_within(
                         own.get(*part).and_then(|place| row.get(*place)) == parent.get(*part)
                     })
                 };
-                let parent = parent
-                    .filter(fits)
-                    .or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
+                let parent = parent.filter(fits).or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
                 for (part, place) in own.iter().enumerate() {
                     if shared.contains(&part) {
                         continue;
@@ -322,10 +307,7 @@ pub(super) fn refer_within(
 /// The parts of a key that other keys decide as well: a tenant, say.
 fn shared_columns(table: &Table, key: &ForeignKey) -> Vec<usize> {
     let others = |name: &String| {
-        table
-            .foreign_keys
-            .iter()
-            .any(|other| other.name != key.name && other.columns.contains(name))
+        table.foreign_keys.iter().any(|other| other.name != key.name && other.columns.contains(name))
             || table.uniques.iter().any(|unique| unique.is_primary && unique.columns.contains(name))
     };
     (0..key.columns.len()).filter(|at| key.columns.get(*at).is_some_and(others)).collect()

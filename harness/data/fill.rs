@@ -185,9 +185,7 @@ impl<'a> Fill<'a> {
         let mut open: Vec<usize> = others.to_vec();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
-            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else {
-                continue;
-            };
+            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else { continue };
             if other.oid == table.oid {
                 return true;
             }
@@ -253,7 +251,12 @@ impl<'a> Fill<'a> {
     async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
         let tables = &self.model.tables;
         let mut alone = Vec::new();
-        for plan in plans {
+        for mut plan in plans {
+            // What no row is left for would be no statement.
+            let is_empty = |_: &usize, planned: &mut Planned| planned.rows.is_empty();
+            for (at, _) in plan.extract_if(.., is_empty) {
+                self.took(at, Vec::new(), 0, None);
+            }
             match plan.len() {
                 0 => {}
                 1 => alone.extend(plan),
@@ -334,18 +337,13 @@ impl<'a> Fill<'a> {
             let mut message = String::new();
             for row in planned.rows.iter().skip(next) {
                 message.push_str("SAVEPOINT stairway_row;");
-                let one = Planned {
-                    columns: planned.columns.clone(),
-                    wanted: 1,
-                    rows: vec![row.clone()],
-                };
+                let one = Planned { columns: planned.columns.clone(), wanted: 1, rows: vec![row.clone()] };
                 insert_into(table, &one, &mut message);
                 message.push_str(";RELEASE stairway_row;");
             }
             let (sets, result) = self.session.query_so_far(&message).await;
             let whole = sets.len() / 3;
-            taken
-                .extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
+            taken.extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
             next += whole;
             match result {
                 Ok(()) => break,
@@ -368,8 +366,7 @@ impl<'a> Fill<'a> {
         if rows.is_empty() {
             let why = why.unwrap_or_else(|| match sent {
                 0 => "no values were found that its constraints agree to".to_owned(),
-                _ => "each row was turned away without a word, by a trigger, a rule or a key"
-                    .to_owned(),
+                _ => "each row was turned away without a word, by a trigger, a rule or a key".to_owned(),
             });
             self.unfilled(table, why);
         }
@@ -380,12 +377,16 @@ impl<'a> Fill<'a> {
 /// Whether the text reads whole rows: then every column is spoken of.
 fn names_all_columns(script: &str) -> bool {
     sql::tokens(script).any(|token| {
-        token.kind == sql::TokenKind::Operator
-            && script.get(token.bytes).is_some_and(|it| it == "*")
+        token.kind == sql::TokenKind::Operator && script.get(token.bytes).is_some_and(|it| it == "*")
     })
 }
 
 fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
+    if planned.columns.is_empty() {
+        // There is no such form for several rows.
+        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING *", table.name.sql());
+        return;
+    }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());
     for (nth, place) in planned.columns.iter().enumerate() {
         let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
@@ -428,7 +429,13 @@ struct Question {
 }
 
 impl Question {
-    fn new(of: (usize, usize), model: &Model, table: &Table, planned: &Planned, set: Tied) -> Self {
+    fn new(
+        of: (usize, usize),
+        model: &Model,
+        table: &Table,
+        planned: &Planned,
+        set: Tied,
+    ) -> Self {
         let mut columns = set.columns;
         // A key that is partly in it belongs to it.
         for key in &table.foreign_keys {

@@ -155,7 +155,10 @@ impl Loader {
             );
         }
         let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
-        let newest = self.session.value(&format!("{first}{AFRESH};BEGIN;{PINS};{newest}")).await?;
+        let newest = self
+            .session
+            .value(&format!("{first}{AFRESH};BEGIN;{PINS};{newest}"))
+            .await?;
         self.shelf.forget_own();
         let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
         Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
@@ -224,9 +227,7 @@ impl Loader {
         }
         let parts: Vec<String> = names
             .iter()
-            .map(|name| {
-                format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name))
-            })
+            .map(|name| format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name)))
             .collect();
         let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
         let position = |row: Vec<Cell>| {
@@ -238,10 +239,7 @@ impl Loader {
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(
-        &mut self,
-        tables: &[(Name, Vec<String>, Vec<usize>)],
-    ) -> Result<Rows, DataError> {
+    pub async fn rows(&mut self, tables: &[(Name, Vec<String>, Vec<usize>)]) -> Result<Rows, DataError> {
         let mut message = PINS.to_owned();
         for (name, columns, _) in tables {
             let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
@@ -249,10 +247,9 @@ impl Loader {
         }
         message.push_str(";RESET ALL");
         let sets = self.session.query(&message).await?;
-        let read =
-            tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
-                (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
-            });
+        let read = tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
+            (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
+        });
         Ok(Rows(read.collect()))
     }
 
@@ -342,9 +339,7 @@ impl Loader {
     pub async fn put(&mut self, model: &Model, rows: &Rows) -> Result<(), DataError> {
         let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
         for (name, held) in &rows.0 {
-            let Some(table) = model.tables.iter().find(|table| table.name == *name) else {
-                continue;
-            };
+            let Some(table) = model.tables.iter().find(|table| table.name == *name) else { continue };
             message.push_str(&insert(table, held, held.rows.iter()));
         }
         message.push_str("RESET ALL");
@@ -389,11 +384,7 @@ pub fn insert<'r>(
     for row in rows {
         if out.is_empty() {
             let columns = names.join(", ");
-            let _ = write!(
-                out,
-                "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ",
-                table.name.sql()
-            );
+            let _ = write!(out, "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ", table.name.sql());
         } else {
             out.push_str(", ");
         }
@@ -414,9 +405,7 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
     let mut values = Vec::new();
     let mut overrides = false;
     for (name, cell) in held.columns.iter().zip(row) {
-        let Some(column) = table.column(name).filter(|column| !column.is_generated) else {
-            continue;
-        };
+        let Some(column) = table.column(name).filter(|column| !column.is_generated) else { continue };
         if cell.is_none() && column.default.is_none() && column.identity.is_none() {
             continue;
         }
@@ -429,11 +418,7 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
         return format!("INSERT INTO {table} DEFAULT VALUES;");
     }
     let overriding = if overrides { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!(
-        "INSERT INTO {table} ({}){overriding} VALUES ({});",
-        names.join(", "),
-        values.join(", ")
-    )
+    format!("INSERT INTO {table} ({}){overriding} VALUES ({});", names.join(", "), values.join(", "))
 }
 
 /// A literal; numbers stand without quotes.

@@ -1,9 +1,9 @@
 //! Making a counterexample small: which rows of a migration still show a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checks::{self, Class, Orders, Suspicion, Tested};
-use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, greatest, shrink};
+use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink};
 use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, canonical, holders};
 use crate::finding::Finding;
 use crate::steps::{Looks, Way};
@@ -12,6 +12,8 @@ use super::{Session, Stage};
 
 /// How often the scripts are run for one counterexample.
 const CALLS: usize = 60;
+/// So many rows are sorted by insertion.
+const FEW: usize = 6;
 
 impl Session<'_> {
     /// What these rows show of a class of finding; `None` if they do not.
@@ -58,7 +60,9 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Vec<Suspicion>, DataError> {
         let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
-        let mut reversed = given.clone();
+        let few = few(stage, given);
+        let given = &few;
+        let mut reversed = few.clone();
         for held in reversed.0.values_mut() {
             held.rows.reverse();
         }
@@ -87,8 +91,7 @@ impl Session<'_> {
     ) -> Result<Rows, DataError> {
         let (case, tables) = case(stage, given);
         let hint = hint(stage, given, suspicion, &tables);
-        let budget =
-            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: Some(&suspicion.class), tables };
         let shrunk = shrink(case, &hint, &mut asking, budget).await?;
         Ok(asking.rows(&shrunk.case))
@@ -101,13 +104,40 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Option<Rows>, DataError> {
         let (case, tables) = case(stage, given);
-        let budget =
-            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: None, tables };
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
         Ok((rows.count() > 0 && rows != *given).then_some(rows))
     }
+}
+
+/// The last rows of each table, which are most alike, and those that they refer to: a sort keeps
+/// so few in the order in which it meets them.
+fn few(stage: &Stage, given: &Rows) -> Rows {
+    let (case, tables) = case(stage, given);
+    let mut keep = BTreeSet::new();
+    for (at, table) in case.tables.iter().enumerate() {
+        let is_named = tables.get(at).and_then(|place| stage.model.tables.get(*place));
+        if is_named.is_some_and(|table| table.is_named) {
+            keep.extend((table.rows.len().saturating_sub(FEW)..table.rows.len()).map(|row| (at, row)));
+        }
+    }
+    rows_of(stage, &tables, &closure(&case, &keep))
+}
+
+/// The rows of a case, whose tables are at these places of the model.
+fn rows_of(stage: &Stage, tables: &[usize], case: &Case) -> Rows {
+    let mut rows = BTreeMap::new();
+    for (table, held) in tables.iter().zip(&case.tables) {
+        let Some(table) = stage.model.tables.get(*table) else { continue };
+        let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+        let there = stage.before.0.get(&table.name);
+        let key = there.map(|there| there.key.clone()).unwrap_or_default();
+        let held = TableRows { columns, key, rows: held.rows.clone() };
+        rows.insert(table.name.clone(), held);
+    }
+    Rows(rows)
 }
 
 /// Whether two findings are of one class; values may change in fewer columns than before.
@@ -131,16 +161,7 @@ struct Asking<'a, 's, 'l> {
 
 impl Asking<'_, '_, '_> {
     fn rows(&self, case: &Case) -> Rows {
-        let mut rows = BTreeMap::new();
-        for (table, held) in self.tables.iter().zip(&case.tables) {
-            let Some(table) = self.stage.model.tables.get(*table) else { continue };
-            let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-            let there = self.stage.before.0.get(&table.name);
-            let key = there.map(|there| there.key.clone()).unwrap_or_default();
-            let held = TableRows { columns, key, rows: held.rows.clone() };
-            rows.insert(table.name.clone(), held);
-        }
-        Rows(rows)
+        rows_of(self.stage, &self.tables, case)
     }
 }
 
@@ -150,9 +171,7 @@ impl Oracle for Asking<'_, '_, '_> {
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
         let shown = match self.class {
-            Some(class) => {
-                self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
-            }
+            Some(class) => self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some()),
             None => {
                 let looks = Looks::until(Way::Down);
                 let tried = self.session.again(self.stage, &rows, looks).await;
@@ -176,9 +195,7 @@ fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
     let mut places = Vec::new();
     let mut tables = Vec::new();
     for (at, table) in model.tables.iter().enumerate() {
-        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else {
-            continue;
-        };
+        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else { continue };
         places.push(at);
         let columns = table.columns.iter().map(|column| CaseColumn {
             name: column.name.clone(),
@@ -234,9 +251,9 @@ fn hint(
     tables: &[usize],
 ) -> Vec<(usize, usize)> {
     let find = |name: &Name, row: &Vec<Cell>| {
-        let table = tables
-            .iter()
-            .position(|at| stage.model.tables.get(*at).is_some_and(|table| table.name == *name))?;
+        let table = tables.iter().position(|at| {
+            stage.model.tables.get(*at).is_some_and(|table| table.name == *name)
+        })?;
         let place = given.0.get(name)?.rows.iter().position(|other| other == row)?;
         Some((table, place))
     };

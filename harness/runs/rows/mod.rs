@@ -14,7 +14,6 @@ pub use options::NoRowOptions;
 
 use std::time::{Duration, Instant};
 
-use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
     DataError, Loader, Model, Name, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
@@ -22,6 +21,7 @@ use crate::data::{
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row};
 use crate::migrations::Migration;
+use self::words::Spoken;
 use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -98,7 +98,8 @@ pub(super) async fn try_rows(
     let begun = Instant::now();
     let mut verdict = RowVerdict::default();
     for case in 0..options.cases.max(1) {
-        let recipe = Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
+        let recipe =
+            Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
         let mut session =
             Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
         let found = session.case(recipe).await?;
@@ -145,7 +146,10 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn case(&mut self, recipe: Recipe) -> Result<RowVerdict, DataError> {
+    async fn case(
+        &mut self,
+        recipe: Recipe,
+    ) -> Result<RowVerdict, DataError> {
         let mut wanted = Wanted { words: self.spoken.words.clone(), ..Wanted::default() };
         for _ in 0..ROUNDS {
             let Some(stage) = self.set(&wanted, recipe).await? else {
@@ -166,7 +170,11 @@ impl Session<'_> {
     }
 
     /// Begins a transaction and gives rows; `None` if there are no tables to give any to.
-    async fn set(&mut self, wanted: &Wanted, recipe: Recipe) -> Result<Option<Stage>, DataError> {
+    async fn set(
+        &mut self,
+        wanted: &Wanted,
+        recipe: Recipe,
+    ) -> Result<Option<Stage>, DataError> {
         let (model, newest) = self.loader.begin(wanted).await?;
         let is_named = model.tables.iter().any(|table| table.is_named);
         if !is_named && !self.spoken.is_dynamic {
@@ -240,8 +248,7 @@ impl Session<'_> {
                 );
                 break;
             }
-            let before =
-                if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
+            let before = if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
             let tested = Tested {
                 migration: self.migration,
                 model: &stage.model,
@@ -278,12 +285,11 @@ impl Session<'_> {
     fn coverage(&self, stage: &Stage) -> Vec<Finding> {
         let named = |name: &Name| {
             let mut tables = stage.model.tables.iter();
-            tables.any(|table| {
-                table.name == *name && table.is_named && table.kind == TableKind::Plain
-            })
+            tables.any(|table| table.name == *name && table.is_named && table.kind == TableKind::Plain)
         };
-        let is_empty =
-            |name: &Name| stage.before.0.get(name).is_none_or(|held| held.rows.is_empty());
+        let is_empty = |name: &Name| {
+            stage.before.0.get(name).is_none_or(|held| held.rows.is_empty())
+        };
         let unfilled = stage.unfilled.iter();
         unfilled
             .filter(|it| named(&it.table) && is_empty(&it.table))
