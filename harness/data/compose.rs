@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::order::holders;
 use super::model::{Column, ForeignKey, Table, Types};
 use super::pool::{Pool, Recipe};
 use super::rows::Cell;
@@ -219,6 +220,23 @@ impl Ingredients<'_> {
                 *slot = Some(value);
             }
         }
+        // What a sequence gives is never at the end of its type.
+        for place in given {
+            let column = self.table.columns.get(*place).filter(|it| it.sequence.is_some());
+            let is_own = |name: &String| {
+                self.table.uniques.iter().any(|unique| unique.columns == [name.as_str()])
+            };
+            let refers = |name: &String| {
+                self.table.foreign_keys.iter().any(|key| key.columns.contains(name))
+            };
+            let Some(column) = column.filter(|it| !is_own(&it.name) && !refers(&it.name)) else {
+                continue;
+            };
+            let value = self.own_value(*place, column, at, false);
+            if let (Some(slot), Some(value)) = (row.get_mut(*place), value) {
+                *slot = Some(value);
+            }
+        }
     }
 
     /// The value of a unique column in row `at`: the edges first where the script speaks of it or
@@ -302,6 +320,35 @@ pub(super) fn refer_within(
             }
         }
     }
+}
+
+/// Rows of one of `members` that refer to no other of them where they need not, and whether they
+/// must.
+pub(super) fn apart(
+    tables: &[Table],
+    at: usize,
+    mut planned: Planned,
+    members: &[usize],
+) -> (Planned, bool) {
+    let Some(table) = tables.get(at) else { return (planned, false) };
+    let is_inside = |holder: &usize| *holder != at && members.contains(holder);
+    let mut must = false;
+    for key in &table.foreign_keys {
+        if !holders(tables, key.parent).iter().any(is_inside) {
+            continue;
+        }
+        let own = places(table, &key.columns);
+        let nullable = |place: &usize| table.columns.get(*place).is_some_and(|it| !it.not_null);
+        must |= !own.iter().any(nullable);
+        for row in &mut planned.rows {
+            for place in own.iter().filter(|place| nullable(place)) {
+                if let Some(cell) = row.get_mut(*place) {
+                    *cell = None;
+                }
+            }
+        }
+    }
+    (planned, must)
 }
 
 /// The parts of a key that other keys decide as well: a tenant, say.

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
 use super::constraints::{Tied, of_script, suggest, tied};
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels};
@@ -91,6 +91,11 @@ impl<'a> Fill<'a> {
                 plans.push(plan);
             }
             self.judge(&mut plans).await?;
+            for plan in plans.iter_mut().filter(|plan| plan.len() > 1) {
+                // Rows that others referred to may be gone.
+                let tables = &self.model.tables;
+                refer_within(plan, tables, &|oid| holders(tables, oid));
+            }
             self.insert(plans).await?;
         }
         Ok(self.filled)
@@ -318,8 +323,15 @@ impl<'a> Fill<'a> {
             }
             Err(PostgresError::Sql(_)) => {
                 self.session.execute("ROLLBACK TO stairway_fill").await?;
-                // Then at least those that need not refer to each other.
-                for (at, planned) in plan {
+                // Then at least those that need not refer to each other, and what refers to them.
+                let members: Vec<usize> = plan.keys().copied().collect();
+                let plan = plan.into_iter().map(|(at, planned)| {
+                    let (planned, must) = apart(&self.model.tables, at, planned, &members);
+                    (must, at, planned)
+                });
+                let mut plan: Vec<_> = plan.collect();
+                plan.sort_by_key(|(must, at, _)| (*must, *at));
+                for (_, at, planned) in plan {
                     self.one_by_one(at, &planned).await?;
                 }
                 Ok(())
