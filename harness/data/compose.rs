@@ -149,13 +149,20 @@ impl Ingredients<'_> {
     /// Fills in foreign keys to rows that are there; sisters share theirs.
     fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
         let mut fixed = BTreeSet::new();
+        let keys = self.table.foreign_keys.iter().enumerate();
+        let optional: Vec<usize> =
+            keys.filter(|(_, key)| self.is_optional(key)).map(|(nth, _)| nth).collect();
         for (nth, (key, parents)) in
             self.table.foreign_keys.iter().zip(&self.parents).enumerate()
         {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
             let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
-            let is_optional = self.is_optional(key) && at % 4 == 1;
+            let is_optional = optional.iter().position(|it| *it == nth).is_some_and(|nth| {
+                // All refer, none does, only one does, only one does not.
+                let chosen = nth == (at / 4) % optional.len();
+                [false, true, !chosen, chosen].get(at % 4) == Some(&true)
+            });
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
                     !fixed.contains(place) || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
@@ -261,8 +268,10 @@ impl Ingredients<'_> {
         let edges: Vec<&String> = edges.collect();
         let mut seen = BTreeSet::new();
         let edges: Vec<&String> = edges.into_iter().filter(|it| seen.insert(*it)).collect();
+        // What numbers a key may not satisfy what is asked of it.
+        let is_checked = !self.table.checks.is_empty();
         match edges.get(at) {
-            Some(edge) if self.table.is_named || !is_primary => Some((*edge).clone()),
+            Some(edge) if self.table.is_named || !is_primary || is_checked => Some((*edge).clone()),
             _ => endless(nth).or_else(|| edges.get(at).map(|it| (*it).clone())),
         }
     }

@@ -517,7 +517,12 @@ pub(super) fn ask(
         "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
     for (nth, place) in places.iter().enumerate() {
         let Some(column) = table.columns.get(*place) else { continue };
-        let base = model.types.base(column.type_oid).map_or("text", |it| it.sql.as_str());
+        // By these names alone one sign is all that they hold.
+        let base = model.types.base(column.type_oid).map_or("text", |it| match it.sql.as_str() {
+            "character" => "pg_catalog.bpchar",
+            "bit" => "pg_catalog.\"bit\"",
+            other => other,
+        });
         let _ = write!(out, ", v.c{nth}::{base} AS {}", quote_ident(&column.name));
     }
     out.push_str(" FROM (VALUES ");
