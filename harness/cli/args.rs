@@ -90,7 +90,7 @@ pub(super) struct RowArgs {
     #[arg(long, value_name = "N", value_parser = count())]
     pub(super) rows_per_table: Option<u32>,
     /// The same seed gives the same rows on every machine [default: STAIRWAY_SEED, stairway.toml, 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// How long the rows that show what is wrong with one migration may be made fewer and simpler
     /// [default: stairway.toml, 20]

@@ -396,7 +396,8 @@ fn names_all_columns(script: &str) -> bool {
 fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
     if planned.columns.is_empty() {
         // There is no such form for several rows.
-        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING *", table.name.sql());
+        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
+        out.push_str(if table.columns.is_empty() { "true" } else { "*" });
         return;
     }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());

@@ -9,6 +9,7 @@ mod compare;
 mod compose;
 pub mod constraints;
 mod fill;
+mod generated;
 mod load;
 mod model;
 mod order;
@@ -20,6 +21,7 @@ pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
+pub use generated::{GeneratedRows, NoStrategy};
 pub use fill::{Filled, Unfilled};
 pub use load::{
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
@@ -32,7 +34,7 @@ pub use model::{
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows};
-pub use strategy::{GeneratedRows, NoStrategy, TableStrategy};
+pub use strategy::TableStrategy;
 pub use types::canonical;
 
 use crate::postgres::PostgresError;
