@@ -81,7 +81,7 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
 
 fn list() -> String {
     let line = |check: &CheckId| {
-        format!("{:18} {:8} {}\n", check, check.severity().as_str(), check.summary())
+        format!("{:22} {:8} {}\n", check, check.severity().as_str(), check.summary())
     };
     CheckId::ALL.iter().map(line).collect()
 }
