@@ -383,6 +383,10 @@ pub fn insert<'r>(
         given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
     let mut out = String::new();
     for row in rows {
+        if names.is_empty() {
+            let _ = write!(out, "INSERT INTO {} DEFAULT VALUES;", table.name.sql());
+            continue;
+        }
         if out.is_empty() {
             let columns = names.join(", ");
             let _ = write!(out, "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ", table.name.sql());
@@ -393,7 +397,7 @@ pub fn insert<'r>(
             given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
         let _ = write!(out, "({})", cells.join(", "));
     }
-    if !out.is_empty() {
+    if !out.is_empty() && !names.is_empty() {
         out.push(';');
     }
     out
