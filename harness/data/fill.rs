@@ -10,6 +10,7 @@ use super::DataError;
 use super::catalog::Model;
 use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
 use super::constraints::{Tied, of_script, suggest, tied};
+use super::load::moved_on;
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels};
 use super::pool::{Asked, Recipe, Shelf, pool};
@@ -96,7 +97,14 @@ impl<'a> Fill<'a> {
                 let tables = &self.model.tables;
                 refer_within(plan, tables, &|oid| holders(tables, oid));
             }
+            let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
+            // What triggers of the next tables draw must not be there already.
+            let tables = filled.iter().filter_map(|at| self.model.tables.get(*at));
+            let moved = moved_on(&tables.collect::<Vec<_>>());
+            if !moved.is_empty() {
+                self.session.execute(&moved).await?;
+            }
         }
         Ok(self.filled)
     }
