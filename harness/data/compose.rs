@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Column, ForeignKey, Table, Types};
+use super::order::holders;
 use super::pool::{Pool, Recipe};
 use super::rows::Cell;
 use super::types;
@@ -154,11 +155,18 @@ impl Ingredients<'_> {
     /// Fills in foreign keys to rows that are there; sisters share theirs.
     fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
         let mut fixed = BTreeSet::new();
+        let keys = self.table.foreign_keys.iter().enumerate();
+        let optional: Vec<usize> =
+            keys.filter(|(_, key)| self.is_optional(key)).map(|(nth, _)| nth).collect();
         for (nth, (key, parents)) in self.table.foreign_keys.iter().zip(&self.parents).enumerate() {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
             let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
-            let is_optional = self.is_optional(key) && at % 4 == 1;
+            let is_optional = optional.iter().position(|it| *it == nth).is_some_and(|nth| {
+                // All refer, none does, only one does, only one does not.
+                let chosen = nth == (at / 4) % optional.len();
+                [false, true, !chosen, chosen].get(at % 4) == Some(&true)
+            });
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
                     !fixed.contains(place)
@@ -233,6 +241,23 @@ impl Ingredients<'_> {
                 *slot = Some(value);
             }
         }
+        // What a sequence gives is never at the end of its type.
+        for place in given {
+            let column = self.table.columns.get(*place).filter(|it| it.sequence.is_some());
+            let is_own = |name: &String| {
+                self.table.uniques.iter().any(|unique| unique.columns == [name.as_str()])
+            };
+            let refers = |name: &String| {
+                self.table.foreign_keys.iter().any(|key| key.columns.contains(name))
+            };
+            let Some(column) = column.filter(|it| !is_own(&it.name) && !refers(&it.name)) else {
+                continue;
+            };
+            let value = self.own_value(*place, column, at, false);
+            if let (Some(slot), Some(value)) = (row.get_mut(*place), value) {
+                *slot = Some(value);
+            }
+        }
     }
 
     /// The value of a unique column in row `at`: the edges first where the script speaks of it or
@@ -269,8 +294,10 @@ impl Ingredients<'_> {
         let edges: Vec<&String> = edges.collect();
         let mut seen = BTreeSet::new();
         let edges: Vec<&String> = edges.into_iter().filter(|it| seen.insert(*it)).collect();
+        // What numbers a key may not satisfy what is asked of it.
+        let is_checked = !self.table.checks.is_empty();
         match edges.get(at) {
-            Some(edge) if self.table.is_named || !is_primary => Some((*edge).clone()),
+            Some(edge) if self.table.is_named || !is_primary || is_checked => Some((*edge).clone()),
             _ => endless(nth).or_else(|| edges.get(at).map(|it| (*it).clone())),
         }
     }
@@ -331,6 +358,35 @@ pub(super) fn refer_within(
             }
         }
     }
+}
+
+/// Rows of one of `members` that refer to no other of them where they need not, and whether they
+/// must.
+pub(super) fn apart(
+    tables: &[Table],
+    at: usize,
+    mut planned: Planned,
+    members: &[usize],
+) -> (Planned, bool) {
+    let Some(table) = tables.get(at) else { return (planned, false) };
+    let is_inside = |holder: &usize| *holder != at && members.contains(holder);
+    let mut must = false;
+    for key in &table.foreign_keys {
+        if !holders(tables, key.parent).iter().any(is_inside) {
+            continue;
+        }
+        let own = places(table, &key.columns);
+        let nullable = |place: &usize| table.columns.get(*place).is_some_and(|it| !it.not_null);
+        must |= !own.iter().any(nullable);
+        for row in &mut planned.rows {
+            for place in own.iter().filter(|place| nullable(place)) {
+                if let Some(cell) = row.get_mut(*place) {
+                    *cell = None;
+                }
+            }
+        }
+    }
+    (planned, must)
 }
 
 /// The parts of a key that other keys decide as well: a tenant, say.

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
 use super::constraints::{Tied, of_script, suggest, tied};
+use super::load::moved_on;
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels};
 use super::pool::{Asked, Recipe, Shelf, pool};
@@ -91,7 +92,19 @@ impl<'a> Fill<'a> {
                 plans.push(plan);
             }
             self.judge(&mut plans).await?;
+            for plan in plans.iter_mut().filter(|plan| plan.len() > 1) {
+                // Rows that others referred to may be gone.
+                let tables = &self.model.tables;
+                refer_within(plan, tables, &|oid| holders(tables, oid));
+            }
+            let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
+            // What triggers of the next tables draw must not be there already.
+            let tables = filled.iter().filter_map(|at| self.model.tables.get(*at));
+            let moved = moved_on(&tables.collect::<Vec<_>>());
+            if !moved.is_empty() {
+                self.session.execute(&moved).await?;
+            }
         }
         Ok(self.filled)
     }
@@ -253,7 +266,12 @@ impl<'a> Fill<'a> {
     async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
         let tables = &self.model.tables;
         let mut alone = Vec::new();
-        for plan in plans {
+        for mut plan in plans {
+            // What no row is left for would be no statement.
+            let is_empty = |_: &usize, planned: &mut Planned| planned.rows.is_empty();
+            for (at, _) in plan.extract_if(.., is_empty) {
+                self.took(at, Vec::new(), 0, None);
+            }
             match plan.len() {
                 0 => {}
                 1 => alone.extend(plan),
@@ -315,8 +333,15 @@ impl<'a> Fill<'a> {
             }
             Err(PostgresError::Sql(_)) => {
                 self.session.execute("ROLLBACK TO stairway_fill").await?;
-                // Then at least those that need not refer to each other.
-                for (at, planned) in plan {
+                // Then at least those that need not refer to each other, and what refers to them.
+                let members: Vec<usize> = plan.keys().copied().collect();
+                let plan = plan.into_iter().map(|(at, planned)| {
+                    let (planned, must) = apart(&self.model.tables, at, planned, &members);
+                    (must, at, planned)
+                });
+                let mut plan: Vec<_> = plan.collect();
+                plan.sort_by_key(|(must, at, _)| (*must, *at));
+                for (_, at, planned) in plan {
                     self.one_by_one(at, &planned).await?;
                 }
                 Ok(())
@@ -386,6 +411,12 @@ fn names_all_columns(script: &str) -> bool {
 }
 
 fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
+    if planned.columns.is_empty() {
+        // There is no such form for several rows.
+        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
+        out.push_str(if table.columns.is_empty() { "true" } else { "*" });
+        return;
+    }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());
     for (nth, place) in planned.columns.iter().enumerate() {
         let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
@@ -487,7 +518,7 @@ impl Question {
 }
 
 /// The numbers of those values that all predicates agree to.
-fn ask(
+pub(super) fn ask(
     model: &Model,
     table: &Table,
     places: &[usize],
@@ -498,7 +529,12 @@ fn ask(
         "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
     for (nth, place) in places.iter().enumerate() {
         let Some(column) = table.columns.get(*place) else { continue };
-        let base = model.types.base(column.type_oid).map_or("text", |it| it.sql.as_str());
+        // By these names alone one sign is all that they hold.
+        let base = model.types.base(column.type_oid).map_or("text", |it| match it.sql.as_str() {
+            "character" => "pg_catalog.bpchar",
+            "bit" => "pg_catalog.\"bit\"",
+            other => other,
+        });
         let _ = write!(out, ", v.c{nth}::{base} AS {}", quote_ident(&column.name));
     }
     out.push_str(" FROM (VALUES ");

@@ -196,7 +196,9 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        self.session.execute("RESET ALL").await?;
+        // A row that refers to nothing is turned away at once, whatever its key says.
+        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{}", settled(model));
+        self.session.execute(&first).await?;
         let Self { session, shelf, .. } = self;
         let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
         self.position(model).await?;
@@ -205,25 +207,15 @@ impl Loader {
 
     /// Moves sequences past the values that their columns have, and checks what was deferred.
     async fn position(&mut self, model: &Model) -> Result<(), DataError> {
-        let mut message = String::new();
-        for (table, column, sequence) in sequences(model) {
-            // Ascending ones only: the others are as rare as they are unlikely to be behind.
-            let _ = write!(
-                message,
-                "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
-                 {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
-                seq = quote_literal(sequence),
-                column = quote_ident(column),
-                table = table.name.sql(),
-            );
-        }
+        let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
         message.push_str("SET CONSTRAINTS ALL IMMEDIATE");
         Ok(self.session.execute(&message).await?)
     }
 
     /// Where the sequences of `model`'s columns stand.
     pub async fn positions(&mut self, model: &Model) -> Result<Vec<Position>, DataError> {
-        let names: BTreeSet<&str> = sequences(model).map(|(_, _, sequence)| sequence).collect();
+        let names: BTreeSet<&str> =
+            sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -392,6 +384,10 @@ pub fn insert<'r>(
         given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
     let mut out = String::new();
     for row in rows {
+        if names.is_empty() {
+            let _ = write!(out, "INSERT INTO {} DEFAULT VALUES;", table.name.sql());
+            continue;
+        }
         if out.is_empty() {
             let columns = names.join(", ");
             let _ = write!(
@@ -406,7 +402,7 @@ pub fn insert<'r>(
             given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
         let _ = write!(out, "({})", cells.join(", "));
     }
-    if !out.is_empty() {
+    if !out.is_empty() && !names.is_empty() {
         out.push(';');
     }
     out
@@ -459,9 +455,52 @@ pub fn in_order(model: &Model) -> Vec<usize> {
     levels(&model.tables).into_iter().flatten().flatten().collect()
 }
 
+/// Statements that bring sequences to where the rows that are there have brought them: how often they
+/// were drawn from in earlier climbs must not be seen. Ascending ones only: the others are as rare as
+/// they are unlikely to be behind.
+fn settled(model: &Model) -> String {
+    let mut tops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (table, column, sequence) in sequences(&model.tables) {
+        let column = quote_ident(column);
+        let top = format!("SELECT max({column}::bigint) FROM ONLY {}", table.name.sql());
+        tops.entry(sequence).or_default().push(top);
+    }
+    let mut message = String::new();
+    for (sequence, tops) in tops {
+        let _ = write!(
+            message,
+            "SELECT pg_catalog.setval({sequence}, CASE WHEN m.top >= q.seqstart \
+             THEN least(m.top, q.seqmax) ELSE q.seqstart END, coalesce(m.top >= q.seqstart, false)) \
+             FROM (SELECT max(u.top) AS top FROM ({}) u(top)) m, pg_catalog.pg_sequence q \
+             WHERE q.seqrelid = {sequence}::pg_catalog.regclass AND q.seqincrement > 0;",
+            tops.join(" UNION ALL "),
+            sequence = quote_literal(sequence),
+        );
+    }
+    message
+}
+
+/// Statements that move sequences past the values that their columns have.
+pub(super) fn moved_on(tables: &[&Table]) -> String {
+    let mut message = String::new();
+    for (table, column, sequence) in sequences(tables.iter().copied()) {
+        let _ = write!(
+            message,
+            "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
+             {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
+            seq = quote_literal(sequence),
+            column = quote_ident(column),
+            table = table.name.sql(),
+        );
+    }
+    message
+}
+
 /// Columns with the sequences that they draw from.
-fn sequences(model: &Model) -> impl Iterator<Item = (&Table, &str, &str)> {
-    model.tables.iter().filter(|table| table.kind == TableKind::Plain).flat_map(|table| {
+fn sequences<'t>(
+    tables: impl IntoIterator<Item = &'t Table>,
+) -> impl Iterator<Item = (&'t Table, &'t str, &'t str)> {
+    tables.into_iter().filter(|table| table.kind == TableKind::Plain).flat_map(|table| {
         table.columns.iter().filter_map(move |column| {
             Some((table, column.name.as_str(), column.sequence.as_deref()?))
         })

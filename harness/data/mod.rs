@@ -9,17 +9,20 @@ mod compare;
 mod compose;
 pub mod constraints;
 mod fill;
+mod generated;
 mod load;
 mod model;
 mod order;
 mod pool;
 mod rows;
 pub mod shrink;
+mod strategy;
 pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
+pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
     insert_readably, without,
@@ -31,6 +34,7 @@ pub use model::{
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows};
+pub use strategy::TableStrategy;
 pub use types::canonical;
 
 use crate::postgres::PostgresError;

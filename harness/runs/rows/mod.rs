@@ -5,7 +5,12 @@
 //! else: a lane that begins in the middle tries the same rows.
 
 mod counterexample;
+mod head;
+mod options;
 mod words;
+
+pub(super) use head::head;
+pub use options::NoRowOptions;
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +57,8 @@ pub(super) struct RowVerdict {
     pub(super) came_true: Vec<Claim>,
     /// How many rows were given.
     pub(super) given: usize,
+    /// How many tables they were for, and how many of these stayed without.
+    pub(super) tables: (usize, usize),
 }
 
 /// How often a migration is begun anew since it has to do with tables that its text does not name.
@@ -125,6 +132,7 @@ impl RowVerdict {
             }
         }
         self.given += other.given;
+        self.tables = self.tables.max(other.tables);
     }
 }
 
@@ -223,7 +231,7 @@ impl Session<'_> {
     }
 
     async fn judge(&mut self, stage: &mut Stage, tried: Tried) -> Result<RowVerdict, DataError> {
-        let mut verdict = RowVerdict { given: stage.given, ..RowVerdict::default() };
+        let mut verdict = RowVerdict::of(stage);
         let mut kept = without(&stage.before, &stage.seeds);
         let mut tried = tried;
         for layer in 0..LAYERS {
