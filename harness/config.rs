@@ -15,6 +15,9 @@ use crate::server::{Choice, ServerError, ServerSpec};
 
 const FILE: &str = "stairway.toml";
 
+/// So many rows for a table, cases or seconds may be asked for.
+pub const MOST_ROWS: u32 = 100_000;
+
 /// The file in the current folder, or nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -26,6 +29,8 @@ pub struct Config {
     baseline: Option<PathBuf>,
     fail_on: Option<Threshold>,
     #[serde(default)]
+    rows: RowSettings,
+    #[serde(default)]
     command: Commands,
     #[serde(default, rename = "claim")]
     claims: Vec<ClaimEntry>,
@@ -36,6 +41,22 @@ pub struct Config {
 enum Threshold {
     Error,
     Warning,
+}
+
+/// `[rows]`: which rows each migration is tried on. What is not said is as usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RowSettings {
+    /// Whether any are tried.
+    pub enabled: Option<bool>,
+    /// How many different sets.
+    pub cases: Option<u32>,
+    /// At most so many for a table.
+    pub per_table: Option<u32>,
+    /// What they are drawn by.
+    pub seed: Option<u64>,
+    /// For how many seconds a counterexample may be made smaller.
+    pub budget: Option<u64>,
 }
 
 /// `[command]`: for the server `command`.
@@ -72,6 +93,17 @@ pub enum ConfigError {
         #[source]
         source: ClaimError,
     },
+    /// A number in `[rows]` makes no sense.
+    #[error("{FILE}: {key} in [rows] can't be {given}: it is from 1 to {}", MOST_ROWS)]
+    Rows {
+        /// The key.
+        key: &'static str,
+        /// The number.
+        given: u64,
+    },
+    /// `STAIRWAY_SEED` is no number.
+    #[error("STAIRWAY_SEED can't be `{0}`: it is a number from 0 to {max}", max = u64::MAX)]
+    Seed(String),
     /// The layout is none.
     #[error(transparent)]
     Tool(#[from] MigrationsError),
@@ -128,6 +160,32 @@ impl Config {
             Threshold::Error => Severity::Error,
             Threshold::Warning => Severity::Warning,
         })
+    }
+
+    /// Which rows are tried, where `named` was named for one run; `None` for none at all.
+    pub fn rows(&self, named: RowSettings) -> Result<Option<RowSettings>, ConfigError> {
+        let written = self.rows;
+        let counts = [
+            ("cases", written.cases.map(u64::from)),
+            ("per-table", written.per_table.map(u64::from)),
+            ("budget", written.budget),
+        ];
+        for (key, given) in counts {
+            if let Some(given) = given.filter(|given| !(1..=u64::from(MOST_ROWS)).contains(given)) {
+                return Err(ConfigError::Rows { key, given });
+            }
+        }
+        let number = |text: String| text.parse().map_err(|_| ConfigError::Seed(text));
+        let seed = env::SEED.get().map(number).transpose()?;
+        let rows = RowSettings {
+            // Who names something about rows wants some.
+            enabled: named.enabled.or((named != RowSettings::default()).then_some(true)),
+            cases: named.cases.or(written.cases),
+            per_table: named.per_table.or(written.per_table),
+            seed: named.seed.or(seed).or(written.seed),
+            budget: named.budget.or(written.budget),
+        };
+        Ok(rows.enabled.or(written.enabled).unwrap_or(true).then_some(rows))
     }
 
     /// The file of known findings, if it is written down.

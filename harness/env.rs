@@ -77,6 +77,11 @@ pub const NEXTEST_RUN_ID: Variable = Variable {
 /// The part of a history that this machine judges.
 pub const SHARD: Variable =
     Variable { name: "STAIRWAY_SHARD", meaning: "K/N: judge one of N equal parts" };
+/// What the rows that migrations are tried on are drawn by.
+pub const SEED: Variable = Variable {
+    name: "STAIRWAY_SEED",
+    meaning: "a number: the same one gives the same rows on every machine",
+};
 /// Whether a failing test leaves its database and its server.
 pub const KEEP: Variable = Variable {
     name: "STAIRWAY_KEEP",
@@ -111,6 +116,7 @@ pub const ALL: &[Variable] = &[
     DOCKER_HOST,
     KEEP,
     SHARD,
+    SEED,
     NEXTEST_RUN_ID,
     REQUIRE_CONTAINER,
     REQUIRE_MAJORS,

@@ -180,7 +180,7 @@ fn warnings_fail_when_asked_to() {
     for (name, sql) in [
         ("up/1_a.sql", "CREATE TABLE t (a int, b int)"),
         ("down/1_a.sql", "DROP TABLE t"),
-        ("up/2_b.sql", "ALTER TABLE t DROP COLUMN a"),
+        ("up/2_b.sql", "-- stairway: lossy public.t.a reason: unused\nALTER TABLE t DROP COLUMN a"),
         ("down/2_b.sql", "ALTER TABLE t ADD COLUMN a int"),
     ] {
         let path = scratch.path().join(name);

@@ -107,6 +107,8 @@ fn lanes_and_cache_change_nothing_but_the_time() {
         let warm = report(&folder, Some(&cache), &[]);
         assert_eq!((findings(&warm), cached(&warm)), (expected, count), "{}", folder.display());
         assert_eq!(warm["lanes"], 0, "nothing was left to climb");
+        let other = report(&folder, Some(&cache), &["--seed", "1"]);
+        assert_eq!(cached(&other), 0, "other rows say something else");
     }
 }
 

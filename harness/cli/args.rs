@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
+use crate::config::MOST_ROWS;
 use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
@@ -78,6 +80,31 @@ pub(super) struct ServerArgs {
     pub(super) postgres: Option<u32>,
 }
 
+/// Which rows each migration is tried on.
+#[derive(Clone, Debug, Arguments)]
+pub(super) struct RowArgs {
+    /// How many different sets of rows each migration is tried on [default: stairway.toml, 1]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(super) cases: Option<u32>,
+    /// How many rows a table gets at most [default: stairway.toml, 32]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(super) rows_per_table: Option<u32>,
+    /// The same seed gives the same rows on every machine [default: STAIRWAY_SEED, stairway.toml, 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) seed: Option<u64>,
+    /// How long the rows that show what is wrong with one migration may be made fewer and simpler
+    /// [default: stairway.toml, 20]
+    #[arg(long, value_name = "SECONDS", value_parser = count())]
+    pub(super) rows_budget: Option<u32>,
+    /// Climb on empty tables only: nothing is said about data
+    #[arg(long, conflicts_with_all = ["cases", "rows_per_table", "seed", "rows_budget"])]
+    pub(super) no_rows: bool,
+}
+
+fn count() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=i64::from(MOST_ROWS))
+}
+
 #[derive(Debug, Arguments)]
 #[command(
     after_help = "Examples:\n  stairway verify\n  stairway verify db/migrations --postgres 15\n  \
@@ -128,9 +155,8 @@ pub(super) struct VerifyArgs {
     /// Climb everything anew and keep nothing for the next run [default: STAIRWAY_NO_CACHE]
     #[arg(long)]
     pub(super) no_cache: bool,
-    /// Leave generated rows out (none are generated yet)
-    #[arg(long)]
-    pub(super) no_rows: bool,
+    #[command(flatten)]
+    pub(super) rows: RowArgs,
     /// The form of the report
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     pub(super) format: Format,
@@ -185,6 +211,8 @@ pub(super) struct BaselineArgs {
     /// Climb everything anew and keep nothing for the next run [default: STAIRWAY_NO_CACHE]
     #[arg(long)]
     pub(super) no_cache: bool,
+    #[command(flatten)]
+    pub(super) rows: RowArgs,
     /// Where to write it [default: stairway.toml, stairway-baseline.json]
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,

@@ -40,6 +40,7 @@ fn options(args: &BaselineArgs, config: &Config) -> Result<Options, Failure> {
     options.backup.clone_from(&args.backup);
     options.transaction = args.transaction.into();
     options.claims = config.claims().map_err(Failure::usage)?;
+    options.rows = settings::rows(&args.rows, config)?;
     options.jobs = args.jobs.map(usize::from);
     if !args.no_cache && !env::NO_CACHE.is_on() {
         options.caching = Caching::On;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{Config, RowSettings};
 use crate::env;
 use crate::migrations::{History, Tool};
 use crate::postgres::{Session, Target};
-use crate::runs::BASELINE_FILE;
+use crate::runs::{BASELINE_FILE, RowOptions};
 use crate::server::ServerSpec;
 
-use super::args::{DatabaseArgs, FolderArgs, ServerArgs, VerifyArgs};
+use super::args::{DatabaseArgs, FolderArgs, RowArgs, ServerArgs, VerifyArgs};
 use super::{Exit, Failure};
 
 /// The folder of migrations.
@@ -30,6 +30,18 @@ pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Fai
 /// Which server.
 pub(super) fn server(args: &ServerArgs, config: &Config) -> Result<ServerSpec, Failure> {
     config.server(args.server.as_deref(), args.postgres).map_err(Failure::usage)
+}
+
+/// Which rows.
+pub(super) fn rows(args: &RowArgs, config: &Config) -> Result<Option<RowOptions>, Failure> {
+    let named = RowSettings {
+        enabled: args.no_rows.then_some(false),
+        cases: args.cases,
+        per_table: args.rows_per_table,
+        seed: args.seed,
+        budget: args.rows_budget.map(u64::from),
+    };
+    RowOptions::written(config, named).map_err(Failure::usage)
 }
 
 /// The file of the baseline, whether it is there or not.

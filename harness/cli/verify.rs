@@ -68,6 +68,7 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
         (None, Some(reference)) => Scope::DiffBase(reference.clone()),
         (None, None) => Scope::All,
     };
+    options.rows = settings::rows(&args.rows, config)?;
     options.baseline = settings::baseline_of(args, config);
     let shard = env::SHARD.get().map(|text| text.parse()).transpose();
     options.shard = args.shard.or(shard.map_err(Failure::usage)?);
@@ -80,7 +81,7 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
 
 fn list() -> String {
     let line = |check: &CheckId| {
-        format!("{:18} {:8} {}\n", check, check.severity().as_str(), check.summary())
+        format!("{:22} {:8} {}\n", check, check.severity().as_str(), check.summary())
     };
     CheckId::ALL.iter().map(line).collect()
 }

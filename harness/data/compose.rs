@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Column, ForeignKey, Table, Types};
+use super::order::holders;
 use super::pool::{Pool, Recipe};
 use super::rows::Cell;
 use super::types;
@@ -70,8 +71,12 @@ impl Ingredients<'_> {
     /// The columns that are given a value.
     fn given(&self) -> Vec<usize> {
         let is_given = |(at, column): &(usize, &Column)| {
-            let known = self.pools.get(*at).is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
-            let refers = self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+            let known = self
+                .pools
+                .get(*at)
+                .is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
+            let refers =
+                self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
             !column.is_generated && (known || refers)
         };
         self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
@@ -124,7 +129,9 @@ impl Ingredients<'_> {
                     }
                 }
                 None if takes_null && (place + column).is_multiple_of(3) => None,
-                None if place.is_multiple_of(5) => pick(&pool.edge, place / 5).unwrap_or_else(plain),
+                None if place.is_multiple_of(5) => {
+                    pick(&pool.edge, place / 5).unwrap_or_else(plain)
+                }
                 None => plain(),
             },
         }
@@ -148,16 +155,22 @@ impl Ingredients<'_> {
     /// Fills in foreign keys to rows that are there; sisters share theirs.
     fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
         let mut fixed = BTreeSet::new();
-        for (nth, (key, parents)) in
-            self.table.foreign_keys.iter().zip(&self.parents).enumerate()
-        {
+        let keys = self.table.foreign_keys.iter().enumerate();
+        let optional: Vec<usize> =
+            keys.filter(|(_, key)| self.is_optional(key)).map(|(nth, _)| nth).collect();
+        for (nth, (key, parents)) in self.table.foreign_keys.iter().zip(&self.parents).enumerate() {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
             let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
-            let is_optional = self.is_optional(key) && at % 4 == 1;
+            let is_optional = optional.iter().position(|it| *it == nth).is_some_and(|nth| {
+                // All refer, none does, only one does, only one does not.
+                let chosen = nth == (at / 4) % optional.len();
+                [false, true, !chosen, chosen].get(at % 4) == Some(&true)
+            });
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
-                    !fixed.contains(place) || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
+                    !fixed.contains(place)
+                        || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
                 })
             };
             let fitting: Vec<&Vec<String>> = if fixed.is_empty() {
@@ -192,7 +205,11 @@ impl Ingredients<'_> {
 
     fn is_optional(&self, key: &ForeignKey) -> bool {
         let nullable = |name: &String| self.table.column(name).is_some_and(|it| !it.not_null);
-        if key.match_full { key.columns.iter().all(nullable) } else { key.columns.iter().any(nullable) }
+        if key.match_full {
+            key.columns.iter().all(nullable)
+        } else {
+            key.columns.iter().any(nullable)
+        }
     }
 
     fn places(&self, names: &[String]) -> Vec<usize> {
@@ -206,7 +223,10 @@ impl Ingredients<'_> {
             let places = self.places(&unique.columns);
             let refers = |place: &usize| {
                 let name = self.table.columns.get(*place).map(|it| &it.name);
-                self.table.foreign_keys.iter().any(|key| name.is_some_and(|it| key.columns.contains(it)))
+                self.table
+                    .foreign_keys
+                    .iter()
+                    .any(|key| name.is_some_and(|it| key.columns.contains(it)))
             };
             // The last column that nothing else decides.
             let free = places.iter().rev().find(|place| given.contains(place) && !refers(place));
@@ -227,17 +247,42 @@ impl Ingredients<'_> {
                 *slot = Some(value);
             }
         }
+        // What a sequence gives is never at the end of its type.
+        for place in given {
+            let column = self.table.columns.get(*place).filter(|it| it.sequence.is_some());
+            let is_own = |name: &String| {
+                self.table.uniques.iter().any(|unique| unique.columns == [name.as_str()])
+            };
+            let refers = |name: &String| {
+                self.table.foreign_keys.iter().any(|key| key.columns.contains(name))
+            };
+            let Some(column) = column.filter(|it| !is_own(&it.name) && !refers(&it.name)) else {
+                continue;
+            };
+            let value = self.own_value(*place, column, at, false);
+            if let (Some(slot), Some(value)) = (row.get_mut(*place), value) {
+                *slot = Some(value);
+            }
+        }
     }
 
     /// The value of a unique column in row `at`: the edges first where the script speaks of it or
     /// it is not a number, then endlessly many.
-    fn own_value(&self, place: usize, column: &Column, at: usize, is_primary: bool) -> Option<String> {
-        let nth = FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
+    fn own_value(
+        &self,
+        place: usize,
+        column: &Column,
+        at: usize,
+        is_primary: bool,
+    ) -> Option<String> {
+        let nth =
+            FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
         let endless = |nth| types::distinct(self.types, column.type_oid, column.modifier, nth);
         let pool = self.pools.get(place);
-        let is_number = self.types.base_name(column.type_oid).is_some_and(|name| {
-            matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid")
-        });
+        let is_number = self
+            .types
+            .base_name(column.type_oid)
+            .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid"));
         if is_number && (is_primary || column.sequence.is_some()) {
             // One that does not fit into the next narrower type.
             let wide = match self.types.base_name(column.type_oid) {
@@ -245,14 +290,20 @@ impl Ingredients<'_> {
                 Some("int4") => "32768",
                 _ => return endless(nth),
             };
-            return if at == 2 && self.focus.contains(&place) { Some(wide.to_owned()) } else { endless(nth) };
+            return if at == 2 && self.focus.contains(&place) {
+                Some(wide.to_owned())
+            } else {
+                endless(nth)
+            };
         }
         let edges = pool.into_iter().flat_map(|pool| pool.edge.iter().chain(&pool.plain)).flatten();
         let edges: Vec<&String> = edges.collect();
         let mut seen = BTreeSet::new();
         let edges: Vec<&String> = edges.into_iter().filter(|it| seen.insert(*it)).collect();
+        // What numbers a key may not satisfy what is asked of it.
+        let is_checked = !self.table.checks.is_empty();
         match edges.get(at) {
-            Some(edge) if self.table.is_named || !is_primary => Some((*edge).clone()),
+            Some(edge) if self.table.is_named || !is_primary || is_checked => Some((*edge).clone()),
             _ => endless(nth).or_else(|| edges.get(at).map(|it| (*it).clone())),
         }
     }
@@ -282,7 +333,8 @@ pub(super) fn refer_within(
                 })
                 .collect();
             let own = places(table, &key.columns);
-            let is_nullable = own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
+            let is_nullable =
+                own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
             let Some(planned) = unit.get_mut(member) else { continue };
             let shared = shared_columns(table, key);
             for (at, row) in planned.rows.iter_mut().enumerate() {
@@ -298,7 +350,9 @@ pub(super) fn refer_within(
                         own.get(*part).and_then(|place| row.get(*place)) == parent.get(*part)
                     })
                 };
-                let parent = parent.filter(fits).or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
+                let parent = parent
+                    .filter(fits)
+                    .or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
                 for (part, place) in own.iter().enumerate() {
                     if shared.contains(&part) {
                         continue;
@@ -312,10 +366,42 @@ pub(super) fn refer_within(
     }
 }
 
+/// Rows of one of `members` that refer to no other of them where they need not, and whether they
+/// must.
+pub(super) fn apart(
+    tables: &[Table],
+    at: usize,
+    mut planned: Planned,
+    members: &[usize],
+) -> (Planned, bool) {
+    let Some(table) = tables.get(at) else { return (planned, false) };
+    let is_inside = |holder: &usize| *holder != at && members.contains(holder);
+    let mut must = false;
+    for key in &table.foreign_keys {
+        if !holders(tables, key.parent).iter().any(is_inside) {
+            continue;
+        }
+        let own = places(table, &key.columns);
+        let nullable = |place: &usize| table.columns.get(*place).is_some_and(|it| !it.not_null);
+        must |= !own.iter().any(nullable);
+        for row in &mut planned.rows {
+            for place in own.iter().filter(|place| nullable(place)) {
+                if let Some(cell) = row.get_mut(*place) {
+                    *cell = None;
+                }
+            }
+        }
+    }
+    (planned, must)
+}
+
 /// The parts of a key that other keys decide as well: a tenant, say.
 fn shared_columns(table: &Table, key: &ForeignKey) -> Vec<usize> {
     let others = |name: &String| {
-        table.foreign_keys.iter().any(|other| other.name != key.name && other.columns.contains(name))
+        table
+            .foreign_keys
+            .iter()
+            .any(|other| other.name != key.name && other.columns.contains(name))
             || table.uniques.iter().any(|unique| unique.is_primary && unique.columns.contains(name))
     };
     (0..key.columns.len()).filter(|at| key.columns.get(*at).is_some_and(others)).collect()

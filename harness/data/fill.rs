@@ -8,13 +8,14 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
+use super::sequences::moved_on;
 use crate::postgres::{PostgresError, Session, quote_ident, quote_literal};
 use crate::sql;
 
@@ -92,7 +93,19 @@ impl<'a> Fill<'a> {
                 plans.push(plan);
             }
             self.judge(&mut plans).await?;
+            for plan in plans.iter_mut().filter(|plan| plan.len() > 1) {
+                // Rows that others referred to may be gone.
+                let tables = &self.model.tables;
+                refer_within(plan, tables, &|oid| holders(tables, oid));
+            }
+            let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
+            // What triggers of the next tables draw must not be there already.
+            let tables = filled.iter().filter_map(|at| self.model.tables.get(*at));
+            let moved = moved_on(&tables.collect::<Vec<_>>());
+            if !moved.is_empty() {
+                self.session.execute(&moved).await?;
+            }
         }
         Ok(self.filled)
     }
@@ -186,7 +199,9 @@ impl<'a> Fill<'a> {
         let mut open: Vec<usize> = others.to_vec();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
-            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else { continue };
+            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else {
+                continue;
+            };
             if other.oid == table.oid {
                 return true;
             }
@@ -253,8 +268,9 @@ impl<'a> Fill<'a> {
         let tables = &self.model.tables;
         let mut alone = Vec::new();
         for mut plan in plans {
-            // Nothing that the constraints agree to: an INSERT without rows is no statement.
-            for (at, _) in plan.extract_if(.., |_, planned| planned.rows.is_empty()) {
+            // What no row is left for would be no statement.
+            let is_empty = |_: &usize, planned: &mut Planned| planned.rows.is_empty();
+            for (at, _) in plan.extract_if(.., is_empty) {
                 self.took(at, Vec::new(), 0, None);
             }
             match plan.len() {
@@ -318,8 +334,15 @@ impl<'a> Fill<'a> {
             }
             Err(PostgresError::Sql(_)) => {
                 self.session.execute("ROLLBACK TO stairway_fill").await?;
-                // Then at least those that need not refer to each other.
-                for (at, planned) in plan {
+                // Then at least those that need not refer to each other, and what refers to them.
+                let members: Vec<usize> = plan.keys().copied().collect();
+                let plan = plan.into_iter().map(|(at, planned)| {
+                    let (planned, must) = apart(&self.model.tables, at, planned, &members);
+                    (must, at, planned)
+                });
+                let mut plan: Vec<_> = plan.collect();
+                plan.sort_by_key(|(must, at, _)| (*must, *at));
+                for (_, at, planned) in plan {
                     self.one_by_one(at, &planned).await?;
                 }
                 Ok(())
@@ -337,13 +360,18 @@ impl<'a> Fill<'a> {
             let mut message = String::new();
             for row in planned.rows.iter().skip(next) {
                 message.push_str("SAVEPOINT stairway_row;");
-                let one = Planned { columns: planned.columns.clone(), wanted: 1, rows: vec![row.clone()] };
+                let one = Planned {
+                    columns: planned.columns.clone(),
+                    wanted: 1,
+                    rows: vec![row.clone()],
+                };
                 insert_into(table, &one, &mut message);
                 message.push_str(";RELEASE stairway_row;");
             }
             let (sets, result) = self.session.query_so_far(&message).await;
             let whole = sets.len() / 3;
-            taken.extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
+            taken
+                .extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
             next += whole;
             match result {
                 Ok(()) => break,
@@ -366,7 +394,8 @@ impl<'a> Fill<'a> {
         if rows.is_empty() {
             let why = why.unwrap_or_else(|| match sent {
                 0 => "no values were found that its constraints agree to".to_owned(),
-                _ => "each row was turned away without a word, by a trigger, a rule or a key".to_owned(),
+                _ => "each row was turned away without a word, by a trigger, a rule or a key"
+                    .to_owned(),
             });
             self.unfilled(table, why);
         }
@@ -377,11 +406,18 @@ impl<'a> Fill<'a> {
 /// Whether the text reads whole rows: then every column is spoken of.
 fn names_all_columns(script: &str) -> bool {
     sql::tokens(script).any(|token| {
-        token.kind == sql::TokenKind::Operator && script.get(token.bytes).is_some_and(|it| it == "*")
+        token.kind == sql::TokenKind::Operator
+            && script.get(token.bytes).is_some_and(|it| it == "*")
     })
 }
 
 fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
+    if planned.columns.is_empty() {
+        // There is no such form for several rows.
+        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
+        out.push_str(if table.columns.is_empty() { "true" } else { "*" });
+        return;
+    }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());
     for (nth, place) in planned.columns.iter().enumerate() {
         let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();

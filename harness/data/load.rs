@@ -2,7 +2,7 @@
 //!
 //! Knows what is sent when. Must not know which scripts run between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::DataError;
@@ -12,6 +12,7 @@ use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
+use super::sequences::{moved_on, sequences, settled};
 use crate::postgres::{Session, ident, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
@@ -21,6 +22,10 @@ const PINS: &str = "SET LOCAL search_path TO ''; SET LOCAL datestyle TO 'ISO, YM
     SET LOCAL plan_cache_mode TO 'force_generic_plan'";
 /// How many statements those are.
 const PINNED: usize = 7;
+
+/// How the catalog is planned for: a few rows by index, as large as it may have become since.
+const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
+    SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off";
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
@@ -166,10 +171,8 @@ impl Loader {
             );
         }
         let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
-        let newest = self
-            .session
-            .value(&format!("{first}{AFRESH};BEGIN;{PINS};{newest}"))
-            .await?;
+        let begin = format!("{first}{AFRESH};BEGIN;{PINS};{LOOK_UP};{newest}");
+        let newest = self.session.value(&begin).await?;
         self.shelf.forget_own();
         let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
         Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
@@ -205,7 +208,9 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        self.session.execute("RESET ALL; SET CONSTRAINTS ALL IMMEDIATE").await?;
+        // A row that refers to nothing is turned away at once, whatever its key says.
+        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{}", settled(model));
+        self.session.execute(&first).await?;
         let Self { session, shelf, .. } = self;
         let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
         self.position(model).await?;
@@ -214,31 +219,23 @@ impl Loader {
 
     /// Moves sequences past the values that their columns have, and checks what was deferred.
     async fn position(&mut self, model: &Model) -> Result<(), DataError> {
-        let mut message = String::new();
-        for (table, column, sequence) in sequences(model) {
-            // Ascending ones only: the others are as rare as they are unlikely to be behind.
-            let _ = write!(
-                message,
-                "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
-                 {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
-                seq = quote_literal(sequence),
-                column = quote_ident(column),
-                table = table.name.sql(),
-            );
-        }
+        let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
         message.push_str(SETTLED);
         Ok(self.session.execute(&message).await?)
     }
 
     /// Where the sequences of `model`'s columns stand.
     pub async fn positions(&mut self, model: &Model) -> Result<Vec<Position>, DataError> {
-        let names: BTreeSet<&str> = sequences(model).map(|(_, _, sequence)| sequence).collect();
+        let names: BTreeSet<&str> =
+            sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let parts: Vec<String> = names
             .iter()
-            .map(|name| format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name)))
+            .map(|name| {
+                format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name))
+            })
             .collect();
         let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
         let position = |row: Vec<Cell>| {
@@ -250,7 +247,10 @@ impl Loader {
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(&mut self, tables: &[(Name, Vec<String>, Vec<usize>)]) -> Result<Rows, DataError> {
+    pub async fn rows(
+        &mut self,
+        tables: &[(Name, Vec<String>, Vec<usize>)],
+    ) -> Result<Rows, DataError> {
         let mut message = PINS.to_owned();
         for (name, columns, _) in tables {
             let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
@@ -258,16 +258,17 @@ impl Loader {
         }
         message.push_str(";RESET ALL");
         let sets = self.session.query(&message).await?;
-        let read = tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
-            (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
-        });
+        let read =
+            tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
+                (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
+            });
         Ok(Rows(read.collect()))
     }
 
     /// The tables `oids` as they are in the open transaction.
     pub async fn model(&mut self, oids: impl IntoIterator<Item = u32>) -> Result<Model, DataError> {
         let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
-        self.session.execute(PINS).await?;
+        self.session.execute(&format!("{PINS};{LOOK_UP}")).await?;
         self.shelf.forget_own();
         let model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
         self.session.execute("RESET ALL").await?;
@@ -288,7 +289,10 @@ impl Loader {
     /// The sequences that columns of the tables `oids` draw from, and where they stand.
     pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
         let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let ask = format!("EXECUTE stairway_sequences('{{{list}}}')");
+        let ask = format!(
+            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};\
+             EXECUTE stairway_sequences('{{{list}}}')"
+        );
         let mut drawn: Vec<Drawn> =
             self.session.rows(&ask).await?.into_iter().filter_map(drawn).collect();
         let positions: Vec<String> = drawn
@@ -301,12 +305,9 @@ impl Loader {
                 )
             })
             .collect();
-        let sets = if positions.is_empty() {
-            Vec::new()
-        } else {
-            self.session.query(&positions.join(";")).await?
-        };
-        for (it, rows) in drawn.iter_mut().zip(sets) {
+        let positions = positions.join(";");
+        let sets = self.session.query(&format!("RESET ALL;{positions}")).await?;
+        for (it, rows) in drawn.iter_mut().zip(sets.into_iter().skip(1)) {
             let mut cells = rows.into_iter().flatten();
             let mut number = || cells.next().flatten();
             it.last = number().and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -320,10 +321,10 @@ impl Loader {
     pub async fn state(&mut self, oids: &[u32]) -> Result<State, DataError> {
         let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let ask = format!(
-            "SET LOCAL plan_cache_mode TO 'force_generic_plan';EXECUTE stairway_state('{{{oids}}}');RESET ALL"
+            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};EXECUTE stairway_state('{{{oids}}}');RESET ALL"
         );
         let mut sets = self.session.query(&ask).await?;
-        let rows = if sets.len() > 1 { sets.swap_remove(1) } else { Vec::new() };
+        let rows = if sets.len() > 5 { sets.swap_remove(5) } else { Vec::new() };
         let mut state = State::default();
         for row in rows {
             let mut cells = row.into_iter();
@@ -350,7 +351,9 @@ impl Loader {
     pub async fn put(&mut self, model: &Model, rows: &Rows) -> Result<(), DataError> {
         let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
         for (name, held) in &rows.0 {
-            let Some(table) = model.tables.iter().find(|table| table.name == *name) else { continue };
+            let Some(table) = model.tables.iter().find(|table| table.name == *name) else {
+                continue;
+            };
             message.push_str(&insert(table, held, held.rows.iter()));
         }
         message.push_str("RESET ALL");
@@ -393,9 +396,17 @@ pub fn insert<'r>(
         given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
     let mut out = String::new();
     for row in rows {
+        if names.is_empty() {
+            let _ = write!(out, "INSERT INTO {} DEFAULT VALUES;", table.name.sql());
+            continue;
+        }
         if out.is_empty() {
             let columns = names.join(", ");
-            let _ = write!(out, "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ", table.name.sql());
+            let _ = write!(
+                out,
+                "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ",
+                table.name.sql()
+            );
         } else {
             out.push_str(", ");
         }
@@ -403,7 +414,7 @@ pub fn insert<'r>(
             given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
         let _ = write!(out, "({})", cells.join(", "));
     }
-    if !out.is_empty() {
+    if !out.is_empty() && !names.is_empty() {
         out.push(';');
     }
     out
@@ -416,7 +427,9 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
     let mut values = Vec::new();
     let mut overrides = false;
     for (name, cell) in held.columns.iter().zip(row) {
-        let Some(column) = table.column(name).filter(|column| !column.is_generated) else { continue };
+        let Some(column) = table.column(name).filter(|column| !column.is_generated) else {
+            continue;
+        };
         if cell.is_none() && column.default.is_none() && column.identity.is_none() {
             continue;
         }
@@ -429,7 +442,11 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
         return format!("INSERT INTO {table} DEFAULT VALUES;");
     }
     let overriding = if overrides { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!("INSERT INTO {table} ({}){overriding} VALUES ({});", names.join(", "), values.join(", "))
+    format!(
+        "INSERT INTO {table} ({}){overriding} VALUES ({});",
+        names.join(", "),
+        values.join(", ")
+    )
 }
 
 /// A literal; numbers stand without quotes.
@@ -450,15 +467,6 @@ pub fn in_order(model: &Model) -> Vec<usize> {
     levels(&model.tables).into_iter().flatten().flatten().collect()
 }
 
-/// Columns with the sequences that they draw from.
-fn sequences(model: &Model) -> impl Iterator<Item = (&Table, &str, &str)> {
-    model.tables.iter().filter(|table| table.kind == TableKind::Plain).flat_map(|table| {
-        table.columns.iter().filter_map(move |column| {
-            Some((table, column.name.as_str(), column.sequence.as_deref()?))
-        })
-    })
-}
-
 /// What [`Loader::rows`] takes, for the tables of a model.
 pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
     let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
@@ -471,24 +479,4 @@ pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
             (table.name.clone(), columns, key)
         })
         .collect()
-}
-
-/// Rows by table, those of `of` without those of `without`; equal rows count.
-pub fn without(of: &Rows, without: &Rows) -> Rows {
-    let mut left = BTreeMap::new();
-    for (name, held) in &of.0 {
-        let mut gone: Vec<&Vec<Cell>> =
-            without.0.get(name).map(|it| it.rows.iter().collect()).unwrap_or_default();
-        let mut rows = Vec::new();
-        for row in &held.rows {
-            match gone.iter().position(|other| *other == row) {
-                Some(at) => {
-                    gone.swap_remove(at);
-                }
-                None => rows.push(row.clone()),
-            }
-        }
-        left.insert(name.clone(), TableRows { rows, ..held.clone() });
-    }
-    Rows(left)
 }

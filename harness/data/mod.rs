@@ -9,27 +9,35 @@ mod compare;
 mod compose;
 pub mod constraints;
 mod fill;
+mod generated;
 mod load;
 mod model;
 mod order;
 mod pool;
 mod question;
 mod rows;
+mod sequences;
 pub mod shrink;
+mod strategy;
 pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
-pub use load::{AFRESH, SETTLED, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, without};
-pub use order::holders;
-pub use types::canonical;
+pub use generated::{GeneratedRows, NoStrategy};
+pub use load::{
+    AFRESH, Clock, Drawn, Loader, Now, Position, SETTLED, State, all_columns, in_order, insert,
+    insert_readably,
+};
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
     TypeKind, Types, Unique,
 };
+pub use order::holders;
 pub use pool::{Recipe, Shelf};
-pub use rows::{Cell, Name, Rows, TableRows};
+pub use rows::{Cell, Name, Rows, TableRows, without};
+pub use strategy::TableStrategy;
+pub use types::canonical;
 
 use crate::postgres::PostgresError;
 

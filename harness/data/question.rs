@@ -92,7 +92,7 @@ impl Question {
 }
 
 /// The numbers of those values that all predicates agree to.
-fn ask(
+pub(super) fn ask(
     model: &Model,
     table: &Table,
     places: &[usize],
@@ -103,7 +103,12 @@ fn ask(
         "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
     for (nth, place) in places.iter().enumerate() {
         let Some(column) = table.columns.get(*place) else { continue };
-        let base = model.types.base(column.type_oid).map_or("text", |it| it.sql.as_str());
+        // By these names alone one sign is all that they hold.
+        let base = model.types.base(column.type_oid).map_or("text", |it| match it.sql.as_str() {
+            "character" => "pg_catalog.bpchar",
+            "bit" => "pg_catalog.\"bit\"",
+            other => other,
+        });
         let _ = write!(out, ", v.c{nth}::{base} AS {}", quote_ident(&column.name));
     }
     out.push_str(" FROM (VALUES ");

@@ -19,8 +19,8 @@ pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};
 pub use markdown::{markdown, unfinished as markdown_unfinished};
 pub use model::{
-    Coverage, FindingReport, HistoryReport, MigrationReport, Report, SecondsReport, ServerReport,
-    ToolReport,
+    Coverage, FindingReport, GapReport, HistoryReport, MigrationReport, Report, SecondsReport,
+    ServerReport, ToolReport,
 };
 pub use root::Root;
 pub use sarif::{sarif, unfinished as sarif_unfinished};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::finding::{CheckId, Finding, Row, Severity};
-use crate::runs::{Judged, Parts, Verdict, Verification};
+use crate::runs::{Gap, Judged, Parts, Verdict, Verification};
 
 /// A verification under one threshold.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct Report {
     pub migrations: Vec<MigrationReport>,
     /// Findings that belong to no climbed migration.
     pub findings: Vec<FindingReport>,
-    /// Which tables were given rows.
+    /// What rows reached.
     pub coverage: Coverage,
     /// How many lanes climbed side by side.
     pub lanes: usize,
@@ -138,15 +138,111 @@ pub struct FindingReport {
     pub finding: Finding,
 }
 
-/// Which tables were given rows. Rows are not generated yet: all three are 0.
+/// What rows reached. If the run does not end at head, all but `rows` is 0.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Coverage {
-    /// Tables that exist at head.
+    /// Tables that exist at head, without the version table; a partitioned table is counted by its
+    /// partitions.
     pub tables: usize,
-    /// Tables that were given rows.
+    /// Those of them that could be given rows.
     pub tables_seeded: usize,
-    /// Rows that were given.
+    /// Rows that migrations were tried on, all together.
     pub rows: usize,
+    /// Columns of those tables, without generated ones.
+    pub columns: usize,
+    /// Those of them that have a value.
+    pub columns_filled: usize,
+    /// Those that may be NULL.
+    pub columns_nullable: usize,
+    /// Those of these that have a NULL.
+    pub columns_nulled: usize,
+    /// Those that have a value and, where it is allowed, a NULL.
+    pub columns_covered: usize,
+    /// Tables without rows, and columns without a value or a NULL.
+    pub unfilled: Vec<GapReport>,
+    /// Whether migrations were tried on rows; not part of the JSON.
+    #[serde(skip)]
+    pub has_rows: bool,
+    /// Whether the run ends at head; not part of the JSON.
+    #[serde(skip)]
+    pub at_head: bool,
+}
+
+/// What rows did not reach.
+#[derive(Clone, Debug, Serialize)]
+pub struct GapReport {
+    /// The table, as SQL.
+    pub table: String,
+    /// The column; null for a table without rows.
+    pub column: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl Coverage {
+    fn new(verification: &Verification) -> Self {
+        let tried = verification.migrations.iter().filter_map(|judged| judged.tried.as_ref());
+        let rows = tried.map(|tried| tried.rows).sum();
+        let has_rows = verification.has_rows;
+        let Some(head) = &verification.head else {
+            return Self { rows, has_rows, ..Self::default() };
+        };
+        let gap = |gap: &Gap| GapReport {
+            table: gap.table.clone(),
+            column: gap.column.clone(),
+            why: gap.why.clone(),
+        };
+        Self {
+            tables: head.tables,
+            tables_seeded: head.tables_seeded,
+            rows,
+            columns: head.columns,
+            columns_filled: head.columns_filled,
+            columns_nullable: head.columns_nullable,
+            columns_nulled: head.columns_nulled,
+            columns_covered: head.columns_covered,
+            unfilled: head.gaps.iter().map(gap).collect(),
+            has_rows,
+            at_head: true,
+        }
+    }
+
+    /// One line for people.
+    pub(super) fn line(&self) -> String {
+        if !self.has_rows {
+            return "rows: none were tried, so nothing is said about data".to_owned();
+        }
+        let tried = format!("{} tried", counted(self.rows, "row"));
+        if !self.at_head {
+            return format!(
+                "rows: {tried}; the run does not end at head, whose tables are not counted"
+            );
+        }
+        format!(
+            "rows: {} of {}, {} of {} with value and NULL, {tried}",
+            number(self.tables_seeded),
+            counted(self.tables, "table"),
+            number(self.columns_covered),
+            counted(self.columns, "column"),
+        )
+    }
+}
+
+fn counted(count: usize, word: &str) -> String {
+    format!("{} {word}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// With a comma between thousands.
+fn number(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl Report {
@@ -173,7 +269,7 @@ impl Report {
                 .map(|judged| MigrationReport::new(judged, fail_on))
                 .collect(),
             findings: verification.findings.iter().map(FindingReport::new).collect(),
-            coverage: Coverage::default(),
+            coverage: Coverage::new(verification),
             lanes: verification.lanes,
             parts: verification.parts,
             seconds: verification.seconds,

@@ -132,9 +132,7 @@ pub(super) fn verdict(migration: &MigrationReport) -> String {
 }
 
 fn closing(report: &Report) -> String {
-    let mut text = format!("\n{}\n", summary(report));
-    text.push_str("rows: none were generated, so nothing is said about data\n");
-    text
+    format!("\n{}\n{}\n", summary(report), report.coverage.line())
 }
 
 /// What it all comes to, in one line.

@@ -144,12 +144,12 @@ impl Baseline {
 
     /// Accepts what is known, each entry as often as it stands there, and adds a finding for each
     /// that is not found any more although its migration was judged. `is_gone` says that a migration
-    /// has no file; `is_whole`, that the findings of the run are complete.
+    /// has no file; `is_whole`, that the run would have such a finding again.
     pub(super) fn settle(
         &self,
         verification: &mut Verification,
         is_gone: impl Fn(&str) -> bool,
-        is_whole: bool,
+        is_whole: impl Fn(CheckId) -> bool,
     ) {
         let mut left = self.left();
         for finding in &mut verification.findings {
@@ -163,7 +163,7 @@ impl Baseline {
         let is_stale = |entry: &Entry| match &entry.revision {
             Some(revision) if is_gone(revision) => true,
             Some(revision) => is_through(verification, revision),
-            None => is_whole,
+            None => is_whole(entry.check),
         };
         let stale = left.iter().filter(|(entry, count)| **count > 0 && is_stale(entry));
         let stale: Vec<Finding> = stale.map(|(entry, _)| self.stale(entry)).collect();
@@ -263,6 +263,7 @@ mod tests {
             seconds: Seconds::default(),
             findings: vec![finding.clone(), note, finding.clone(), finding.clone()],
             changes: None,
+            tried: None,
             unjudged: None,
             cached: false,
         };

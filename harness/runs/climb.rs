@@ -12,8 +12,9 @@ use crate::server::Server;
 use crate::steps::{self, Ground, Routine, StepFailure};
 
 use super::RunError;
-use super::rows::{self, RowOptions};
+use super::coverage::Head;
 use super::outcome::{Judged, Seconds};
+use super::rows::{self, RowOptions};
 
 /// A climb under way.
 #[derive(Debug)]
@@ -130,6 +131,7 @@ impl<'h> Climb<'h> {
         }
         let mut findings = checks::judge(&climbed);
         let came_true = rows.as_ref().map(|rows| rows.came_true.clone());
+        let tried = rows.as_ref().map(rows::RowVerdict::tried);
         if let (Some(rows), Ok(_)) = (rows, &climbed.upgrade) {
             findings.extend(rows.findings);
         }
@@ -147,9 +149,18 @@ impl<'h> Climb<'h> {
             findings: checks::settle(migration, findings, came_true.as_deref()),
             unjudged,
             changes,
+            tried,
             cached: false,
         };
         Ok(Verdicted { judged, upgraded })
+    }
+
+    /// What could be given to the tables as they are now, if rows are tried.
+    pub(super) async fn head(&mut self) -> Result<Option<Head>, RunError> {
+        let Some(options) = self.rows else { return Ok(None) };
+        let version_table = self.ground.version_table();
+        let loader = self.ground.loader().await?;
+        Ok(Some(Box::pin(rows::head(loader, &version_table, &options)).await?))
     }
 
     /// Drops what the climb stood on. Gives whether the schema that was followed from step to step

@@ -10,6 +10,7 @@ use crate::server::ServerError;
 use crate::steps::{GroundError, RestoreError, StepFailure};
 
 use super::baseline::BaselineError;
+use super::rows::NoRowOptions;
 
 /// A run ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum RunError {
         #[source]
         source: MigrationsError,
     },
+    /// So many rows can't be given.
+    #[error(transparent)]
+    Rows(#[from] NoRowOptions),
     /// The baseline can't be used.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
@@ -88,6 +92,7 @@ impl RunError {
             Self::Migrations(_)
             | Self::Git(_)
             | Self::Old { .. }
+            | Self::Rows(_)
             | Self::Baseline(_)
             | Self::Write { .. }
             | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,

@@ -55,7 +55,7 @@ impl Keys {
             options.transaction,
             options.caching,
         );
-        let mut verdicts = Chain::new(&about);
+        let mut verdicts = Chain::new(&format!("{about} {:?}", options.rows));
         let mut data = Chain::new(&about);
         let mut keys = Self { verdicts: Vec::new(), data: Vec::new() };
         for migration in migrations {

@@ -122,7 +122,12 @@ impl Lane {
                 continue;
             }
             self.say(Said::Begins(at));
-            let verdicted = climb.one(migration).await?;
+            let mut verdicted = climb.one(migration).await?;
+            if let Some(tried) = &mut verdicted.judged.tried
+                && at + 1 == work.plan.stages.len()
+            {
+                tried.head = climb.head().await?;
+            }
             self.ended.parts.climb += begun.elapsed().as_secs_f64();
             let fails = work.failures(&verdicted.judged) > 0;
             self.say(Said::Judged(at, Box::new(verdicted)));

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Finding, Severity};
 use crate::migrations::History;
 
+use super::coverage::{Head, Tried};
+
 /// A whole history, verified.
 #[derive(Clone, Debug)]
 pub struct Verification {
@@ -28,6 +30,10 @@ pub struct Verification {
     pub passed: usize,
     /// How many pending migrations were left out after `--fail-fast`.
     pub left_out: usize,
+    /// Whether migrations were tried on rows.
+    pub has_rows: bool,
+    /// What could be given to the tables at head; `None` if the run does not end there.
+    pub head: Option<Head>,
     /// Findings that belong to no climbed migration.
     pub findings: Vec<Finding>,
     /// The texts of the files that findings point into.
@@ -86,6 +92,9 @@ pub struct Judged {
     /// What its upgrade changes in the schema, as text, if that was asked for and it ran.
     #[serde(default)]
     pub changes: Option<String>,
+    /// The rows that it was tried on; `None` if no rows were asked for.
+    #[serde(default)]
+    pub tried: Option<Tried>,
     /// Whether an earlier run judged it, with the same migrations before it.
     #[serde(skip)]
     pub cached: bool,
@@ -152,6 +161,8 @@ impl Verification {
             migrations: Vec::new(),
             passed: 0,
             left_out: 0,
+            has_rows: false,
+            head: None,
             findings,
             sources: BTreeMap::new(),
             lanes: 0,

@@ -73,10 +73,15 @@ impl Plan {
             .collect();
         let mut kept = Vec::new();
         if let Some((store, keys)) = &store {
-            for (stage, key) in stages.iter_mut().zip(&keys.verdicts) {
+            let last = stages.len().saturating_sub(1);
+            for (nth, (stage, key)) in stages.iter_mut().zip(&keys.verdicts).enumerate() {
                 let known = matches!(stage.task, Task::Climb).then(|| store.get(key)).flatten();
-                let says_enough =
-                    |known: &Known| known.judged.changes.is_some() || !options.changes;
+                let says_enough = |known: &Known| {
+                    let says_changes = known.judged.changes.is_some() || !options.changes;
+                    // It may have been kept when others came after it.
+                    let head = known.judged.tried.as_ref().map(|tried| tried.head.is_some());
+                    says_changes && (nth < last || options.rows.is_none() || head == Some(true))
+                };
                 if let Some(known) = known.filter(says_enough) {
                     stage.task = Task::Known(Box::new(known));
                 }
@@ -167,6 +172,7 @@ fn without_doubles(history: &History, asked: &Asked) -> (Vec<usize>, Vec<Judged>
                 findings: Vec::new(),
                 unjudged: Some(format!("it was not run: {} has its version", before.name)),
                 changes: None,
+                tried: None,
                 cached: false,
             }),
         }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::finding::{Claim, Finding, Severity};
+use crate::finding::{CheckId, Claim, Finding, Severity};
 use crate::migrations::{History, Migration, Tool};
 use crate::server::{Backend, Chosen, Server, ServerSpec};
 use crate::steps::{self, Reading};
 
 use super::baseline::Baseline;
 use super::climb::Verdicted;
+use super::coverage::Head;
 use super::lane::{Ended, Work};
 use super::lanes::{self, Climbed};
 use super::outcome::Verification;
@@ -158,6 +159,9 @@ fn announce(history: &History, watch: &mut (dyn Watch + Send)) {
 
 /// The history that `options` name, with the claims of `options`.
 pub fn load(options: &Options) -> Result<History, RunError> {
+    if let Some(rows) = &options.rows {
+        rows.check()?;
+    }
     let mut history = History::load(&options.folder, options.tool)?;
     if options.transaction == TransactionMode::PerMigration {
         batch::wrap_each(&mut history.migrations);
@@ -287,6 +291,7 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
         verification.findings.append(&mut lane.findings);
         applied.append(&mut lane.applied);
     }
+    verification.has_rows = options.rows.is_some();
     let is_applied = |migration: &&Migration| applied.contains(&migration.version);
     verification.applied = history.migrations.iter().filter(is_applied).count();
     take_verdicts(work, judged, &applied, &mut verification)?;
@@ -300,6 +305,7 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
         let together = batch::together(&work.chosen, options, history, &pending).await?;
         place(together, &mut verification);
     }
+    verification.findings.extend(verification.head.as_ref().and_then(Head::finding));
     place(std::mem::take(&mut verification.findings), &mut verification);
     accept(work.baseline.as_ref(), options, history, &mut verification);
     verification.sources = sources(history, &verification);
@@ -338,6 +344,9 @@ fn take_verdicts(
         // A lane that had failed here was climbed again and had not: nothing can be said.
         let verdict = verdict.ok_or(RunError::Unsteady)?;
         over = work.options.fail_fast && work.failures(&verdict) > 0;
+        if at + 1 == work.plan.stages.len() {
+            verification.head = verdict.tried.as_ref().and_then(|tried| tried.head.clone());
+        }
         verification.migrations.push(verdict);
     }
     Ok(())
@@ -355,9 +364,13 @@ fn accept(
     let is_whole = is_all && verification.left_out == 0;
     let has_file =
         |revision: &str| history.migrations.iter().any(|known| known.revision == revision);
-    // Only a backup gives findings that belong to no migration.
     let is_gone = |revision: &str| is_whole && !has_file(revision);
-    baseline.settle(verification, is_gone, is_whole && options.backup.is_some());
+    // Beside rows only a backup gives findings that belong to no migration.
+    let has_head = verification.head.is_some();
+    let is_said = |check: CheckId| {
+        is_whole && if check == CheckId::SeedCoverage { has_head } else { options.backup.is_some() }
+    };
+    baseline.settle(verification, is_gone, is_said);
 }
 
 /// Gives each finding to the migration whose file it is about; the rest stays with the run.

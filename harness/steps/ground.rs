@@ -172,6 +172,11 @@ impl Ground {
         Ok((&mut standing.climber, &self.ledger))
     }
 
+    /// Schema and name of the tool's version table.
+    pub fn version_table(&self) -> (String, String) {
+        self.ledger.names()
+    }
+
     /// The session in which rows are tried: a third one, since what it prepares must last.
     pub async fn loader(&mut self) -> Result<&mut Loader, GroundError> {
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;

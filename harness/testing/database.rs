@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::config::{Config, ConfigError};
+use crate::data::NoStrategy;
 use crate::env;
 use crate::migrations::{History, MigrationsError, Place, resolve};
 use crate::postgres::Target;
@@ -28,6 +29,9 @@ pub enum TestError {
     /// The folder or the revision is not there.
     #[error(transparent)]
     Migrations(#[from] MigrationsError),
+    /// No rows can be made up for a table.
+    #[error(transparent)]
+    Rows(#[from] NoStrategy),
     /// A migration before the wanted revision fails.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -100,6 +104,10 @@ impl TestDatabase {
             None => "nowhere",
         };
         Ok((own, whereabouts))
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Where it is, with role and password.

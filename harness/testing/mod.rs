@@ -39,13 +39,18 @@
 mod database;
 mod families;
 mod fixtures;
+mod properties;
 mod snapshots;
 mod suite;
 mod verdicts;
 mod verified;
 
+pub use crate::data::{GeneratedRows, TableStrategy};
 pub use database::{TestDatabase, TestError};
 pub use fixtures::{migrated_to, postgres};
+pub use properties::table_rows;
+#[doc(no_inline)]
+pub use proptest;
 pub use snapshots::Beside;
 pub use suite::Suite;
 pub use verified::{Verified, verify, verify_with};
@@ -53,10 +58,10 @@ pub use verified::{Verified, verify, verify_with};
 #[doc(hidden)]
 pub use insta;
 
-use crate::config::Config;
+use crate::config::{Config, RowSettings};
 use crate::env;
 use crate::finding::Severity;
-use crate::runs::{BASELINE_FILE, Caching, Options};
+use crate::runs::{BASELINE_FILE, Caching, Options, RowOptions};
 use crate::server::TestRun;
 
 /// What the environment and `stairway.toml` ask for, as the command line reads them.
@@ -67,6 +72,7 @@ fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
     options.server = config.server(None, None)?;
     options.fail_on = config.fail_on().unwrap_or(Severity::Error);
     options.claims = config.claims()?;
+    options.rows = RowOptions::written(&config, RowSettings::default())?;
     let usual = std::path::Path::new(BASELINE_FILE);
     let baseline = config.baseline().or(usual.exists().then_some(usual));
     options.baseline = baseline.map(std::path::Path::to_owned);

@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::env;
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::{History, Migration};
-use crate::runs::{Judged, Options, head_schema, load};
+use crate::runs::{Judged, Options, RowOptions, head_schema, load};
 use crate::server::causes;
 
 use super::database::say;
@@ -63,6 +63,40 @@ impl Suite {
     #[must_use]
     pub fn snapshots(self, beside: Beside) -> Self {
         Self { beside: Some(beside), ..self }
+    }
+
+    /// Tries each migration on so many different sets of rows.
+    #[must_use]
+    pub fn cases(self, cases: u32) -> Self {
+        self.with_rows(|rows| rows.cases = cases)
+    }
+
+    /// Gives each table at most so many rows.
+    #[must_use]
+    pub fn rows(self, rows_per_table: usize) -> Self {
+        self.with_rows(|rows| rows.rows_per_table = rows_per_table)
+    }
+
+    /// Draws rows by another seed; the same one gives the same rows on every machine.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        self.with_rows(|rows| rows.seed = seed)
+    }
+
+    /// Climbs on empty tables only: nothing is said about data.
+    #[must_use]
+    pub fn no_rows(mut self) -> Self {
+        if let Ok(options) = &mut self.options {
+            options.rows = None;
+        }
+        self
+    }
+
+    fn with_rows(mut self, change: impl FnOnce(&mut RowOptions)) -> Self {
+        if let Ok(options) = &mut self.options {
+            change(options.rows.get_or_insert_default());
+        }
+        self
     }
 
     /// Lists or runs the tests as the command line of this process says, as any test target does.
@@ -155,7 +189,10 @@ impl Tests {
     fn history(&self) -> Result<(), String> {
         let options = self.verdicts.options();
         let counts = |finding: &&Finding| finding.counts(options.fail_on);
-        let is_files_alone = options.backup.is_none() && options.baseline.is_none();
+        // What rows do not reach is a warning about the run.
+        let has_warnings = options.rows.is_some() && options.fail_on < Severity::Error;
+        let is_files_alone =
+            options.backup.is_none() && options.baseline.is_none() && !has_warnings;
         if is_files_alone && self.history.findings.iter().find(counts).is_none() {
             return Ok(());
         }

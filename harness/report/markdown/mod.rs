@@ -28,7 +28,8 @@ const LINE: usize = 400;
 /// The verdict, the findings and a table; paths are relative to `root`. What does not fit into a
 /// comment is left out, and that is said.
 pub fn markdown(report: &Report, root: &Root) -> String {
-    let mut text = format!("**{}** {}\n\n", VERDICT, inline(&summary(report)));
+    let (summary, rows) = (inline(&summary(report)), inline(&report.coverage.line()));
+    let mut text = format!("**{VERDICT}** {summary}\n\n{rows}\n\n");
     let table = table(report);
     let mut left_out = 0;
     for finding in in_order(report) {

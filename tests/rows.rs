@@ -1,0 +1,198 @@
+//! How rows are asked for and what is told of them, from the command line and `stairway.toml`.
+
+mod servers;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
+    for variable in stairway::env::ALL {
+        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
+        if !keeps.contains(&variable.name) {
+            command.env_remove(variable.name);
+        }
+    }
+    command.envs(variables.iter().copied());
+    let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn verify(folder: &Path, more: &[&str]) -> Ran {
+    verify_with(folder, &[], more)
+}
+
+fn verify_with(folder: &Path, variables: &[(&str, &str)], more: &[&str]) -> Ran {
+    let major = servers::majors()[0].to_string();
+    let mut args = vec!["verify", "--server", "local", "--postgres", &major];
+    args.extend(["--no-repro", "--no-cache", "--quiet"]);
+    args.extend(more);
+    run(folder, variables, &args)
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{}", ran.stderr))
+}
+
+/// A project with these migrations, up and down, and this `stairway.toml`.
+fn project(settings: &str, scripts: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let migrations = folder.path().join("migrations");
+    for (at, (up, down)) in scripts.iter().enumerate() {
+        for (way, sql) in [("up", up), ("down", down)] {
+            std::fs::create_dir_all(migrations.join(way)).unwrap();
+            std::fs::write(migrations.join(way).join(format!("{}_step.sql", at + 1)), sql).unwrap();
+        }
+    }
+    std::fs::write(folder.path().join("stairway.toml"), settings).unwrap();
+    folder
+}
+
+const TABLE: (&str, &str) =
+    ("CREATE TABLE guest (id int PRIMARY KEY, phone text);", "DROP TABLE guest;");
+const LOSS: (&str, &str) =
+    ("ALTER TABLE guest DROP COLUMN phone;", "ALTER TABLE guest ADD COLUMN phone text;");
+
+fn clinic() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/clinic-faulty"))
+}
+
+/// Takes out what is a time.
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !["seconds", "parts"].contains(&key.as_str()));
+            map.values_mut().for_each(without_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_times),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_same_command_says_the_same_to_the_byte_but_for_times() {
+    let said = || {
+        let mut report = json(&verify(clinic(), &["--format", "json"]));
+        without_times(&mut report);
+        serde_json::to_string_pretty(&report).unwrap()
+    };
+    let first = said();
+    assert!(first.contains("\"insert\": \"INSERT INTO "), "rows are shown: {first}");
+    assert_same(&first, &said());
+}
+
+fn assert_same(one: &str, other: &str) {
+    let differing = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+    assert!(one == other, "the first lines that differ: {differing:#?}");
+}
+
+#[test]
+fn what_rows_reach_at_head_is_told() {
+    let enough = project("", &[TABLE, LOSS]);
+    let ran = verify(enough.path(), &["--format", "json", "--since", "1"]);
+    let coverage = &json(&ran)["coverage"];
+    assert_eq!((&coverage["tables"], &coverage["tables_seeded"]), (&1.into(), &1.into()));
+    assert_eq!((&coverage["columns"], &coverage["columns_covered"]), (&1.into(), &1.into()));
+    assert!(coverage["rows"].as_u64().unwrap() > 2, "{coverage}");
+    let part = verify(enough.path(), &["--shard", "1/2"]);
+    assert!(part.stdout.contains("the run does not end at head"), "{}", part.stdout);
+    assert_eq!(part.code, 0);
+    // Nobody can say what would be in it.
+    let odd = "CREATE TABLE odd (id int PRIMARY KEY, at int CHECK (at > 1 AND at < 1));\n\
+               CREATE TABLE no (id int PRIMARY KEY CHECK (false));\n\
+               CREATE TABLE none ();\nCREATE TABLE made (a int GENERATED ALWAYS AS (1) STORED);";
+    let odd = project("", &[(odd, "DROP TABLE odd, no, none, made;")]);
+    let ran = verify(odd.path(), &["--format", "json"]);
+    let report = json(&ran);
+    let finding = &report["findings"][0];
+    assert_eq!(
+        (&finding["check"], &finding["severity"]),
+        (&"seed-coverage".into(), &"warning".into())
+    );
+    let detail = finding["detail"].as_str().unwrap();
+    assert!(detail.starts_with("3 of 4 tables have rows\n1 of 3 columns have"), "{detail}");
+    assert_eq!(report["coverage"]["unfilled"][0]["table"], "public.no");
+    assert_eq!(ran.code, 0);
+    let strict = verify(odd.path(), &["--fail-on", "warning"]);
+    assert_eq!(strict.code, 1);
+    assert!(strict.stdout.contains("rows: 3 of 4 tables, 1 of 3 columns with value and NULL"));
+}
+
+#[test]
+fn a_claim_in_the_settings_is_as_good_as_one_in_the_file() {
+    let bare = project("", &[TABLE, LOSS]);
+    let report = json(&verify(bare.path(), &["--format", "json"]));
+    assert_eq!(report["migrations"][1]["findings"][0]["check"], "data-loss", "{report:#}");
+    let settings = "[[claim]]\nrevision = \"2\"\nclaim = \"lossy public.guest.phone reason: nobody calls\"\n\
+                    [[claim]]\nrevision = \"1\"\nclaim = \"deletes public.guest\"\n";
+    let claimed = project(settings, &[TABLE, LOSS]);
+    let report = json(&verify(claimed.path(), &["--format", "json"]));
+    let finding = &report["migrations"][1]["findings"][0];
+    assert_eq!(
+        (&finding["check"], &finding["allowed"]),
+        (&"data-loss".into(), &"nobody calls".into())
+    );
+    let stale = &report["migrations"][0]["findings"][0];
+    assert_eq!(stale["check"], "stale-claim", "{report:#}");
+}
+
+#[test]
+fn rows_are_left_out_where_nobody_wants_them() {
+    let said = |settings: &str, variables: &[(&str, &str)], more: &[&str]| {
+        let project = project(settings, &[TABLE, LOSS]);
+        verify_with(project.path(), variables, more)
+    };
+    let none = "rows: none were tried, so nothing is said about data";
+    for (settings, more) in [("", &["--no-rows"][..]), ("[rows]\nenabled = false\n", &[])] {
+        let ran = said(settings, &[], more);
+        assert_eq!(ran.code, 0, "{}", ran.stdout);
+        assert!(ran.stdout.contains(none), "{}", ran.stdout);
+    }
+    // What is named for one run wins.
+    let ran = said("[rows]\nenabled = false\n", &[], &["--cases", "2"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    let rows = |more: &[&str]| {
+        let report = json(&said("", &[], &[&["--format", "json"], more].concat()));
+        report["coverage"]["rows"].as_u64().unwrap()
+    };
+    assert!(rows(&["--rows-per-table", "2"]) < rows(&[]));
+    let written = "[rows]\ncases = 3\nper-table = 2\nseed = 7\nbudget = 5\n";
+    assert_eq!(said(written, &[("STAIRWAY_SEED", "8")], &[]).code, 1);
+}
+
+#[test]
+fn nonsense_is_named() {
+    let project = |settings| project(settings, &[TABLE]);
+    let cases: [(&str, &[(&str, &str)], &[&str], &str); 8] = [
+        ("", &[], &["--cases", "0"], "invalid value '0' for '--cases <N>': 0 is not in 1..=100000"),
+        ("", &[], &["--rows-per-table", "100001"], "100001 is not in 1..=100000"),
+        ("", &[], &["--rows-budget", "0"], "0 is not in 1..=100000"),
+        ("", &[], &["--seed", "-1"], "invalid value '-1' for '--seed <N>'"),
+        ("", &[], &["--no-rows", "--cases", "2"], "cannot be used with"),
+        (
+            "[rows]\ncases = 0\n",
+            &[],
+            &[],
+            "stairway.toml: cases in [rows] can't be 0: it is from 1",
+        ),
+        ("[rows]\nrows = 4\n", &[], &[], "unknown field `rows`"),
+        ("", &[("STAIRWAY_SEED", "x")], &[], "STAIRWAY_SEED can't be `x`"),
+    ];
+    for (settings, variables, more, expected) in cases {
+        let ran = verify_with(project(settings).path(), variables, more);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{expected}\n{}", ran.stderr);
+    }
+}
