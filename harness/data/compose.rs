@@ -184,7 +184,9 @@ impl Ingredients<'_> {
             let turn = if turn.is_multiple_of(2) { turn / 2 } else { count - 1 - turn / 2 };
             let parent = fitting.get(turn).filter(|_| !is_optional);
             for (part, place) in places.iter().enumerate() {
-                if fixed.contains(place) && parent.is_none() {
+                // One NULL is enough for a key to refer to nothing.
+                let must = self.table.columns.get(*place).is_some_and(|it| it.not_null);
+                if parent.is_none() && (must || fixed.contains(place)) {
                     continue;
                 }
                 if let Some(slot) = row.get_mut(*place) {
@@ -234,10 +236,14 @@ impl Ingredients<'_> {
                 continue;
             }
             let own = self.own_value(*place, column, at, unique.is_primary);
-            let stays_null = row.get(*place).is_some_and(Option::is_none)
-                && !unique.nulls_not_distinct
-                && !column.not_null;
-            if let (Some(slot), Some(value), false) = (row.get_mut(*place), own, stays_null) {
+            let Some(slot) = row.get_mut(*place) else { continue };
+            // Where NULLs are not distinct, one row may have one.
+            let takes_null = self.pools.get(*place).is_some_and(|pool| pool.edge.contains(&None));
+            if unique.nulls_not_distinct && takes_null && at == 1 {
+                *slot = None;
+            } else if let Some(value) = own
+                && (slot.is_some() || unique.nulls_not_distinct || column.not_null)
+            {
                 *slot = Some(value);
             }
         }

@@ -433,7 +433,9 @@ fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
         }
         out.push(')');
     }
-    if !table.has_insert_rule {
+    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
+        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
+    if !table.has_insert_rule && !is_deferrable {
         out.push_str(" ON CONFLICT DO NOTHING");
     }
     out.push_str(" RETURNING ");

@@ -70,7 +70,7 @@ impl Session<'_> {
     ) -> Result<Option<(Way, StepFailure)>, DataError> {
         self.loader.open().await?;
         self.loader.put(&stage.model, given).await?;
-        let failed = self.trial.run_blindly(self.loader, until).await?;
+        let failed = self.trial.run_blindly(self.loader, &stage.model, until).await?;
         self.loader.end(&stage.positions).await?;
         Ok(failed)
     }
@@ -99,7 +99,7 @@ impl Session<'_> {
         self.loader.put(&stage.model, given).await?;
         let before = self.loader.rows(&wanted).await?;
         let mut tried = Tried { tables: stage.after.clone(), ..Tried::default() };
-        tried.failed = self.trial.run_blindly(self.loader, Way::Down).await?;
+        tried.failed = self.trial.run_blindly(self.loader, &stage.model, Way::Down).await?;
         if tried.failed.is_none() {
             tried.downgraded = Some(self.loader.rows(&after).await?);
             tried.clock = self.loader.clock().await?;
