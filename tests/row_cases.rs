@@ -53,7 +53,8 @@ fn checks(word: &str) -> &[&str] {
 }
 
 fn cases() -> Vec<Case> {
-    let path = std::env::var("STAIRWAY_CASES").unwrap_or_else(|_| "fixtures/rows/cases.jsonl".to_owned());
+    let path =
+        std::env::var("STAIRWAY_CASES").unwrap_or_else(|_| "fixtures/rows/cases.jsonl".to_owned());
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -106,11 +107,20 @@ async fn the_wrong_are_found_and_the_right_are_not() {
                 let wanted: BTreeSet<&str> = words.flat_map(|word| checks(word)).copied().collect();
                 if wanted.iter().any(|id| ids.contains(id)) { "ok" } else { "MISSED" }
             };
-            let line = format!("{} on {major}: {verdict}: {} wants {}, found {ids:?}, rows {rows:?}", case.id, case.kind, case.oracle);
+            let line = format!(
+                "{} on {major}: {verdict}: {} wants {}, found {ids:?}, rows {rows:?}",
+                case.id, case.kind, case.oracle
+            );
             println!("{line}");
             if std::env::var_os("STAIRWAY_SHOW").is_some() {
                 for finding in &found {
-                    println!("    {}: {}\n      {}\n      {:?}", finding.check, finding.message, finding.detail.as_deref().unwrap_or_default().replace('\n', "\n      "), finding.rows.iter().map(|row| &row.insert).collect::<Vec<_>>());
+                    println!(
+                        "    {}: {}\n      {}\n      {:?}",
+                        finding.check,
+                        finding.message,
+                        finding.detail.as_deref().unwrap_or_default().replace('\n', "\n      "),
+                        finding.rows.iter().map(|row| &row.insert).collect::<Vec<_>>()
+                    );
                 }
             }
             if verdict == "MISSED" || verdict == "FALSE ALARM" {

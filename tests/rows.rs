@@ -117,7 +117,10 @@ fn what_rows_reach_at_head_is_told() {
     let ran = verify(odd.path(), &["--format", "json"]);
     let report = json(&ran);
     let finding = &report["findings"][0];
-    assert_eq!((&finding["check"], &finding["severity"]), (&"seed-coverage".into(), &"warning".into()));
+    assert_eq!(
+        (&finding["check"], &finding["severity"]),
+        (&"seed-coverage".into(), &"warning".into())
+    );
     let detail = finding["detail"].as_str().unwrap();
     assert!(detail.starts_with("3 of 4 tables have rows\n1 of 3 columns have"), "{detail}");
     assert_eq!(report["coverage"]["unfilled"][0]["table"], "public.no");
@@ -137,7 +140,10 @@ fn a_claim_in_the_settings_is_as_good_as_one_in_the_file() {
     let claimed = project(settings, &[TABLE, LOSS]);
     let report = json(&verify(claimed.path(), &["--format", "json"]));
     let finding = &report["migrations"][1]["findings"][0];
-    assert_eq!((&finding["check"], &finding["allowed"]), (&"data-loss".into(), &"nobody calls".into()));
+    assert_eq!(
+        (&finding["check"], &finding["allowed"]),
+        (&"data-loss".into(), &"nobody calls".into())
+    );
     let stale = &report["migrations"][0]["findings"][0];
     assert_eq!(stale["check"], "stale-claim", "{report:#}");
 }
@@ -175,7 +181,12 @@ fn nonsense_is_named() {
         ("", &[], &["--rows-budget", "0"], "0 is not in 1..=100000"),
         ("", &[], &["--seed", "-1"], "invalid value '-1' for '--seed <N>'"),
         ("", &[], &["--no-rows", "--cases", "2"], "cannot be used with"),
-        ("[rows]\ncases = 0\n", &[], &[], "stairway.toml: cases in [rows] can't be 0: it is from 1"),
+        (
+            "[rows]\ncases = 0\n",
+            &[],
+            &[],
+            "stairway.toml: cases in [rows] can't be 0: it is from 1",
+        ),
         ("[rows]\nrows = 4\n", &[], &[], "unknown field `rows`"),
         ("", &[("STAIRWAY_SEED", "x")], &[], "STAIRWAY_SEED can't be `x`"),
     ];

@@ -77,7 +77,10 @@ pub fn came_true(claim: &Claim, tested: &Tested<'_>) -> bool {
 fn new_rows(before: &Rows, after: &Rows) -> Vec<(Name, Difference)> {
     let new = after.0.iter().filter(|(name, _)| !before.0.contains_key(*name));
     new.map(|(name, held)| {
-        (name.clone(), Difference { added: (0..held.rows.len()).collect(), ..Difference::default() })
+        (
+            name.clone(),
+            Difference { added: (0..held.rows.len()).collect(), ..Difference::default() },
+        )
     })
     .collect()
 }
@@ -85,13 +88,15 @@ fn new_rows(before: &Rows, after: &Rows) -> Vec<(Name, Difference)> {
 /// Whether the upgrade takes away the table or column, which held something.
 fn is_dropped(object: &str, tested: &Tested<'_>) -> bool {
     let Some(after) = &tested.tried.upgraded else { return false };
-    tested.before.0.iter().filter(|(_, held)| !held.rows.is_empty()).any(|(name, held)| {
-        match after.0.get(name) {
-            None => claimed_table(object, name),
-            Some(now) => held.columns.iter().any(|column| {
-                !now.columns.contains(column) && covers_column(object, name, column)
-            }),
-        }
+    tested.before.0.iter().filter(|(_, held)| !held.rows.is_empty()).any(|(name, held)| match after
+        .0
+        .get(name)
+    {
+        None => claimed_table(object, name),
+        Some(now) => held
+            .columns
+            .iter()
+            .any(|column| !now.columns.contains(column) && covers_column(object, name, column)),
     })
 }
 
@@ -105,7 +110,10 @@ pub fn claimed_table(object: &str, table: &Name) -> bool {
 pub(super) fn covers_column(object: &str, table: &Name, column: &str) -> bool {
     let said = unquoted(object);
     claimed_table(object, table)
-        || said.strip_suffix(column).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| claimed_table(rest, table))
+        || said
+            .strip_suffix(column)
+            .and_then(|rest| rest.strip_suffix('.'))
+            .is_some_and(|rest| claimed_table(rest, table))
 }
 
 fn unquoted(object: &str) -> String {

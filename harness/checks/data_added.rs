@@ -29,9 +29,9 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
                  -- stairway: inserts {name} reason: .."
             ));
         let claims = &tested.migration.claims;
-        let claim = claims.iter().find(|claim| {
-            claim.kind == ClaimKind::Inserts && claimed_table(&claim.object, &name)
-        });
+        let claim = claims
+            .iter()
+            .find(|claim| claim.kind == ClaimKind::Inserts && claimed_table(&claim.object, &name));
         finding.allowed = claim.map(super::claims::reason);
         found.push(Suspicion { class: Class::Added(name.clone()), finding, hint: Vec::new() });
     }

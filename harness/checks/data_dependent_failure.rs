@@ -1,5 +1,6 @@
 //! `data-dependent-failure`: a script works on empty tables and fails with rows.
 
+use crate::data::Name;
 use crate::finding::CheckId;
 use crate::steps::{StepFailure, Way};
 
@@ -28,17 +29,54 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
         },
     };
     let objects = sql.object.clone();
-    Some(Suspicion { class, finding: finding.about(objects), hint: Vec::new() })
+    let hint = sql.detail.as_deref().map(|detail| named_rows(tested, detail)).unwrap_or_default();
+    Some(Suspicion { class, finding: finding.about(objects), hint })
+}
+
+/// The rows that the server's detail shows: `(1, a, null)` whole, or `=(1, a)` the values of a key.
+/// Only where to look first: it is tried, and the words around do not matter.
+fn named_rows(tested: &Tested<'_>, detail: &str) -> Vec<(Name, usize)> {
+    let key = detail.split_once(")=(").and_then(|(_, rest)| rest.split_once(')'));
+    let key: Option<Vec<String>> =
+        key.map(|(values, _)| values.split(", ").map(str::to_lowercase).collect());
+    let mut rows = Vec::new();
+    for (name, held) in &tested.before.0 {
+        for (at, row) in held.rows.iter().enumerate() {
+            let is_named = match &key {
+                Some(key) => key
+                    .iter()
+                    .all(|value| row.iter().flatten().any(|cell| cell.to_lowercase() == *value)),
+                None => {
+                    let cells = row.iter().map(|cell| cell.as_deref().unwrap_or("null"));
+                    detail.contains(&format!("({})", cells.collect::<Vec<_>>().join(", ")))
+                }
+            };
+            if is_named {
+                rows.push((name.clone(), at));
+            }
+        }
+    }
+    rows
 }
 
 fn help(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
-        "23505" => "look for duplicates first and settle them in the same migration, before the unique index",
-        "23502" => "give the rows that are there a value before SET NOT NULL, or add the column with a default",
-        "23503" => "settle the rows that refer to nothing before the foreign key, or add it NOT VALID and validate it later",
-        "23514" => "settle the rows that the constraint refuses before it, or add it NOT VALID and validate it later",
+        "23505" => {
+            "look for duplicates first and settle them in the same migration, before the unique index"
+        }
+        "23502" => {
+            "give the rows that are there a value before SET NOT NULL, or add the column with a default"
+        }
+        "23503" => {
+            "settle the rows that refer to nothing before the foreign key, or add it NOT VALID and validate it later"
+        }
+        "23514" => {
+            "settle the rows that the constraint refuses before it, or add it NOT VALID and validate it later"
+        }
         "22003" | "22001" => "check that every value fits the new type before changing it",
-        "22P02" | "22007" | "22008" => "convert only the values that are of that form, and say what becomes of the others",
+        "22P02" | "22007" | "22008" => {
+            "convert only the values that are of that form, and say what becomes of the others"
+        }
         "22012" => "guard the division: nullif(divisor, 0)",
         _ => return None,
     })

@@ -68,20 +68,29 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Opti
         return None;
     }
     let (name, before) = (place.name, place.before);
-    let back = if place.way == Way::Down { "up and down" } else { "the upgrade, which has no way back" };
-    let message = format!("{} of {} of {name} gone after {back}", shown.len(), rows(before.rows.len()));
-    let message = message.replacen(" of ", if shown.len() == 1 { " row of " } else { " rows of " }, 1);
-    let mut finding = Finding::new(CheckId::DataLoss, message.replace(" row of 1 row of ", " row of "))
-        .in_file(file(tested))
-        .about([name.sql()])
-        .detail(list(shown.iter().filter_map(|at| {
+    let back =
+        if place.way == Way::Down { "up and down" } else { "the upgrade, which has no way back" };
+    let message =
+        format!("{} of {} of {name} gone after {back}", shown.len(), rows(before.rows.len()));
+    let message =
+        message.replacen(" of ", if shown.len() == 1 { " row of " } else { " rows of " }, 1);
+    let mut finding = Finding::new(
+        CheckId::DataLoss,
+        message.replace(" row of 1 row of ", " row of "),
+    )
+    .in_file(file(tested))
+    .about([name.sql()])
+    .detail(list(
+        shown.iter().filter_map(|at| {
             let row = before.rows.get(*at)?;
             Some(format!("{name}: {} is gone", written(before, row)))
-        }), shown.len()))
-        .help(format!(
-            "keep the rows, in another table say, and bring them back in the downgrade; or say that \
+        }),
+        shown.len(),
+    ))
+    .help(format!(
+        "keep the rows, in another table say, and bring them back in the downgrade; or say that \
              it is meant: -- stairway: deletes {name} where .. reason: .."
-        ));
+    ));
     if lost.is_empty() {
         finding.allowed = claim(tested, |claim| {
             matches!(claim.kind, ClaimKind::Deletes(_)) && claimed_table(&claim.object, name)
@@ -162,7 +171,11 @@ fn is_value_claim(claim: &Claim) -> bool {
 }
 
 /// The values of a column before and after, where they differ.
-fn cells<'a>(place: &Place<'a>, difference: &Difference, column: &str) -> Vec<(&'a Cell, &'a Cell)> {
+fn cells<'a>(
+    place: &Place<'a>,
+    difference: &Difference,
+    column: &str,
+) -> Vec<(&'a Cell, &'a Cell)> {
     let position = |held: &TableRows| held.columns.iter().position(|it| it == column);
     let (Some(from), Some(to)) = (position(place.before), position(place.after)) else {
         return Vec::new();
@@ -192,7 +205,11 @@ fn of_columns(
     let first = columns.iter().next().and_then(|column| {
         cells(place, difference, column).first().map(|(from, to)| change(from, to))
     });
-    let when = if place.way == Way::Down { "after up and down" } else { "after the upgrade, which has no way back" };
+    let when = if place.way == Way::Down {
+        "after up and down"
+    } else {
+        "after the upgrade, which has no way back"
+    };
     let message = format!(
         "{} {} not what {} {when}: {} in {}",
         objects.join(", "),

@@ -50,7 +50,8 @@ pub fn order_dependent(orders: &Orders<'_>) -> Vec<Suspicion> {
         });
         let lines: Vec<String> = changed.chain(lost).chain(added).collect();
         let count = lines.len();
-        let message = format!("what the upgrade puts into {name} depends on the physical order of rows");
+        let message =
+            format!("what the upgrade puts into {name} depends on the physical order of rows");
         let finding = Finding::new(CheckId::OrderDependent, message)
             .in_file(&orders.migration.upgrade.path)
             .about([name.sql()])
@@ -93,7 +94,8 @@ fn only(held: &TableRows, without: &BTreeSet<String>) -> TableRows {
     let kept: Vec<usize> = (0..held.columns.len())
         .filter(|at| held.columns.get(*at).is_some_and(|name| !without.contains(name)))
         .collect();
-    let cells = |row: &Vec<Option<String>>| kept.iter().filter_map(|at| row.get(*at).cloned()).collect();
+    let cells =
+        |row: &Vec<Option<String>>| kept.iter().filter_map(|at| row.get(*at).cloned()).collect();
     TableRows {
         columns: kept.iter().filter_map(|at| held.columns.get(*at).cloned()).collect(),
         key: Vec::new(),

@@ -32,7 +32,8 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
 /// The next value is one that the column has, or will come to one.
 fn is_behind(drawn: &Drawn) -> Option<(String, String)> {
     let top = drawn.top.filter(|_| drawn.increment > 0)?;
-    let next = if drawn.is_called { drawn.last.saturating_add(drawn.increment) } else { drawn.last };
+    let next =
+        if drawn.is_called { drawn.last.saturating_add(drawn.increment) } else { drawn.last };
     let Drawn { table, column, sequence, .. } = drawn;
     (top >= next).then(|| {
         (

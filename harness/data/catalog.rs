@@ -185,8 +185,7 @@ fn to_type(row: Vec<Option<String>>) -> Result<Type, DataError> {
     let kind = match (class.as_str(), element, subtype, range) {
         ("e", ..) => TypeKind::Enum(json(&labels.unwrap_or_else(|| "[]".to_owned()))?),
         ("d", ..) => {
-            let RawDomain { base, modifier, not_null, checks } =
-                json(&domain.unwrap_or_default())?;
+            let RawDomain { base, modifier, not_null, checks } = json(&domain.unwrap_or_default())?;
             TypeKind::Domain { base, modifier, not_null, checks }
         }
         ("c", ..) => {

@@ -60,11 +60,8 @@ pub fn table(before: &TableRows, after: &TableRows) -> Difference {
         .enumerate()
         .filter_map(|(at, name)| Some((at, after.columns.iter().position(|it| it == name)?)))
         .collect();
-    let key: Option<Vec<(usize, usize)>> = before
-        .key
-        .iter()
-        .map(|at| columns.iter().find(|(old, _)| old == at).copied())
-        .collect();
+    let key: Option<Vec<(usize, usize)>> =
+        before.key.iter().map(|at| columns.iter().find(|(old, _)| old == at).copied()).collect();
     let pairs = match key.filter(|key| !key.is_empty()) {
         Some(key) => by_key(before, after, &key),
         None => by_likeness(before, after, &columns),
@@ -77,7 +74,9 @@ pub fn table(before: &TableRows, after: &TableRows) -> Difference {
             continue;
         };
         met.insert(new);
-        let (Some(one), Some(other)) = (before.rows.get(old), after.rows.get(new)) else { continue };
+        let (Some(one), Some(other)) = (before.rows.get(old), after.rows.get(new)) else {
+            continue;
+        };
         let differs = |(from, to): &&(usize, usize)| one.get(*from) != other.get(*to);
         let changed = columns.iter().filter(differs);
         let changed: Vec<String> =

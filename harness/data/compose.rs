@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::order::holders;
 use super::model::{Column, ForeignKey, Table, Types};
+use super::order::holders;
 use super::pool::{Pool, Recipe};
 use super::rows::Cell;
 use super::types;
@@ -71,8 +71,12 @@ impl Ingredients<'_> {
     /// The columns that are given a value.
     fn given(&self) -> Vec<usize> {
         let is_given = |(at, column): &(usize, &Column)| {
-            let known = self.pools.get(*at).is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
-            let refers = self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+            let known = self
+                .pools
+                .get(*at)
+                .is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
+            let refers =
+                self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
             !column.is_generated && (known || refers)
         };
         self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
@@ -125,7 +129,9 @@ impl Ingredients<'_> {
                     }
                 }
                 None if takes_null && (place + column).is_multiple_of(3) => None,
-                None if place.is_multiple_of(5) => pick(&pool.edge, place / 5).unwrap_or_else(plain),
+                None if place.is_multiple_of(5) => {
+                    pick(&pool.edge, place / 5).unwrap_or_else(plain)
+                }
                 None => plain(),
             },
         }
@@ -152,9 +158,7 @@ impl Ingredients<'_> {
         let keys = self.table.foreign_keys.iter().enumerate();
         let optional: Vec<usize> =
             keys.filter(|(_, key)| self.is_optional(key)).map(|(nth, _)| nth).collect();
-        for (nth, (key, parents)) in
-            self.table.foreign_keys.iter().zip(&self.parents).enumerate()
-        {
+        for (nth, (key, parents)) in self.table.foreign_keys.iter().zip(&self.parents).enumerate() {
             let Some(parents) = parents else { continue };
             let places = self.places(&key.columns);
             let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
@@ -165,7 +169,8 @@ impl Ingredients<'_> {
             });
             let fits = |parent: &&Vec<String>| {
                 places.iter().zip(parent.iter()).all(|(place, value)| {
-                    !fixed.contains(place) || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
+                    !fixed.contains(place)
+                        || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
                 })
             };
             let fitting: Vec<&Vec<String>> = if fixed.is_empty() {
@@ -198,7 +203,11 @@ impl Ingredients<'_> {
 
     fn is_optional(&self, key: &ForeignKey) -> bool {
         let nullable = |name: &String| self.table.column(name).is_some_and(|it| !it.not_null);
-        if key.match_full { key.columns.iter().all(nullable) } else { key.columns.iter().any(nullable) }
+        if key.match_full {
+            key.columns.iter().all(nullable)
+        } else {
+            key.columns.iter().any(nullable)
+        }
     }
 
     fn places(&self, names: &[String]) -> Vec<usize> {
@@ -212,7 +221,10 @@ impl Ingredients<'_> {
             let places = self.places(&unique.columns);
             let refers = |place: &usize| {
                 let name = self.table.columns.get(*place).map(|it| &it.name);
-                self.table.foreign_keys.iter().any(|key| name.is_some_and(|it| key.columns.contains(it)))
+                self.table
+                    .foreign_keys
+                    .iter()
+                    .any(|key| name.is_some_and(|it| key.columns.contains(it)))
             };
             // The last column that nothing else decides.
             let free = places.iter().rev().find(|place| given.contains(place) && !refers(place));
@@ -222,7 +234,9 @@ impl Ingredients<'_> {
                 continue;
             }
             let own = self.own_value(*place, column, at, unique.is_primary);
-            let stays_null = row.get(*place).is_some_and(Option::is_none) && !unique.nulls_not_distinct && !column.not_null;
+            let stays_null = row.get(*place).is_some_and(Option::is_none)
+                && !unique.nulls_not_distinct
+                && !column.not_null;
             if let (Some(slot), Some(value), false) = (row.get_mut(*place), own, stays_null) {
                 *slot = Some(value);
             }
@@ -248,13 +262,21 @@ impl Ingredients<'_> {
 
     /// The value of a unique column in row `at`: the edges first where the script speaks of it or
     /// it is not a number, then endlessly many.
-    fn own_value(&self, place: usize, column: &Column, at: usize, is_primary: bool) -> Option<String> {
-        let nth = FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
+    fn own_value(
+        &self,
+        place: usize,
+        column: &Column,
+        at: usize,
+        is_primary: bool,
+    ) -> Option<String> {
+        let nth =
+            FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
         let endless = |nth| types::distinct(self.types, column.type_oid, column.modifier, nth);
         let pool = self.pools.get(place);
-        let is_number = self.types.base_name(column.type_oid).is_some_and(|name| {
-            matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid")
-        });
+        let is_number = self
+            .types
+            .base_name(column.type_oid)
+            .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid"));
         if is_number && (is_primary || column.sequence.is_some()) {
             // One that does not fit into the next narrower type.
             let wide = match self.types.base_name(column.type_oid) {
@@ -262,7 +284,11 @@ impl Ingredients<'_> {
                 Some("int4") => "32768",
                 _ => return endless(nth),
             };
-            return if at == 2 && self.focus.contains(&place) { Some(wide.to_owned()) } else { endless(nth) };
+            return if at == 2 && self.focus.contains(&place) {
+                Some(wide.to_owned())
+            } else {
+                endless(nth)
+            };
         }
         let edges = pool.into_iter().flat_map(|pool| pool.edge.iter().chain(&pool.plain)).flatten();
         let edges: Vec<&String> = edges.collect();
@@ -301,7 +327,8 @@ pub(super) fn refer_within(
                 })
                 .collect();
             let own = places(table, &key.columns);
-            let is_nullable = own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
+            let is_nullable =
+                own.iter().any(|at| table.columns.get(*at).is_some_and(|it| !it.not_null));
             let Some(planned) = unit.get_mut(member) else { continue };
             let shared = shared_columns(table, key);
             for (at, row) in planned.rows.iter_mut().enumerate() {
@@ -317,7 +344,9 @@ pub(super) fn refer_within(
                         own.get(*part).and_then(|place| row.get(*place)) == parent.get(*part)
                     })
                 };
-                let parent = parent.filter(fits).or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
+                let parent = parent
+                    .filter(fits)
+                    .or_else(|| if is_nullable { None } else { parents.iter().find(fits) });
                 for (part, place) in own.iter().enumerate() {
                     if shared.contains(&part) {
                         continue;
@@ -363,7 +392,10 @@ pub(super) fn apart(
 /// The parts of a key that other keys decide as well: a tenant, say.
 fn shared_columns(table: &Table, key: &ForeignKey) -> Vec<usize> {
     let others = |name: &String| {
-        table.foreign_keys.iter().any(|other| other.name != key.name && other.columns.contains(name))
+        table
+            .foreign_keys
+            .iter()
+            .any(|other| other.name != key.name && other.columns.contains(name))
             || table.uniques.iter().any(|unique| unique.is_primary && unique.columns.contains(name))
     };
     (0..key.columns.len()).filter(|at| key.columns.get(*at).is_some_and(others)).collect()

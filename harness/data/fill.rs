@@ -198,7 +198,9 @@ impl<'a> Fill<'a> {
         let mut open: Vec<usize> = others.to_vec();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
-            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else { continue };
+            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else {
+                continue;
+            };
             if other.oid == table.oid {
                 return true;
             }
@@ -357,13 +359,18 @@ impl<'a> Fill<'a> {
             let mut message = String::new();
             for row in planned.rows.iter().skip(next) {
                 message.push_str("SAVEPOINT stairway_row;");
-                let one = Planned { columns: planned.columns.clone(), wanted: 1, rows: vec![row.clone()] };
+                let one = Planned {
+                    columns: planned.columns.clone(),
+                    wanted: 1,
+                    rows: vec![row.clone()],
+                };
                 insert_into(table, &one, &mut message);
                 message.push_str(";RELEASE stairway_row;");
             }
             let (sets, result) = self.session.query_so_far(&message).await;
             let whole = sets.len() / 3;
-            taken.extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
+            taken
+                .extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
             next += whole;
             match result {
                 Ok(()) => break,
@@ -386,7 +393,8 @@ impl<'a> Fill<'a> {
         if rows.is_empty() {
             let why = why.unwrap_or_else(|| match sent {
                 0 => "no values were found that its constraints agree to".to_owned(),
-                _ => "each row was turned away without a word, by a trigger, a rule or a key".to_owned(),
+                _ => "each row was turned away without a word, by a trigger, a rule or a key"
+                    .to_owned(),
             });
             self.unfilled(table, why);
         }
@@ -397,7 +405,8 @@ impl<'a> Fill<'a> {
 /// Whether the text reads whole rows: then every column is spoken of.
 fn names_all_columns(script: &str) -> bool {
     sql::tokens(script).any(|token| {
-        token.kind == sql::TokenKind::Operator && script.get(token.bytes).is_some_and(|it| it == "*")
+        token.kind == sql::TokenKind::Operator
+            && script.get(token.bytes).is_some_and(|it| it == "*")
     })
 }
 
@@ -450,13 +459,7 @@ struct Question {
 }
 
 impl Question {
-    fn new(
-        of: (usize, usize),
-        model: &Model,
-        table: &Table,
-        planned: &Planned,
-        set: Tied,
-    ) -> Self {
+    fn new(of: (usize, usize), model: &Model, table: &Table, planned: &Planned, set: Tied) -> Self {
         let mut columns = set.columns;
         // A key that is partly in it belongs to it.
         for key in &table.foreign_keys {

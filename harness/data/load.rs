@@ -22,6 +22,10 @@ const PINS: &str = "SET LOCAL search_path TO ''; SET LOCAL datestyle TO 'ISO, YM
 /// How many statements those are.
 const PINNED: usize = 7;
 
+/// How the catalog is planned for: a few rows by index, as large as it may have become since.
+const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
+    SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off";
+
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
 
@@ -155,10 +159,8 @@ impl Loader {
             );
         }
         let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
-        let newest = self
-            .session
-            .value(&format!("{first}{AFRESH};BEGIN;{PINS};{newest}"))
-            .await?;
+        let begin = format!("{first}{AFRESH};BEGIN;{PINS};{LOOK_UP};{newest}");
+        let newest = self.session.value(&begin).await?;
         self.shelf.forget_own();
         let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
         Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
@@ -212,13 +214,16 @@ impl Loader {
 
     /// Where the sequences of `model`'s columns stand.
     pub async fn positions(&mut self, model: &Model) -> Result<Vec<Position>, DataError> {
-        let names: BTreeSet<&str> = sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
+        let names: BTreeSet<&str> =
+            sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let parts: Vec<String> = names
             .iter()
-            .map(|name| format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name)))
+            .map(|name| {
+                format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name))
+            })
             .collect();
         let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
         let position = |row: Vec<Cell>| {
@@ -230,7 +235,10 @@ impl Loader {
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(&mut self, tables: &[(Name, Vec<String>, Vec<usize>)]) -> Result<Rows, DataError> {
+    pub async fn rows(
+        &mut self,
+        tables: &[(Name, Vec<String>, Vec<usize>)],
+    ) -> Result<Rows, DataError> {
         let mut message = PINS.to_owned();
         for (name, columns, _) in tables {
             let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
@@ -238,16 +246,17 @@ impl Loader {
         }
         message.push_str(";RESET ALL");
         let sets = self.session.query(&message).await?;
-        let read = tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
-            (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
-        });
+        let read =
+            tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
+                (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
+            });
         Ok(Rows(read.collect()))
     }
 
     /// The tables `oids` as they are in the open transaction.
     pub async fn model(&mut self, oids: impl IntoIterator<Item = u32>) -> Result<Model, DataError> {
         let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
-        self.session.execute(PINS).await?;
+        self.session.execute(&format!("{PINS};{LOOK_UP}")).await?;
         self.shelf.forget_own();
         let model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
         self.session.execute("RESET ALL").await?;
@@ -268,7 +277,10 @@ impl Loader {
     /// The sequences that columns of the tables `oids` draw from, and where they stand.
     pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
         let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let ask = format!("EXECUTE stairway_sequences('{{{list}}}')");
+        let ask = format!(
+            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};\
+             EXECUTE stairway_sequences('{{{list}}}')"
+        );
         let mut drawn: Vec<Drawn> =
             self.session.rows(&ask).await?.into_iter().filter_map(drawn).collect();
         let positions: Vec<String> = drawn
@@ -281,12 +293,9 @@ impl Loader {
                 )
             })
             .collect();
-        let sets = if positions.is_empty() {
-            Vec::new()
-        } else {
-            self.session.query(&positions.join(";")).await?
-        };
-        for (it, rows) in drawn.iter_mut().zip(sets) {
+        let positions = positions.join(";");
+        let sets = self.session.query(&format!("RESET ALL;{positions}")).await?;
+        for (it, rows) in drawn.iter_mut().zip(sets.into_iter().skip(1)) {
             let mut cells = rows.into_iter().flatten();
             let mut number = || cells.next().flatten();
             it.last = number().and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -300,10 +309,10 @@ impl Loader {
     pub async fn state(&mut self, oids: &[u32]) -> Result<State, DataError> {
         let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let ask = format!(
-            "SET LOCAL plan_cache_mode TO 'force_generic_plan';EXECUTE stairway_state('{{{oids}}}');RESET ALL"
+            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};EXECUTE stairway_state('{{{oids}}}');RESET ALL"
         );
         let mut sets = self.session.query(&ask).await?;
-        let rows = if sets.len() > 1 { sets.swap_remove(1) } else { Vec::new() };
+        let rows = if sets.len() > 5 { sets.swap_remove(5) } else { Vec::new() };
         let mut state = State::default();
         for row in rows {
             let mut cells = row.into_iter();
@@ -330,7 +339,9 @@ impl Loader {
     pub async fn put(&mut self, model: &Model, rows: &Rows) -> Result<(), DataError> {
         let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
         for (name, held) in &rows.0 {
-            let Some(table) = model.tables.iter().find(|table| table.name == *name) else { continue };
+            let Some(table) = model.tables.iter().find(|table| table.name == *name) else {
+                continue;
+            };
             message.push_str(&insert(table, held, held.rows.iter()));
         }
         message.push_str("RESET ALL");
@@ -379,7 +390,11 @@ pub fn insert<'r>(
         }
         if out.is_empty() {
             let columns = names.join(", ");
-            let _ = write!(out, "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ", table.name.sql());
+            let _ = write!(
+                out,
+                "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ",
+                table.name.sql()
+            );
         } else {
             out.push_str(", ");
         }
@@ -400,7 +415,9 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
     let mut values = Vec::new();
     let mut overrides = false;
     for (name, cell) in held.columns.iter().zip(row) {
-        let Some(column) = table.column(name).filter(|column| !column.is_generated) else { continue };
+        let Some(column) = table.column(name).filter(|column| !column.is_generated) else {
+            continue;
+        };
         if cell.is_none() && column.default.is_none() && column.identity.is_none() {
             continue;
         }
@@ -413,7 +430,11 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
         return format!("INSERT INTO {table} DEFAULT VALUES;");
     }
     let overriding = if overrides { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!("INSERT INTO {table} ({}){overriding} VALUES ({});", names.join(", "), values.join(", "))
+    format!(
+        "INSERT INTO {table} ({}){overriding} VALUES ({});",
+        names.join(", "),
+        values.join(", ")
+    )
 }
 
 /// A literal; numbers stand without quotes.

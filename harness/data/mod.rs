@@ -21,8 +21,8 @@ pub mod types;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
-pub use generated::{GeneratedRows, NoStrategy};
 pub use fill::{Filled, Unfilled};
+pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
     insert_readably, without,

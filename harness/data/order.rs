@@ -68,8 +68,7 @@ fn edges(tables: &[Table]) -> Vec<Vec<usize>> {
         .map(|(at, table)| {
             let mut to = Vec::new();
             for key in &table.foreign_keys {
-                let holders =
-                    held.entry(key.parent).or_insert_with(|| holders(tables, key.parent));
+                let holders = held.entry(key.parent).or_insert_with(|| holders(tables, key.parent));
                 to.extend(holders.iter().copied().filter(|other| *other != at));
             }
             to.sort_unstable();
@@ -82,7 +81,12 @@ fn edges(tables: &[Table]) -> Vec<Vec<usize>> {
 /// Strongly connected components, each after those that it points at (Tarjan), without recursion.
 fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let count = edges.len();
-    let mut state = Search { index: vec![None; count], low: vec![0; count], on: vec![false; count], ..Search::default() };
+    let mut state = Search {
+        index: vec![None; count],
+        low: vec![0; count],
+        on: vec![false; count],
+        ..Search::default()
+    };
     for root in 0..count {
         if state.index.get(root).is_some_and(Option::is_none) {
             state.visit(root, edges);

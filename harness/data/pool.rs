@@ -87,7 +87,8 @@ pub(super) fn pool(
     plain.extend(asked.constraints.iter().cloned().map(Some));
     let labels = labels(types, column.type_oid);
     if let Some(values) = shelf.values(types, column) {
-        let many = if asked.is_focus { EDGES.saturating_sub(edge.len()).max(EDGES / 2) } else { ASIDE };
+        let many =
+            if asked.is_focus { EDGES.saturating_sub(edge.len()).max(EDGES / 2) } else { ASIDE };
         let mut runner = runner(recipe, table, column);
         if recipe.case == 0 {
             edge.extend(values.boundary.iter().take(many).cloned().map(Some));

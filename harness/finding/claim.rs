@@ -99,7 +99,8 @@ impl Claim {
 
     /// The kind that a claim's first word says, and its object; `rest` is what follows the object.
     fn kind(word: &str, object: &str, rest: &str) -> Result<(ClaimKind, String), ClaimError> {
-        let kind = if let Some(id) = word.strip_prefix("allow(").and_then(|id| id.strip_suffix(')')) {
+        let kind = if let Some(id) = word.strip_prefix("allow(").and_then(|id| id.strip_suffix(')'))
+        {
             let check = CheckId::from_str(id).map_err(|_| ClaimError::NoCheck(id.to_owned()))?;
             ClaimKind::Allow(check)
         } else {
@@ -148,7 +149,9 @@ impl Claim {
             ClaimKind::Deletes(_) => "deletes".to_owned(),
             ClaimKind::Backfills(_) => "backfills".to_owned(),
             ClaimKind::ExpectError(code) if *code == self.object => "expect-error".to_owned(),
-            ClaimKind::ExpectError(code) => return format!("expect-error {code} on {}", self.object),
+            ClaimKind::ExpectError(code) => {
+                return format!("expect-error {code} on {}", self.object);
+            }
         };
         let rest = match &self.kind {
             ClaimKind::Deletes(Some(predicate)) => format!(" where {predicate}"),
@@ -179,7 +182,9 @@ fn literal(text: &str) -> Option<String> {
 }
 
 fn value(value: &Option<String>) -> String {
-    value.as_ref().map_or_else(|| "null".to_owned(), |text| format!("'{}'", text.replace('\'', "''")))
+    value
+        .as_ref()
+        .map_or_else(|| "null".to_owned(), |text| format!("'{}'", text.replace('\'', "''")))
 }
 
 #[cfg(test)]

@@ -136,6 +136,22 @@ impl Trial {
         Ok(tried)
     }
 
+    /// Runs the scripts and looks at nothing.
+    pub async fn run_blindly(
+        &self,
+        loader: &mut Loader,
+        until: Way,
+    ) -> Result<Option<(Way, StepFailure)>, DataError> {
+        let mut tried = Tried::default();
+        for way in [Way::Up, Way::Down, Way::Again] {
+            let ends = way == Way::Down && !self.goes_back();
+            if ends || !self.step(loader, way, &mut tried).await? || way == until {
+                break;
+            }
+        }
+        Ok(tried.failed)
+    }
+
     /// Runs one script; `false` if it failed.
     async fn step(
         &self,
@@ -188,7 +204,8 @@ pub fn is_artefact(migration: &Migration, failure: &StepFailure) -> bool {
     let StepFailure::Sql { failure, .. } = failure else { return false };
     match failure.sqlstate.as_str() {
         "55P04" => {
-            scripts.clone().any(|script| script.wrap == Wrap::Statements) || migration.downgrade.is_some()
+            scripts.clone().any(|script| script.wrap == Wrap::Statements)
+                || migration.downgrade.is_some()
         }
         "55006" | "25001" | "25P02" | "25P01" => true,
         _ => false,
@@ -229,10 +246,14 @@ fn fit(script: &Script) -> Result<Script, String> {
             StatementKind::Rollback if !is_to_savepoint(words) => {
                 return Err("its script takes something back by ROLLBACK".to_owned());
             }
-            StatementKind::Discard | StatementKind::Cluster if refused.is_some() => vec![0..words.len()],
+            StatementKind::Discard | StatementKind::Cluster if refused.is_some() => {
+                vec![0..words.len()]
+            }
             _ if refused.is_some() => {
                 let concurrently = sql::tokens(words).filter(|token| {
-                    words.get(token.bytes.clone()).is_some_and(|it| it.eq_ignore_ascii_case("concurrently"))
+                    words
+                        .get(token.bytes.clone())
+                        .is_some_and(|it| it.eq_ignore_ascii_case("concurrently"))
                 });
                 concurrently.map(|token| token.bytes).collect()
             }
@@ -256,7 +277,6 @@ fn fit(script: &Script) -> Result<Script, String> {
 }
 
 fn is_to_savepoint(statement: &str) -> bool {
-    sql::tokens(statement).any(|token| {
-        statement.get(token.bytes).is_some_and(|word| word.eq_ignore_ascii_case("to"))
-    })
+    sql::tokens(statement)
+        .any(|token| statement.get(token.bytes).is_some_and(|word| word.eq_ignore_ascii_case("to")))
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checks::{self, Class, Orders, Suspicion, Tested};
-use crate::data::shrink::{Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink};
-use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, canonical, holders};
+use crate::data::shrink::{
+    Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink,
+};
+use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, all_columns, canonical, holders};
 use crate::finding::Finding;
-use crate::steps::{Looks, Way};
+use crate::steps::{Looks, StepFailure, Tried, Way};
 
 use super::{Session, Stage};
 
@@ -28,18 +30,25 @@ impl Session<'_> {
             let about = |finding: &&Finding| finding.objects.contains(&table.sql());
             return Ok(found.iter().map(|it| &it.finding).find(about).cloned());
         }
-        let is_sequence = matches!(class, Class::Sequence(_));
-        let until = match class {
-            Class::Failure { way, .. } => *way,
-            Class::Sequence(_) => Way::Up,
-            _ => Way::Down,
+        let (before, tried) = match class {
+            Class::Failure { way, .. } => {
+                let failed = self.blindly(stage, given, *way).await?;
+                (given.clone(), Tried { failed, ..Tried::default() })
+            }
+            Class::Gone(table) | Class::Changed(table, _) | Class::Added(table)
+                if self.trial.goes_back() =>
+            {
+                self.one_table(stage, given, table).await?
+            }
+            _ => {
+                let looks = Looks {
+                    at_upgraded: !self.trial.goes_back(),
+                    at_sequences: matches!(class, Class::Sequence(_)),
+                    ..Looks::until(Way::Up)
+                };
+                self.again(stage, given, looks).await?
+            }
         };
-        let looks = Looks {
-            at_upgraded: !self.trial.goes_back(),
-            at_sequences: is_sequence,
-            ..Looks::until(until)
-        };
-        let (before, tried) = self.again(stage, given, looks).await?;
         let tested = Tested {
             migration: self.migration,
             model: &stage.model,
@@ -50,6 +59,53 @@ impl Session<'_> {
         let found = checks::suspect(&tested).into_iter();
         let mut found = found.filter(|other| other.finding.allowed.is_none());
         Ok(found.find(|other| is_same(&other.class, class)).map(|other| other.finding))
+    }
+
+    /// How the scripts fail on these rows, if they do.
+    async fn blindly(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        until: Way,
+    ) -> Result<Option<(Way, StepFailure)>, DataError> {
+        self.loader.open().await?;
+        self.loader.put(&stage.model, given).await?;
+        let failed = self.trial.run_blindly(self.loader, until).await?;
+        self.loader.end(&stage.positions).await?;
+        Ok(failed)
+    }
+
+    /// What becomes of one table's rows, up and down.
+    async fn one_table(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        table: &Name,
+    ) -> Result<(Rows, Tried), DataError> {
+        let columns = all_columns(&stage.model);
+        let wanted: Vec<_> = columns.into_iter().filter(|(name, ..)| name == table).collect();
+        let now = stage.after.iter().find(|now| now.name == *table);
+        let (Some(now), Some((_, before, key))) = (now, wanted.first()) else {
+            return Ok((Rows::default(), Tried::default()));
+        };
+        let names: Vec<String> = now.columns.iter().map(|(name, _)| name.clone()).collect();
+        let place = |at: &usize| {
+            let name = before.get(*at)?;
+            names.iter().position(|it| it == name)
+        };
+        let key: Option<Vec<usize>> = key.iter().map(place).collect();
+        let after = [(table.clone(), names.clone(), key.unwrap_or_default())];
+        self.loader.open().await?;
+        self.loader.put(&stage.model, given).await?;
+        let before = self.loader.rows(&wanted).await?;
+        let mut tried = Tried { tables: stage.after.clone(), ..Tried::default() };
+        tried.failed = self.trial.run_blindly(self.loader, Way::Down).await?;
+        if tried.failed.is_none() {
+            tried.downgraded = Some(self.loader.rows(&after).await?);
+            tried.clock = self.loader.clock().await?;
+        }
+        self.loader.end(&stage.positions).await?;
+        Ok((before, tried))
     }
 
     /// What depends on the physical order of these rows. Usually two runs say that nothing does; a
@@ -91,7 +147,8 @@ impl Session<'_> {
     ) -> Result<Rows, DataError> {
         let (case, tables) = case(stage, given);
         let hint = hint(stage, given, suspicion, &tables);
-        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget =
+            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: Some(&suspicion.class), tables };
         let shrunk = shrink(case, &hint, &mut asking, budget).await?;
         Ok(asking.rows(&shrunk.case))
@@ -104,7 +161,8 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Option<Rows>, DataError> {
         let (case, tables) = case(stage, given);
-        let budget = Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
+        let budget =
+            Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
         let mut asking = Asking { session: self, stage, class: None, tables };
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
@@ -120,7 +178,9 @@ fn few(stage: &Stage, given: &Rows) -> Rows {
     for (at, table) in case.tables.iter().enumerate() {
         let is_named = tables.get(at).and_then(|place| stage.model.tables.get(*place));
         if is_named.is_some_and(|table| table.is_named) {
-            keep.extend((table.rows.len().saturating_sub(FEW)..table.rows.len()).map(|row| (at, row)));
+            keep.extend(
+                (table.rows.len().saturating_sub(FEW)..table.rows.len()).map(|row| (at, row)),
+            );
         }
     }
     rows_of(stage, &tables, &closure(&case, &keep))
@@ -171,11 +231,12 @@ impl Oracle for Asking<'_, '_, '_> {
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
         let shown = match self.class {
-            Some(class) => self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some()),
+            Some(class) => {
+                self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
+            }
             None => {
-                let looks = Looks::until(Way::Down);
-                let tried = self.session.again(self.stage, &rows, looks).await;
-                tried.map(|(_, tried)| tried.failed.is_none())
+                let failed = self.session.blindly(self.stage, &rows, Way::Down).await;
+                failed.map(|failed| failed.is_none())
             }
         };
         match shown {
@@ -195,7 +256,9 @@ fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
     let mut places = Vec::new();
     let mut tables = Vec::new();
     for (at, table) in model.tables.iter().enumerate() {
-        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else { continue };
+        let Some(held) = given.0.get(&table.name).filter(|held| !held.rows.is_empty()) else {
+            continue;
+        };
         places.push(at);
         let columns = table.columns.iter().map(|column| CaseColumn {
             name: column.name.clone(),
@@ -251,9 +314,9 @@ fn hint(
     tables: &[usize],
 ) -> Vec<(usize, usize)> {
     let find = |name: &Name, row: &Vec<Cell>| {
-        let table = tables.iter().position(|at| {
-            stage.model.tables.get(*at).is_some_and(|table| table.name == *name)
-        })?;
+        let table = tables
+            .iter()
+            .position(|at| stage.model.tables.get(*at).is_some_and(|table| table.name == *name))?;
         let place = given.0.get(name)?.rows.iter().position(|other| other == row)?;
         Some((table, place))
     };

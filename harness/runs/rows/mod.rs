@@ -14,14 +14,14 @@ pub use options::NoRowOptions;
 
 use std::time::{Duration, Instant};
 
+use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Loader, Model, Name, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
+    DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
     all_columns, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
-use self::words::Spoken;
 use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -76,7 +76,9 @@ pub(super) struct Stage {
     pub(super) before: Rows,
     /// Those that claims say are deleted.
     pub(super) deletable: Rows,
-    positions: Vec<Position>,
+    pub(super) positions: Vec<Position>,
+    /// The tables after up and down, or after up where there is no way back.
+    pub(super) after: Vec<Now>,
     unfilled: Vec<Unfilled>,
     given: usize,
 }
@@ -98,8 +100,7 @@ pub(super) async fn try_rows(
     let begun = Instant::now();
     let mut verdict = RowVerdict::default();
     for case in 0..options.cases.max(1) {
-        let recipe =
-            Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
+        let recipe = Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
         let mut session =
             Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
         let found = session.case(recipe).await?;
@@ -148,13 +149,10 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn case(
-        &mut self,
-        recipe: Recipe,
-    ) -> Result<RowVerdict, DataError> {
+    async fn case(&mut self, recipe: Recipe) -> Result<RowVerdict, DataError> {
         let mut wanted = Wanted { words: self.spoken.words.clone(), ..Wanted::default() };
         for _ in 0..ROUNDS {
-            let Some(stage) = self.set(&wanted, recipe).await? else {
+            let Some(mut stage) = self.set(&wanted, recipe).await? else {
                 return Ok(RowVerdict::default());
             };
             let tried = self.run(&stage, self.looks()).await?;
@@ -165,18 +163,15 @@ impl Session<'_> {
                 wanted.oids.extend(unknown);
                 continue;
             }
-            return self.judge(&stage, tried).await;
+            stage.after.clone_from(&tried.tables);
+            return self.judge(&mut stage, tried).await;
         }
         let why = "it goes on to touch tables that it does not name";
         Ok(not_tried(self.migration, why))
     }
 
     /// Begins a transaction and gives rows; `None` if there are no tables to give any to.
-    async fn set(
-        &mut self,
-        wanted: &Wanted,
-        recipe: Recipe,
-    ) -> Result<Option<Stage>, DataError> {
+    async fn set(&mut self, wanted: &Wanted, recipe: Recipe) -> Result<Option<Stage>, DataError> {
         let (model, newest) = self.loader.begin(wanted).await?;
         let is_named = model.tables.iter().any(|table| table.is_named);
         if !is_named && !self.spoken.is_dynamic {
@@ -201,6 +196,7 @@ impl Session<'_> {
             before,
             deletable,
             positions,
+            after: Vec::new(),
             unfilled: filled.unfilled,
             given: filled.given,
         }))
@@ -236,7 +232,7 @@ impl Session<'_> {
         self.trial.run(self.loader, &stage.model, stage.newest, looks).await
     }
 
-    async fn judge(&mut self, stage: &Stage, tried: Tried) -> Result<RowVerdict, DataError> {
+    async fn judge(&mut self, stage: &mut Stage, tried: Tried) -> Result<RowVerdict, DataError> {
         let mut verdict = RowVerdict::of(stage);
         let mut kept = without(&stage.before, &stage.seeds);
         let mut tried = tried;
@@ -250,7 +246,8 @@ impl Session<'_> {
                 );
                 break;
             }
-            let before = if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
+            let before =
+                if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
             let tested = Tested {
                 migration: self.migration,
                 model: &stage.model,
@@ -278,6 +275,7 @@ impl Session<'_> {
             let Some(less) = self.passing(stage, &kept).await? else { break };
             kept = less;
             tried = self.again(stage, &kept, self.looks()).await?.1;
+            stage.after.clone_from(&tried.tables);
         }
         verdict.findings.extend(self.coverage(stage));
         Ok(verdict)
@@ -287,11 +285,12 @@ impl Session<'_> {
     fn coverage(&self, stage: &Stage) -> Vec<Finding> {
         let named = |name: &Name| {
             let mut tables = stage.model.tables.iter();
-            tables.any(|table| table.name == *name && table.is_named && table.kind == TableKind::Plain)
+            tables.any(|table| {
+                table.name == *name && table.is_named && table.kind == TableKind::Plain
+            })
         };
-        let is_empty = |name: &Name| {
-            stage.before.0.get(name).is_none_or(|held| held.rows.is_empty())
-        };
+        let is_empty =
+            |name: &Name| stage.before.0.get(name).is_none_or(|held| held.rows.is_empty());
         let unfilled = stage.unfilled.iter();
         unfilled
             .filter(|it| named(&it.table) && is_empty(&it.table))

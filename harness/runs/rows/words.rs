@@ -37,14 +37,48 @@ pub(super) fn of(migration: &Migration) -> Spoken {
 }
 
 const SEQUENCES: &[&str] = &[
-    "insert", "copy", "merge", "setval", "sequence", "serial", "bigserial", "smallserial",
-    "serial2", "serial4", "serial8", "identity", "restart", "type", "nextval",
+    "insert",
+    "copy",
+    "merge",
+    "setval",
+    "sequence",
+    "serial",
+    "bigserial",
+    "smallserial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "identity",
+    "restart",
+    "type",
+    "nextval",
 ];
 
 const ORDER: &[&str] = &[
-    "limit", "fetch", "distinct", "row_number", "rank", "first_value", "last_value", "nth_value",
-    "lag", "lead", "ntile", "array_agg", "string_agg", "json_agg", "jsonb_agg", "xmlagg",
-    "json_object_agg", "jsonb_object_agg", "array", "from", "conflict", "loop", "ctid", "offset",
+    "limit",
+    "fetch",
+    "distinct",
+    "row_number",
+    "rank",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "lag",
+    "lead",
+    "ntile",
+    "array_agg",
+    "string_agg",
+    "json_agg",
+    "jsonb_agg",
+    "xmlagg",
+    "json_object_agg",
+    "jsonb_object_agg",
+    "array",
+    "from",
+    "conflict",
+    "loop",
+    "ctid",
+    "offset",
 ];
 
 /// All words of a text, those in bodies and strings as well.
@@ -105,7 +139,9 @@ fn is_dynamic(kind: K, text: &str) -> bool {
     };
     match kind {
         K::Do | K::Call | K::Select => true,
-        K::DropSchema | K::DropType | K::DropDomain | K::DropExtension | K::DropTable => has("cascade"),
+        K::DropSchema | K::DropType | K::DropDomain | K::DropExtension | K::DropTable => {
+            has("cascade")
+        }
         _ => false,
     }
 }
