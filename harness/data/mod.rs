@@ -14,7 +14,9 @@ mod load;
 mod model;
 mod order;
 mod pool;
+mod question;
 mod rows;
+mod sequences;
 pub mod shrink;
 mod strategy;
 pub mod types;
@@ -24,8 +26,13 @@ pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
+<<<<<<< HEAD
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
     insert_readably, settle, without,
+=======
+    AFRESH, Clock, Drawn, Loader, Now, Position, SETTLED, State, all_columns, in_order, insert,
+    insert_readably,
+>>>>>>> cases
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
@@ -33,7 +40,7 @@ pub use model::{
 };
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
-pub use rows::{Cell, Name, Rows, TableRows};
+pub use rows::{Cell, Name, Rows, TableRows, without};
 pub use strategy::TableStrategy;
 pub use types::canonical;
 
