@@ -232,11 +232,7 @@ impl Loader {
     /// Moves sequences past the values that their columns have, and checks what was deferred.
     async fn position(&mut self, model: &Model) -> Result<(), DataError> {
         let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
-<<<<<<< HEAD
         message.push_str(settle(model, false));
-=======
-        message.push_str(SETTLED);
->>>>>>> cases
         Ok(self.session.execute(&message).await?)
     }
 
