@@ -27,7 +27,7 @@ pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
-    insert_readably, settle, without,
+    insert_readably, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
