@@ -71,16 +71,19 @@ fn what_is_recorded_fails_nothing_and_what_is_new_does() {
     let drift =
         "the downgrade does not give back the schema: index a_x of table public.a is missing";
     let order = "the downgrade leaves the columns of public.a in another order";
+    let loss = "public.a.x is not what it was after up and down";
     assert_eq!(
         ran.stdout,
         format!(
-            "2  column-order: {order}\n2  schema-drift: {drift}\n{FILE}: 2 findings recorded\n"
+            "2  column-order: {order}\n2  data-loss: {loss}\n2  schema-drift: {drift}\n\
+             {FILE}: 3 findings recorded\n"
         ),
         "{}",
         ran.stderr
     );
     let entry = |check: &str, message: &str| json!({ "revision": "2", "check": check, "objects": ["public.a"], "message": message });
-    let entries = [entry("column-order", order), entry("schema-drift", drift)];
+    let loss = json!({ "revision": "2", "check": "data-loss", "objects": ["public.a.x"], "message": loss });
+    let entries = [entry("column-order", order), loss, entry("schema-drift", drift)];
     assert_eq!(file(folder), json!({ "schema": 1, "findings": entries }), "no claimed one");
     // Byte for byte the same again: nothing of a day, a machine or the old file is in it.
     let first = fs::read(folder.join(FILE)).unwrap();
@@ -88,9 +91,9 @@ fn what_is_recorded_fails_nothing_and_what_is_new_does() {
     assert_eq!(fs::read(folder.join(FILE)).unwrap(), first);
 
     let known = verified(folder, &["--fail-on", "warning"]);
-    assert_eq!((known.code, known.checks().len()), (0, 3), "{}", known.stdout);
+    assert_eq!((known.code, known.checks().len()), (0, 4), "{}", known.stdout);
     assert_eq!(accepted(&known)[0], ("schema-drift".to_owned(), true));
-    assert!(known.stderr.contains(&format!("baseline {FILE}: 2 findings are known")));
+    assert!(known.stderr.contains(&format!("baseline {FILE}: 3 findings are known")));
     let args = ["verify", "--tool", "sqlx", "--server", "local", "--no-cache"];
     let text = run(folder, &[], &args);
     assert!(text.stdout.contains("= note: accepted: in the baseline"), "{}", text.stdout);
@@ -129,7 +132,10 @@ fn what_does_not_happen_any_more_is_stale() {
     assert!(stale["help"].as_str().unwrap().contains("`stairway baseline`"));
     assert_eq!(verified(folder, &["--fail-on", "warning"]).code, 1);
     assert_eq!(verified(folder, &["--since", "1"]).checks()[0], "stale-claim", "it was judged");
-    assert_eq!(verified(folder, &["--diff-base", "main"]).checks(), ["stale-claim"; 2]);
+    assert_eq!(
+        verified(folder, &["--diff-base", "main"]).checks(),
+        ["stale-claim", "stale-claim", "data-loss"]
+    );
     for part in [["--since", "2"], ["--shard", "2/2"], ["--since", "head"]] {
         let ran = verified(folder, &part);
         assert!(!ran.checks().contains(&"stale-claim".to_owned()), "{part:?}: {}", ran.stdout);

@@ -288,7 +288,9 @@ async fn rows_that_a_cycle_left_are_not_blamed_on_a_later_migration() {
             "DROP TABLE d",
         ),
     ]);
-    let verification = climb(&on(servers::majors()[0], folder.path())).await;
+    // With rows of any kind they do.
+    let options = Options { rows: None, ..on(servers::majors()[0], folder.path()) };
+    let verification = climb(&options).await;
     assert_eq!(verification.verdict(Severity::Error), Verdict::Pass, "{}", text(&verification));
 }
 
@@ -377,7 +379,7 @@ async fn claims_are_held_both_ways() {
         ("1_a", "CREATE TABLE t (a int, b int)", "DROP TABLE t"),
         (
             "2_b",
-            "-- stairway: order-drift public.t reason: nobody counts\nALTER TABLE t DROP COLUMN a",
+            "-- stairway: order-drift public.t reason: nobody counts\n-- stairway: lossy public.t.a\nALTER TABLE t DROP COLUMN a",
             "ALTER TABLE t ADD COLUMN a int",
         ),
         ("3_c", "-- stairway: order-drift public.u reason: old\nCREATE TABLE u ()", "DROP TABLE u"),
@@ -403,5 +405,5 @@ async fn claims_are_held_both_ways() {
             .filter(|finding| finding.allowed.is_none())
             .count()
     };
-    assert_eq!((counted(1), counted(3)), (0, 2));
+    assert_eq!((counted(1), counted(3)), (0, 3));
 }

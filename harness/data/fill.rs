@@ -41,8 +41,6 @@ pub struct Filled {
 const CANDIDATES: usize = 8;
 /// After so many rows turned away in a row, and none taken, a table is given up.
 const PATIENCE: usize = 24;
-/// From so many rows on they are sent by COPY.
-const MANY: usize = 256;
 
 /// One filling of tables.
 pub(super) struct Fill<'a> {

@@ -32,7 +32,7 @@ pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
 
 /// What a COMMIT would check is checked; then each constraint is deferred again as a new transaction
 /// would have it.
-pub const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $stairway$ \
+const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $stairway$ \
     DECLARE deferred text := (SELECT pg_catalog.string_agg(\
         DISTINCT pg_catalog.format('%I.%I', n.nspname, k.conname), ', ') \
       FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
@@ -40,6 +40,18 @@ pub const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $s
     BEGIN IF deferred IS NOT NULL THEN \
       EXECUTE 'SET CONSTRAINTS ' || deferred || ' DEFERRED'; \
     END IF; END $stairway$";
+
+/// The same where no constraint is deferred.
+const CHECKED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
+/// What checks as a COMMIT does; `may_defer` says that a script may have deferred something.
+pub fn settle(model: &Model, may_defer: bool) -> &'static str {
+    let defers = |table: &Table| {
+        table.foreign_keys.iter().any(|key| key.is_deferrable)
+            || table.uniques.iter().any(|unique| unique.is_deferrable)
+    };
+    if may_defer || model.tables.iter().any(defers) { SETTLED } else { CHECKED }
+}
 
 /// A table as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,7 +232,7 @@ impl Loader {
     /// Moves sequences past the values that their columns have, and checks what was deferred.
     async fn position(&mut self, model: &Model) -> Result<(), DataError> {
         let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
-        message.push_str(SETTLED);
+        message.push_str(settle(model, false));
         Ok(self.session.execute(&message).await?)
     }
 

@@ -26,8 +26,8 @@ pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
-    AFRESH, Clock, Drawn, Loader, Now, Position, SETTLED, State, all_columns, in_order, insert,
-    insert_readably,
+    AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
+    insert_readably, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,

@@ -27,7 +27,8 @@ pub struct Entry {
     pub check: CheckId,
     /// The objects it is about.
     pub objects: Vec<String>,
-    /// The first line of its message, without the folders of absolute paths.
+    /// The first line of its message, without the folders of absolute paths and without the values
+    /// of generated rows.
     pub message: String,
 }
 
@@ -81,7 +82,7 @@ impl Entry {
             revision: revision.map(str::to_owned),
             check: finding.check,
             objects,
-            message: without_folders(finding.message.lines().next().unwrap_or_default()),
+            message: without_folders(without_values(finding)),
         }
     }
 }
@@ -190,6 +191,13 @@ impl Baseline {
             .detail(entry.message.clone())
             .help("run `stairway baseline` again, so that it hides nothing later")
     }
+}
+
+/// What is lost is told by an example, which another seed would not give.
+fn without_values(finding: &Finding) -> &str {
+    let line = finding.message.lines().next().unwrap_or_default();
+    let example = line.split_once(": ").filter(|_| finding.check == CheckId::DataLoss);
+    example.map_or(line, |(said, _)| said)
 }
 
 fn key(entry: &Entry) -> (&str, &[String], &str) {

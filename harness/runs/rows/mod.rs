@@ -20,7 +20,7 @@ use crate::data::{
     DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
     all_columns, without,
 };
-use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row};
+use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
 use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
 
@@ -116,6 +116,8 @@ pub(super) async fn try_rows(
 fn not_tried(migration: &Migration, why: &str) -> RowVerdict {
     let finding = Finding::new(CheckId::SeedCoverage, format!("no rows were tried: {why}"))
         .in_file(&migration.upgrade.path);
+    // Nothing is wrong with it, and nobody can do anything about it.
+    let finding = Finding { severity: Severity::Note, ..finding };
     RowVerdict { findings: vec![finding], ..RowVerdict::default() }
 }
 
