@@ -132,7 +132,10 @@ fn what_does_not_happen_any_more_is_stale() {
     assert!(stale["help"].as_str().unwrap().contains("`stairway baseline`"));
     assert_eq!(verified(folder, &["--fail-on", "warning"]).code, 1);
     assert_eq!(verified(folder, &["--since", "1"]).checks()[0], "stale-claim", "it was judged");
-    assert_eq!(verified(folder, &["--diff-base", "main"]).checks(), ["stale-claim", "stale-claim", "data-loss"]);
+    assert_eq!(
+        verified(folder, &["--diff-base", "main"]).checks(),
+        ["stale-claim", "stale-claim", "data-loss"]
+    );
     for part in [["--since", "2"], ["--shard", "2/2"], ["--since", "head"]] {
         let ran = verified(folder, &part);
         assert!(!ran.checks().contains(&"stale-claim".to_owned()), "{part:?}: {}", ran.stdout);

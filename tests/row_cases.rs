@@ -1,34 +1,77 @@
 //! Migrations that are wrong, and some that only look so: each wrong one is found by the check that
-//! it names, and none of the right ones is called wrong.
+//! it names, none of the right ones is called wrong, and what is found is shown again by psql.
 //!
-//! `STAIRWAY_CASES` names another file of such cases.
+//! A case is a line of `fixtures/rows/cases.jsonl`; `STAIRWAY_CASES` names another file of such
+//! cases, `STAIRWAY_SHOW` prints what was found.
 
 mod servers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
-use stairway::finding::{Finding, Severity};
+use stairway::finding::{CheckId, Finding, Severity};
 use stairway::runs::{Options, Silent, Verification, verify};
 
+/// A history of two migrations, the second of which is judged.
 #[derive(Debug, Deserialize)]
 struct Case {
     id: String,
+    /// `buggy` or `correct`.
     kind: String,
+    /// What finds a buggy one.
     oracle: String,
+    /// What else may.
     #[serde(default)]
     also: Vec<String>,
+    /// The migration before it.
     setup: String,
     up: String,
     down: String,
+    /// Whether its scripts run in a transaction.
     transaction: bool,
+    /// The claims of its author.
     #[serde(default)]
     intent: Vec<String>,
     #[serde(default)]
     min_pg: u32,
+    /// No check finds it yet: it is skipped, loudly.
+    #[serde(default)]
+    pending: bool,
 }
+
+/// What was found in one case, and the folder with the scripts that show it.
+struct Outcome {
+    id: String,
+    major: u32,
+    verdict: Verdict,
+    line: String,
+    found: Vec<Finding>,
+    _folder: tempfile::TempDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Missed,
+    FalseAlarm,
+    Pending,
+    /// It is found, and the case says that it is not.
+    NoLongerPending,
+    /// What only a measurement can show.
+    NotOfRows,
+}
+
+/// How many cases run side by side, each with a server of its own.
+const TASKS: usize = 2;
+/// At most so many rows in a counterexample ..
+const FEW: usize = 3;
+/// .. but for one in so many.
+const ONE_IN: usize = 10;
 
 /// What only a measurement can show.
 const MEASURED: &[&str] = &["lock", "rewrite", "slow-plan"];
@@ -52,9 +95,22 @@ fn checks(word: &str) -> &[&str] {
     }
 }
 
+/// Whether a finding comes of rows, so that it has some to show.
+fn is_of_rows(finding: &Finding) -> bool {
+    matches!(
+        finding.check,
+        CheckId::DataDependentFailure
+            | CheckId::DataLoss
+            | CheckId::DataAdded
+            | CheckId::OrderDependent
+            | CheckId::SequenceBehind
+            | CheckId::RefusedRow
+    )
+}
+
 fn cases() -> Vec<Case> {
-    let path =
-        std::env::var("STAIRWAY_CASES").unwrap_or_else(|_| "fixtures/rows/cases.jsonl".to_owned());
+    let path = std::env::var("STAIRWAY_CASES");
+    let path = path.unwrap_or_else(|_| "fixtures/rows/cases.jsonl".to_owned());
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -65,68 +121,229 @@ async fn climb(case: &Case, major: u32, folder: &Path) -> Verification {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, sql).unwrap();
     };
-    let mut head = String::new();
-    if !case.transaction {
-        head.push_str("-- stairway: no-transaction\n");
-    }
+    let mark = if case.transaction { "" } else { "-- stairway: no-transaction\n" };
+    let mut head = mark.to_owned();
     for claim in &case.intent {
-        head.push_str(&format!("-- stairway: {claim}\n"));
+        head.push_str("-- stairway: ");
+        head.push_str(claim);
+        head.push('\n');
     }
     write("up/1_setup.sql", &case.setup);
     write("down/1_setup.sql", "-- only the second one is looked at");
     write("up/2_change.sql", &format!("{head}{}", case.up));
-    let mark = if case.transaction { "" } else { "-- stairway: no-transaction\n" };
     write("down/2_change.sql", &format!("{mark}{}", case.down));
     let mut options = Options::new(folder);
     options.server = servers::spec(major);
     options.repro = Some(folder.join("repro"));
-    verify(&options, &mut Silent).await.unwrap()
+    verify(&options, &mut Silent).await.unwrap_or_else(|error| panic!("{}: {error:?}", case.id))
 }
 
-fn errors(verification: &Verification) -> Vec<&Finding> {
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn judge(case: &Case, major: u32) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let verification = runtime().block_on(climb(case, major, folder.path()));
     let judged = verification.migrations.last().unwrap();
-    judged.findings.iter().filter(|finding| finding.counts(Severity::Error)).collect()
+    let found = judged.findings.iter().filter(|finding| finding.counts(Severity::Error));
+    let found: Vec<Finding> = found.cloned().collect();
+    let ids: BTreeSet<&str> = found.iter().map(|finding| finding.check.as_str()).collect();
+    let rows: Vec<usize> = found.iter().map(|finding| finding.rows.len()).collect();
+    let verdict = verdict(case, &ids);
+    let line = format!(
+        "{} on {major}: {verdict:?}: {} wants {}, found {ids:?}, rows {rows:?}",
+        case.id, case.kind, case.oracle
+    );
+    Outcome { id: case.id.clone(), major, verdict, line, found, _folder: folder }
 }
 
-#[tokio::test]
-async fn the_wrong_are_found_and_the_right_are_not() {
+fn verdict(case: &Case, ids: &BTreeSet<&str>) -> Verdict {
+    if case.kind == "correct" {
+        return if ids.is_empty() { Verdict::Ok } else { Verdict::FalseAlarm };
+    }
+    if MEASURED.contains(&case.oracle.as_str()) {
+        return Verdict::NotOfRows;
+    }
+    let words = std::iter::once(&case.oracle).chain(&case.also);
+    let found = words.flat_map(|word| checks(word)).any(|id| ids.contains(id));
+    match (found, case.pending) {
+        (true, false) => Verdict::Ok,
+        (false, true) => Verdict::Pending,
+        (false, false) => Verdict::Missed,
+        (true, true) => Verdict::NoLongerPending,
+    }
+}
+
+/// All cases on all servers, judged once for all tests.
+fn outcomes() -> &'static [Outcome] {
+    static OUTCOMES: OnceLock<Vec<Outcome>> = OnceLock::new();
+    OUTCOMES.get_or_init(|| {
+        let cases = cases();
+        let on = |case| servers::majors().iter().map(move |major| (case, *major));
+        let work: Vec<(&Case, u32)> =
+            cases.iter().flat_map(on).filter(|(case, major)| *major >= case.min_pg).collect();
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let mut done = BTreeMap::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some((case, major)) = work.get(at) else { return done };
+                done.insert(at, judge(case, *major));
+            }
+        };
+        let mut all = BTreeMap::new();
+        std::thread::scope(|scope| {
+            let tasks: Vec<_> = (0..TASKS).map(|_| scope.spawn(take)).collect();
+            for task in tasks {
+                all.extend(task.join().unwrap());
+            }
+        });
+        all.into_values().collect()
+    })
+}
+
+fn show(outcome: &Outcome) {
+    println!("{}", outcome.line);
+    if std::env::var_os("STAIRWAY_SHOW").is_none() {
+        return;
+    }
+    for finding in &outcome.found {
+        let detail = finding.detail.as_deref().unwrap_or_default().replace('\n', "\n      ");
+        println!("    {}: {}\n      {detail}", finding.check, finding.message);
+        for row in &finding.rows {
+            println!("      {}", row.insert);
+        }
+    }
+}
+
+#[test]
+fn the_wrong_are_found_and_the_right_are_not() {
     let mut wrong = Vec::new();
-    for case in cases() {
-        for &major in servers::majors().iter().filter(|major| **major >= case.min_pg) {
-            let folder = tempfile::tempdir().unwrap();
-            let verification = climb(&case, major, folder.path()).await;
-            let found = errors(&verification);
-            let ids: BTreeSet<&str> = found.iter().map(|finding| finding.check.as_str()).collect();
-            let rows: Vec<usize> = found.iter().map(|finding| finding.rows.len()).collect();
-            let verdict = if case.kind == "correct" {
-                if ids.is_empty() { "ok" } else { "FALSE ALARM" }
-            } else if MEASURED.contains(&case.oracle.as_str()) {
-                "not of rows"
-            } else {
-                let words = std::iter::once(&case.oracle).chain(&case.also);
-                let wanted: BTreeSet<&str> = words.flat_map(|word| checks(word)).copied().collect();
-                if wanted.iter().any(|id| ids.contains(id)) { "ok" } else { "MISSED" }
-            };
-            let line = format!(
-                "{} on {major}: {verdict}: {} wants {}, found {ids:?}, rows {rows:?}",
-                case.id, case.kind, case.oracle
-            );
-            println!("{line}");
-            if std::env::var_os("STAIRWAY_SHOW").is_some() {
-                for finding in &found {
-                    println!(
-                        "    {}: {}\n      {}\n      {:?}",
-                        finding.check,
-                        finding.message,
-                        finding.detail.as_deref().unwrap_or_default().replace('\n', "\n      "),
-                        finding.rows.iter().map(|row| &row.insert).collect::<Vec<_>>()
-                    );
-                }
+    for outcome in outcomes() {
+        show(outcome);
+        match outcome.verdict {
+            Verdict::Missed | Verdict::FalseAlarm | Verdict::NoLongerPending => {
+                wrong.push(outcome.line.as_str())
             }
-            if verdict == "MISSED" || verdict == "FALSE ALARM" {
-                wrong.push(line);
-            }
+            Verdict::Pending => eprintln!("SKIPPED: {} is found by no check yet", outcome.id),
+            Verdict::Ok | Verdict::NotOfRows => {}
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn counterexamples_are_small() {
+    let all = outcomes().iter().flat_map(|outcome| {
+        outcome.found.iter().filter(|it| is_of_rows(it)).map(move |it| (outcome, it))
+    });
+    let all: Vec<(&Outcome, &Finding)> = all.collect();
+    let large: Vec<String> = all
+        .iter()
+        .filter(|(_, finding)| finding.rows.len() > FEW)
+        .map(|(outcome, finding)| {
+            format!(
+                "{} on {}: {} rows: {}",
+                outcome.id,
+                outcome.major,
+                finding.rows.len(),
+                finding.message
+            )
+        })
+        .collect();
+    assert!(
+        large.len() * ONE_IN <= all.len(),
+        "{} of {}:\n{}",
+        large.len(),
+        all.len(),
+        large.join("\n")
+    );
+}
+
+/// Runs a script with psql against a database of its own, in a folder of its own.
+fn psql(server: &servers::TestServer, database: &str, script: &Path) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = server.programs();
+    let target = server.target(database);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path)),
+    );
+    let mut command = Command::new(programs.join("psql"));
+    command.args(["-X", "-f"]).arg(fs::canonicalize(script).unwrap()).current_dir(folder.path());
+    command.env("PATH", path.unwrap()).env("LC_ALL", "C.UTF-8");
+    command.env("PGCLIENTENCODING", "UTF8");
+    for (name, value) in target.libpq_environment() {
+        command.env(name, value);
+    }
+    command.output().unwrap()
+}
+
+/// What the script of a finding should have shown and did not.
+fn unshown(finding: &Finding, output: &Output) -> Option<&'static str> {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let after = |title: &str| stdout.split_once(title).map(|(_, rest)| rest.trim());
+    if finding.check == CheckId::DataDependentFailure {
+        let sqlstate = finding.message.rsplit_once("SQLSTATE ").map(|(_, rest)| &rest[..5]);
+        let says =
+            sqlstate.is_some_and(|code| code == "?????" || stderr.contains(&format!("{code}:")));
+        return match (output.status.success(), says) {
+            (true, _) => Some("it does not fail"),
+            (false, false) => Some("it fails otherwise"),
+            (false, true) => None,
+        };
+    }
+    if !output.status.success() {
+        return Some("it fails");
+    }
+    let shown = match finding.check {
+        CheckId::DataLoss | CheckId::DataAdded => after("== rows, before against")
+            .is_some_and(|rest| rest.contains("\n< ") || rest.contains("\n> ")),
+        CheckId::OrderDependent => {
+            after("== rows, one against other").is_some_and(|rest| rest.contains("\n< "))
+        }
+        CheckId::SequenceBehind => after("== the next value of").is_some(),
+        _ => after("== up 2").is_some(),
+    };
+    (!shown).then_some("it shows nothing")
+}
+
+#[test]
+fn psql_shows_what_was_found() {
+    let outcomes = outcomes();
+    let runtime = runtime();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for &major in servers::majors() {
+        let server = servers::server(major).unwrap();
+        let mut admin = runtime.block_on(server.session("postgres"));
+        for outcome in outcomes.iter().filter(|outcome| outcome.major == major) {
+            for finding in outcome.found.iter().filter(|finding| is_of_rows(finding)) {
+                let Some(script) = &finding.repro else {
+                    wrong.push(format!("{} on {major}: {}: no script", outcome.id, finding.check));
+                    continue;
+                };
+                seen += 1;
+                let database = format!("repro_{seen}");
+                runtime.block_on(server.create_database(&mut admin, &database));
+                let output = psql(&server, &database, script);
+                if let Some(why) = unshown(finding, &output) {
+                    wrong.push(format!(
+                        "{} on {major}: {}: {why}\n{}\n{}{}",
+                        outcome.id,
+                        finding.message,
+                        fs::read_to_string(script).unwrap(),
+                        String::from_utf8_lossy(&output.stdout),
+                        String::from_utf8_lossy(&output.stderr),
+                    ));
+                }
+                let drop = format!("DROP DATABASE {database}");
+                runtime.block_on(admin.execute(&drop)).unwrap();
+            }
+        }
+    }
+    assert!(seen > 0, "no script was run");
+    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -240,6 +240,7 @@ fn table(row: Vec<Option<String>>) -> Result<Table, DataError> {
     let exclusions = of("x").map(|it| Exclusion {
         name: it.name.clone(),
         columns: names(it.columns.as_deref().unwrap_or_default()),
+        is_deferrable: it.deferrable,
     });
     let checks = of("c").filter_map(|it| it.check.clone()).collect();
     let (foreign_keys, exclusions) = (foreign_keys.collect(), exclusions.collect());

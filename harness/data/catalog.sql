@@ -46,7 +46,7 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
   'is_empty', CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 ELSE true END,
   'has_insert_rule', c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite r
-      WHERE r.ev_class = c.oid AND r.ev_type = '3'),
+      WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3')),
   'has_update_trigger', c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger t
       WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 16) <> 0),
   'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(

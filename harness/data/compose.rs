@@ -39,7 +39,7 @@ pub(super) struct Ingredients<'a> {
 const FIRST_KEY: u64 = 101;
 const ALONE: usize = 8;
 const COMPANY: usize = 4;
-const SISTERS: usize = 8;
+const SISTERS: usize = 12;
 /// Which of the endless values sisters share, so that they share them with no other row.
 const SHARED: u64 = 907;
 
@@ -58,7 +58,7 @@ impl Ingredients<'_> {
     }
 
     fn sisters(&self) -> usize {
-        (self.focus.len() + 2).min(SISTERS)
+        (2 * (self.focus.len() + 1)).min(SISTERS)
     }
 
     /// Rows `first..first + count`; they differ with their numbers only.
@@ -99,7 +99,7 @@ impl Ingredients<'_> {
                 *slot = cell;
             }
         }
-        self.refer(&mut row, at, sister.map(|_| round * wanted + body));
+        self.refer(&mut row, at, sister.map(|nth| round * wanted + body + nth / 2));
         self.make_unique(&mut row, at, given);
         row
     }
@@ -137,19 +137,18 @@ impl Ingredients<'_> {
         }
     }
 
-    /// The cell of one of the rows that are alike but for one column; the first two differ in their
-    /// keys only.
+    /// The cell of one of the rows that come in pairs: two are alike but for one column, and the two
+    /// of the first pair but for their keys. No two pairs have a value in common.
     fn sister_cell(&self, column: usize, sister: usize, round: usize) -> Cell {
-        let differs = sister
-            .checked_sub(2)
-            .and_then(|nth| self.focus.iter().nth(nth))
-            .is_some_and(|other| *other == column);
+        let pair = sister / 2;
+        let about = pair.checked_sub(1).and_then(|nth| self.focus.iter().nth(nth));
+        let differs = !sister.is_multiple_of(2) && about == Some(&column);
         let shared = self.table.columns.get(column).and_then(|it| {
             let is_shared = self.focus.contains(&column) && !differs;
-            let nth = SHARED + u64::try_from(round).unwrap_or_default();
+            let nth = SHARED + u64::try_from(round * SISTERS + pair).unwrap_or_default();
             is_shared.then(|| types::distinct(self.types, it.type_oid, it.modifier, nth)).flatten()
         });
-        shared.map_or_else(|| self.cell(column, 0, round + usize::from(differs)), Some)
+        shared.map_or_else(|| self.cell(column, pair, round + usize::from(differs)), Some)
     }
 
     /// Fills in foreign keys to rows that are there; sisters share theirs.
@@ -184,7 +183,9 @@ impl Ingredients<'_> {
             let turn = if turn.is_multiple_of(2) { turn / 2 } else { count - 1 - turn / 2 };
             let parent = fitting.get(turn).filter(|_| !is_optional);
             for (part, place) in places.iter().enumerate() {
-                if fixed.contains(place) && parent.is_none() {
+                // One NULL is enough for a key to refer to nothing.
+                let must = self.table.columns.get(*place).is_some_and(|it| it.not_null);
+                if parent.is_none() && (must || fixed.contains(place)) {
                     continue;
                 }
                 if let Some(slot) = row.get_mut(*place) {
@@ -234,10 +235,14 @@ impl Ingredients<'_> {
                 continue;
             }
             let own = self.own_value(*place, column, at, unique.is_primary);
-            let stays_null = row.get(*place).is_some_and(Option::is_none)
-                && !unique.nulls_not_distinct
-                && !column.not_null;
-            if let (Some(slot), Some(value), false) = (row.get_mut(*place), own, stays_null) {
+            let Some(slot) = row.get_mut(*place) else { continue };
+            // Where NULLs are not distinct, one row may have one.
+            let takes_null = self.pools.get(*place).is_some_and(|pool| pool.edge.contains(&None));
+            if unique.nulls_not_distinct && takes_null && at == 1 {
+                *slot = None;
+            } else if let Some(value) = own
+                && (slot.is_some() || unique.nulls_not_distinct || column.not_null)
+            {
                 *slot = Some(value);
             }
         }

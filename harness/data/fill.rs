@@ -9,12 +9,13 @@ use std::fmt::Write;
 use super::DataError;
 use super::catalog::Model;
 use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
-use super::constraints::{Tied, of_script, suggest, tied};
-use super::load::moved_on;
+use super::constraints::{of_script, suggest, tied};
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels};
 use super::pool::{Asked, Recipe, Shelf, pool};
+use super::question::Question;
 use super::rows::{Cell, Name, Rows};
+use super::sequences::moved_on;
 use crate::postgres::{PostgresError, Session, quote_ident, quote_literal};
 use crate::sql;
 
@@ -40,8 +41,6 @@ pub struct Filled {
 const CANDIDATES: usize = 8;
 /// After so many rows turned away in a row, and none taken, a table is given up.
 const PATIENCE: usize = 24;
-/// From so many rows on they are sent by COPY.
-const MANY: usize = 256;
 
 /// One filling of tables.
 pub(super) struct Fill<'a> {
@@ -433,7 +432,9 @@ fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
         }
         out.push(')');
     }
-    if !table.has_insert_rule {
+    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
+        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
+    if !table.has_insert_rule && !is_deferrable {
         out.push_str(" ON CONFLICT DO NOTHING");
     }
     out.push_str(" RETURNING ");
@@ -444,118 +445,4 @@ fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
 
 pub(super) fn literal(cell: Option<&str>) -> String {
     cell.map_or_else(|| "NULL".to_owned(), quote_literal)
-}
-
-/// One set of tied columns of one table, and the values that the server agreed to.
-struct Question {
-    /// Which plan, and which table of it.
-    of: (usize, usize),
-    places: Vec<usize>,
-    /// Distinct values of the places, in the order of the candidates.
-    values: Vec<Vec<Cell>>,
-    sql: String,
-    good: Option<BTreeSet<usize>>,
-    is_unique: bool,
-}
-
-impl Question {
-    fn new(of: (usize, usize), model: &Model, table: &Table, planned: &Planned, set: Tied) -> Self {
-        let mut columns = set.columns;
-        // A key that is partly in it belongs to it.
-        for key in &table.foreign_keys {
-            if key.columns.len() > 1 && key.columns.iter().any(|name| columns.contains(name)) {
-                for name in &key.columns {
-                    if !columns.contains(name) {
-                        columns.push(name.clone());
-                    }
-                }
-            }
-        }
-        let places = places(table, &columns);
-        let mut seen = BTreeSet::new();
-        let values = planned.rows.iter().map(|row| part(row, &places));
-        let values: Vec<_> = values.filter(|value| seen.insert(value.clone())).collect();
-        let within = |name: &String| columns.contains(name);
-        let is_unique = table.uniques.iter().any(|unique| unique.columns.iter().all(within));
-        let sql = ask(model, table, &places, &values, &set.predicates);
-        Self { of, places, values, sql, good: None, is_unique }
-    }
-
-    fn take(&mut self, rows: &[Vec<Cell>]) {
-        let nth = |row: &Vec<Cell>| row.first().cloned().flatten()?.parse().ok();
-        self.good = Some(rows.iter().filter_map(nth).collect());
-    }
-
-    /// Rows keep values that are good and are given others where theirs are not; those that nothing
-    /// is left for go.
-    fn apply(self, planned: &mut Planned) {
-        let Some(good) = &self.good else { return };
-        let good: Vec<&Vec<Cell>> = good.iter().filter_map(|at| self.values.get(*at)).collect();
-        let known: BTreeSet<&Vec<Cell>> = good.iter().copied().collect();
-        let mut used: BTreeSet<Vec<Cell>> = BTreeSet::new();
-        let mut turn = 0;
-        planned.rows.retain_mut(|row| {
-            let own = part(row, &self.places);
-            if known.contains(&own) && (!self.is_unique || used.insert(own)) {
-                return true;
-            }
-            let value = if self.is_unique {
-                good.iter().find(|value| !used.contains(**value)).copied()
-            } else {
-                turn += 1;
-                good.get((turn - 1) % good.len().max(1)).copied()
-            };
-            let Some(value) = value else { return false };
-            used.insert(value.clone());
-            for (place, cell) in self.places.iter().zip(value) {
-                if let Some(slot) = row.get_mut(*place) {
-                    slot.clone_from(cell);
-                }
-            }
-            true
-        });
-    }
-}
-
-/// The numbers of those values that all predicates agree to.
-pub(super) fn ask(
-    model: &Model,
-    table: &Table,
-    places: &[usize],
-    values: &[Vec<Cell>],
-    predicates: &[String],
-) -> String {
-    let mut out =
-        "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
-    for (nth, place) in places.iter().enumerate() {
-        let Some(column) = table.columns.get(*place) else { continue };
-        // By these names alone one sign is all that they hold.
-        let base = model.types.base(column.type_oid).map_or("text", |it| match it.sql.as_str() {
-            "character" => "pg_catalog.bpchar",
-            "bit" => "pg_catalog.\"bit\"",
-            other => other,
-        });
-        let _ = write!(out, ", v.c{nth}::{base} AS {}", quote_ident(&column.name));
-    }
-    out.push_str(" FROM (VALUES ");
-    for (nth, value) in values.iter().enumerate() {
-        let _ = write!(out, "{}({nth}", if nth == 0 { "" } else { ", " });
-        for cell in value {
-            let _ = write!(out, ", {}", literal(cell.as_deref()));
-            if nth == 0 {
-                out.push_str("::text");
-            }
-        }
-        out.push(')');
-    }
-    out.push_str(") v(stairway_nth");
-    for nth in 0..places.len() {
-        let _ = write!(out, ", c{nth}");
-    }
-    out.push_str(")) r WHERE ");
-    for (nth, predicate) in predicates.iter().enumerate() {
-        let _ = write!(out, "{}(({predicate}) IS NOT FALSE)", if nth == 0 { "" } else { " AND " });
-    }
-    out.push_str(";RELEASE stairway_filter");
-    out
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows what is sent when. Must not know which scripts run between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::DataError;
@@ -12,6 +12,7 @@ use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
+use super::sequences::{moved_on, sequences, settled};
 use crate::postgres::{Session, ident, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
@@ -28,6 +29,29 @@ const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoi
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
+
+/// What a COMMIT would check is checked; then each constraint is deferred again as a new transaction
+/// would have it.
+const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $stairway$ \
+    DECLARE deferred text := (SELECT pg_catalog.string_agg(\
+        DISTINCT pg_catalog.format('%I.%I', n.nspname, k.conname), ', ') \
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
+      WHERE k.condeferred); \
+    BEGIN IF deferred IS NOT NULL THEN \
+      EXECUTE 'SET CONSTRAINTS ' || deferred || ' DEFERRED'; \
+    END IF; END $stairway$";
+
+/// The same where no constraint is deferred.
+const CHECKED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
+/// What checks as a COMMIT does; `may_defer` says that a script may have deferred something.
+pub fn settle(model: &Model, may_defer: bool) -> &'static str {
+    let defers = |table: &Table| {
+        table.foreign_keys.iter().any(|key| key.is_deferrable)
+            || table.uniques.iter().any(|unique| unique.is_deferrable)
+    };
+    if may_defer || model.tables.iter().any(defers) { SETTLED } else { CHECKED }
+}
 
 /// A table as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +232,7 @@ impl Loader {
     /// Moves sequences past the values that their columns have, and checks what was deferred.
     async fn position(&mut self, model: &Model) -> Result<(), DataError> {
         let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
-        message.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+        message.push_str(settle(model, false));
         Ok(self.session.execute(&message).await?)
     }
 
@@ -455,58 +479,6 @@ pub fn in_order(model: &Model) -> Vec<usize> {
     levels(&model.tables).into_iter().flatten().flatten().collect()
 }
 
-/// Statements that bring sequences to where the rows that are there have brought them: how often they
-/// were drawn from in earlier climbs must not be seen. Ascending ones only: the others are as rare as
-/// they are unlikely to be behind.
-fn settled(model: &Model) -> String {
-    let mut tops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (table, column, sequence) in sequences(&model.tables) {
-        let column = quote_ident(column);
-        let top = format!("SELECT max({column}::bigint) FROM ONLY {}", table.name.sql());
-        tops.entry(sequence).or_default().push(top);
-    }
-    let mut message = String::new();
-    for (sequence, tops) in tops {
-        let _ = write!(
-            message,
-            "SELECT pg_catalog.setval({sequence}, CASE WHEN m.top >= q.seqstart \
-             THEN least(m.top, q.seqmax) ELSE q.seqstart END, coalesce(m.top >= q.seqstart, false)) \
-             FROM (SELECT max(u.top) AS top FROM ({}) u(top)) m, pg_catalog.pg_sequence q \
-             WHERE q.seqrelid = {sequence}::pg_catalog.regclass AND q.seqincrement > 0;",
-            tops.join(" UNION ALL "),
-            sequence = quote_literal(sequence),
-        );
-    }
-    message
-}
-
-/// Statements that move sequences past the values that their columns have.
-pub(super) fn moved_on(tables: &[&Table]) -> String {
-    let mut message = String::new();
-    for (table, column, sequence) in sequences(tables.iter().copied()) {
-        let _ = write!(
-            message,
-            "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
-             {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
-            seq = quote_literal(sequence),
-            column = quote_ident(column),
-            table = table.name.sql(),
-        );
-    }
-    message
-}
-
-/// Columns with the sequences that they draw from.
-fn sequences<'t>(
-    tables: impl IntoIterator<Item = &'t Table>,
-) -> impl Iterator<Item = (&'t Table, &'t str, &'t str)> {
-    tables.into_iter().filter(|table| table.kind == TableKind::Plain).flat_map(|table| {
-        table.columns.iter().filter_map(move |column| {
-            Some((table, column.name.as_str(), column.sequence.as_deref()?))
-        })
-    })
-}
-
 /// What [`Loader::rows`] takes, for the tables of a model.
 pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
     let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
@@ -519,24 +491,4 @@ pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
             (table.name.clone(), columns, key)
         })
         .collect()
-}
-
-/// Rows by table, those of `of` without those of `without`; equal rows count.
-pub fn without(of: &Rows, without: &Rows) -> Rows {
-    let mut left = BTreeMap::new();
-    for (name, held) in &of.0 {
-        let mut gone: Vec<&Vec<Cell>> =
-            without.0.get(name).map(|it| it.rows.iter().collect()).unwrap_or_default();
-        let mut rows = Vec::new();
-        for row in &held.rows {
-            match gone.iter().position(|other| *other == row) {
-                Some(at) => {
-                    gone.swap_remove(at);
-                }
-                None => rows.push(row.clone()),
-            }
-        }
-        left.insert(name.clone(), TableRows { rows, ..held.clone() });
-    }
-    Rows(left)
 }

@@ -14,7 +14,9 @@ mod load;
 mod model;
 mod order;
 mod pool;
+mod question;
 mod rows;
+mod sequences;
 pub mod shrink;
 mod strategy;
 pub mod types;
@@ -25,7 +27,7 @@ pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
     AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
-    insert_readably, without,
+    insert_readably, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
@@ -33,7 +35,7 @@ pub use model::{
 };
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
-pub use rows::{Cell, Name, Rows, TableRows};
+pub use rows::{Cell, Name, Rows, TableRows, without};
 pub use strategy::TableStrategy;
 pub use types::canonical;
 

@@ -19,7 +19,7 @@ pub struct Table {
     pub is_named: bool,
     /// Whether it never held a row; `false` is no proof that it holds one.
     pub is_empty: bool,
-    /// Whether a rule says what an INSERT does.
+    /// Whether a rule says what an INSERT or UPDATE does: then ON CONFLICT is refused.
     pub has_insert_rule: bool,
     /// Whether a trigger of its own runs when a row is updated.
     pub has_update_trigger: bool,
@@ -112,6 +112,8 @@ pub struct Exclusion {
     pub name: String,
     /// The columns it is about.
     pub columns: Vec<String>,
+    /// Whether it may be checked at the end of the transaction.
+    pub is_deferrable: bool,
 }
 
 /// A FOREIGN KEY.

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use super::model::{Table, TableKind};
 
 /// Tables that are filled at once, by their places: one, or several that refer to each other.
-pub type Unit = Vec<usize>;
+pub(super) type Unit = Vec<usize>;
 
 /// Units level by level: what a level refers to is in the levels before it.
-pub fn levels(tables: &[Table]) -> Vec<Vec<Unit>> {
+pub(super) fn levels(tables: &[Table]) -> Vec<Vec<Unit>> {
     let edges = edges(tables);
     let units = components(&edges);
     let mut unit_of = vec![0; tables.len()];

@@ -63,3 +63,23 @@ impl Rows {
         self.0.values().map(|table| table.rows.len()).sum()
     }
 }
+
+/// Rows by table, those of `of` without those of `without`; equal rows count.
+pub fn without(of: &Rows, without: &Rows) -> Rows {
+    let mut left = BTreeMap::new();
+    for (name, held) in &of.0 {
+        let mut gone: Vec<&Vec<Cell>> =
+            without.0.get(name).map(|it| it.rows.iter().collect()).unwrap_or_default();
+        let mut rows = Vec::new();
+        for row in &held.rows {
+            match gone.iter().position(|other| *other == row) {
+                Some(at) => {
+                    gone.swap_remove(at);
+                }
+                None => rows.push(row.clone()),
+            }
+        }
+        left.insert(name.clone(), TableRows { rows, ..held.clone() });
+    }
+    Rows(left)
+}

@@ -58,6 +58,26 @@ impl PostgresError {
     }
 }
 
+/// The SQLSTATE of a report that can't be read.
+const UNREADABLE: &str = "?????";
+
+impl SqlFailure {
+    /// A report whose words are no UTF-8: PostgreSQL quotes values cut by bytes, within a character
+    /// (`to_date` does). The client refuses all of it, its SQLSTATE as well, and stays in step.
+    fn unreadable(error: &sqlx::Error) -> Option<Self> {
+        let sqlx::Error::Protocol(words) = error else { return None };
+        words.contains("non-UTF-8 string for its error message").then(|| Self {
+            sqlstate: UNREADABLE.to_owned(),
+            message: "the server's message is cut within a character and can't be read".to_owned(),
+            detail: None,
+            hint: None,
+            position: None,
+            context: None,
+            object: None,
+        })
+    }
+}
+
 impl From<&PgDatabaseError> for SqlFailure {
     fn from(error: &PgDatabaseError) -> Self {
         let position = match error.position() {
@@ -82,6 +102,9 @@ impl From<sqlx::Error> for PostgresError {
             .as_database_error()
             .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
             .map(SqlFailure::from);
-        failure.map_or(Self::Lost(error), |failure| Self::Sql(Box::new(failure)))
+        match failure.or_else(|| SqlFailure::unreadable(&error)) {
+            Some(failure) => Self::Sql(Box::new(failure)),
+            None => Self::Lost(error),
+        }
     }
 }

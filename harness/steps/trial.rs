@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::data::{
-    AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns,
+    AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns, settle,
 };
 use crate::migrations::{Migration, Script, Wrap};
 use crate::sql::{self, StatementKind};
@@ -31,6 +31,8 @@ pub enum Way {
 pub struct Trial {
     up: Script,
     down: Option<Script>,
+    /// Whether a script speaks of deferred constraints.
+    may_defer: bool,
 }
 
 /// What is looked at.
@@ -81,7 +83,10 @@ impl Trial {
     pub fn of(migration: &Migration) -> Result<Self, String> {
         let up = fit(&migration.upgrade)?;
         let down = migration.downgrade.as_ref().filter(|script| !script.is_blank());
-        Ok(Self { up, down: down.map(fit).transpose()? })
+        let down = down.map(fit).transpose()?;
+        let defers = |script: &Script| script.text.to_ascii_lowercase().contains("defer");
+        let may_defer = defers(&up) || down.as_ref().is_some_and(defers);
+        Ok(Self { up, down, may_defer })
     }
 
     /// Whether there is a way back.
@@ -100,7 +105,7 @@ impl Trial {
         let mut tried = Tried::default();
         let known: Vec<u32> = model.tables.iter().map(|table| table.oid).collect();
         let drawn = if looks.at_sequences { loader.drawn(&known).await? } else { Vec::new() };
-        if !self.step(loader, Way::Up, &mut tried).await? {
+        if !self.step(loader, model, Way::Up, &mut tried).await? {
             return Ok(tried);
         }
         let state = self.state(loader, model, newest, &mut tried).await?;
@@ -119,14 +124,14 @@ impl Trial {
             tried.clock = loader.clock().await?;
             return Ok(tried);
         }
-        if !self.step(loader, Way::Down, &mut tried).await? {
+        if !self.step(loader, model, Way::Down, &mut tried).await? {
             return Ok(tried);
         }
         let state = self.state(loader, model, newest, &mut tried).await?;
         tried.downgraded = Some(read(loader, model, &state).await?);
         tried.tables = state.tables;
         tried.clock = loader.clock().await?;
-        if looks.until == Way::Down || !self.step(loader, Way::Again, &mut tried).await? {
+        if looks.until == Way::Down || !self.step(loader, model, Way::Again, &mut tried).await? {
             return Ok(tried);
         }
         if looks.at_upgraded {
@@ -140,12 +145,13 @@ impl Trial {
     pub async fn run_blindly(
         &self,
         loader: &mut Loader,
+        model: &Model,
         until: Way,
     ) -> Result<Option<(Way, StepFailure)>, DataError> {
         let mut tried = Tried::default();
         for way in [Way::Up, Way::Down, Way::Again] {
             let ends = way == Way::Down && !self.goes_back();
-            if ends || !self.step(loader, way, &mut tried).await? || way == until {
+            if ends || !self.step(loader, model, way, &mut tried).await? || way == until {
                 break;
             }
         }
@@ -156,6 +162,7 @@ impl Trial {
     async fn step(
         &self,
         loader: &mut Loader,
+        model: &Model,
         way: Way,
         tried: &mut Tried,
     ) -> Result<bool, DataError> {
@@ -167,7 +174,7 @@ impl Trial {
         let done = match one_message(session, script).await {
             Ok(()) => {
                 // What a COMMIT would check, and what the script left for the rest of the session.
-                let checked = format!("SET CONSTRAINTS ALL IMMEDIATE; {AFRESH}; DISCARD TEMP");
+                let checked = format!("{}; {AFRESH}; DISCARD TEMP", settle(model, self.may_defer));
                 session.execute(&checked).await.map_err(|error| outside(error, script))
             }
             Err(failure) => Err(failure),

@@ -55,6 +55,7 @@ type Predicate = (BTreeSet<usize>, String);
 fn predicates(table: &Table, types: &Types) -> Vec<Predicate> {
     let constraint = table.partition.as_ref().and_then(|partition| partition.constraint.as_ref());
     let texts = table.checks.iter().chain(constraint);
+    let texts = texts.flat_map(|text| conjuncts(text));
     let mut found: Vec<Predicate> = texts.filter_map(|text| of_table(table, text)).collect();
     for (place, column) in table.columns.iter().enumerate() {
         let Some((own, places)) = written(table, place) else { continue };
@@ -68,6 +69,39 @@ fn predicates(table: &Table, types: &Types) -> Vec<Predicate> {
         found.extend(elements.into_iter().map(|predicate| (places.clone(), predicate)));
     }
     found
+}
+
+/// The parts that AND connects, each in parentheses as the server writes them: columns of different
+/// parts need not be chosen together.
+fn conjuncts(text: &str) -> Vec<&str> {
+    let phrase = Phrase::new(text);
+    let between = |from: usize, to: usize| {
+        let (first, last) = (phrase.word(from)?, phrase.word(to)?);
+        text.get(first.bytes.start..last.bytes.end)
+    };
+    let mut parts = Vec::new();
+    let mut at = 0;
+    loop {
+        let end = phrase.is(at, "(").then(|| phrase.behind(at)).flatten();
+        let Some(part) = end.and_then(|end| between(at, end.checked_sub(1)?)) else {
+            return vec![text];
+        };
+        parts.push(part);
+        match end {
+            Some(end) if end == phrase.words().len() => break,
+            Some(end) if phrase.is(end, "and") => at = end + 1,
+            _ => return vec![text],
+        }
+    }
+    match parts.as_slice() {
+        // Parentheses around everything.
+        [whole] => whole
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+            .map(conjuncts)
+            .unwrap_or_default(),
+        _ => parts.into_iter().flat_map(conjuncts).collect(),
+    }
 }
 
 /// The checks of a domain and of those that it is made of, and whether they refuse NULL.

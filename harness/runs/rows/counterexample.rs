@@ -16,6 +16,9 @@ use super::{Session, Stage};
 const CALLS: usize = 60;
 /// So many rows are sorted by insertion.
 const FEW: usize = 6;
+/// How far and how often one goes back to take others: each two neighbours are in one window.
+const STEP: usize = 4;
+const WINDOWS: usize = 3;
 
 impl Session<'_> {
     /// What these rows show of a class of finding; `None` if they do not.
@@ -70,7 +73,7 @@ impl Session<'_> {
     ) -> Result<Option<(Way, StepFailure)>, DataError> {
         self.loader.open().await?;
         self.loader.put(&stage.model, given).await?;
-        let failed = self.trial.run_blindly(self.loader, until).await?;
+        let failed = self.trial.run_blindly(self.loader, &stage.model, until).await?;
         self.loader.end(&stage.positions).await?;
         Ok(failed)
     }
@@ -99,7 +102,7 @@ impl Session<'_> {
         self.loader.put(&stage.model, given).await?;
         let before = self.loader.rows(&wanted).await?;
         let mut tried = Tried { tables: stage.after.clone(), ..Tried::default() };
-        tried.failed = self.trial.run_blindly(self.loader, Way::Down).await?;
+        tried.failed = self.trial.run_blindly(self.loader, &stage.model, Way::Down).await?;
         if tried.failed.is_none() {
             tried.downgraded = Some(self.loader.rows(&after).await?);
             tried.clock = self.loader.clock().await?;
@@ -116,9 +119,22 @@ impl Session<'_> {
         given: &Rows,
     ) -> Result<Vec<Suspicion>, DataError> {
         let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
-        let few = few(stage, given);
-        let given = &few;
-        let mut reversed = few.clone();
+        for window in few(stage, given) {
+            let found = self.ordered_few(stage, &window, looks).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn ordered_few(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        looks: Looks,
+    ) -> Result<Vec<Suspicion>, DataError> {
+        let mut reversed = given.clone();
         for held in reversed.0.values_mut() {
             held.rows.reverse();
         }
@@ -170,20 +186,29 @@ impl Session<'_> {
     }
 }
 
-/// The last rows of each table, which are most alike, and those that they refer to: a sort keeps
-/// so few in the order in which it meets them.
-fn few(stage: &Stage, given: &Rows) -> Rows {
+/// The last rows of each table, which are most alike, few at a time, and those that they refer to: a
+/// sort keeps so few in the order in which it meets them.
+fn few(stage: &Stage, given: &Rows) -> Vec<Rows> {
     let (case, tables) = case(stage, given);
-    let mut keep = BTreeSet::new();
-    for (at, table) in case.tables.iter().enumerate() {
-        let is_named = tables.get(at).and_then(|place| stage.model.tables.get(*place));
-        if is_named.is_some_and(|table| table.is_named) {
-            keep.extend(
-                (table.rows.len().saturating_sub(FEW)..table.rows.len()).map(|row| (at, row)),
-            );
+    let is_named = |at: usize| {
+        let table = tables.get(at).and_then(|place| stage.model.tables.get(*place));
+        table.is_some_and(|table| table.is_named)
+    };
+    let mut windows: Vec<Rows> = Vec::new();
+    for back in 0..WINDOWS {
+        let mut keep = BTreeSet::new();
+        for (at, table) in case.tables.iter().enumerate().filter(|(at, _)| is_named(*at)) {
+            // What is gone by then begins again with the last ones.
+            let end = table.rows.len().checked_sub(back * STEP).filter(|end| *end > 0);
+            let end = end.unwrap_or(table.rows.len());
+            keep.extend((end.saturating_sub(FEW)..end).map(|row| (at, row)));
+        }
+        let rows = rows_of(stage, &tables, &closure(&case, &keep));
+        if !windows.contains(&rows) {
+            windows.push(rows);
         }
     }
-    rows_of(stage, &tables, &closure(&case, &keep))
+    windows
 }
 
 /// The rows of a case, whose tables are at these places of the model.

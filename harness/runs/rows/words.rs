@@ -7,7 +7,7 @@ use crate::sql::{self, StatementKind as K, TokenKind};
 
 /// What a migration's text speaks of.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spoken {
+pub(in crate::runs) struct Spoken {
     /// Everything that could be a name, in bodies and strings as well.
     pub(super) words: BTreeSet<String>,
     /// Whether a statement may touch tables that the text does not name.

@@ -1,5 +1,7 @@
 //! Scripts that show a finding again with psql, without Stairway.
 
+mod rows;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -35,9 +37,15 @@ pub(super) fn write(
         };
         let before: Vec<&&Migration> =
             before.iter().filter(|other| !failed.contains(&other.revision)).collect();
+        let mut names: Vec<String> = Vec::new();
         for finding in judged.findings.iter_mut().filter(|finding| can_be_shown(finding)) {
-            let path = folder.join(format!("{}-{}.sql", judged.revision, finding.check));
-            let text = script(finding, migration, &before, history, backup);
+            let name = format!("{}-{}", judged.revision, finding.check);
+            let same = names.iter().filter(|other| **other == name).count();
+            let file =
+                if same == 0 { format!("{name}.sql") } else { format!("{name}-{}.sql", same + 1) };
+            names.push(name);
+            let path = folder.join(&file);
+            let text = script(finding, &file, migration, &before, history, backup);
             put(&path, &text)?;
             finding.repro = Some(path);
         }
@@ -57,7 +65,7 @@ fn can_be_shown(finding: &Finding) -> bool {
             | CheckId::InvalidIndex
             | CheckId::BrokenObject
     );
-    climbed && finding.allowed.is_none()
+    (climbed || rows::is_about_rows(finding.check)) && finding.allowed.is_none()
 }
 
 fn put(path: &PathBuf, text: &str) -> Result<(), RunError> {
@@ -74,6 +82,7 @@ fn put(path: &PathBuf, text: &str) -> Result<(), RunError> {
 
 fn script(
     finding: &Finding,
+    file: &str,
     migration: &Migration,
     before: &[&&Migration],
     history: &History,
@@ -81,9 +90,13 @@ fn script(
 ) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
-    let _ = head(&mut out, finding, migration, history, backup);
+    let _ = head(&mut out, finding, file, migration, history, backup);
     for other in before {
         part(&mut out, "up", other, &other.upgrade);
+    }
+    if rows::is_about_rows(finding.check) {
+        rows::show(&mut out, finding, migration);
+        return out;
     }
     compare(&mut out, "before");
     part(&mut out, "up", migration, &migration.upgrade);
@@ -109,6 +122,7 @@ fn script(
 fn head(
     out: &mut String,
     finding: &Finding,
+    file: &str,
     migration: &Migration,
     history: &History,
     backup: Option<&Path>,
@@ -121,23 +135,14 @@ fn head(
     if let Some(backup) = backup {
         writeln!(out, "--   pg_restore -d stairway_repro {}", backup.display())?;
     }
-    writeln!(
-        out,
-        "--   psql -X -d stairway_repro -f {}-{}.sql",
-        migration.revision, finding.check
-    )?;
+    writeln!(out, "--   psql -X -d stairway_repro -f {file}")?;
     writeln!(out, "\\set ON_ERROR_STOP on")?;
     writeln!(out, "\\setenv PGDATABASE :DBNAME")
 }
 
 fn part(out: &mut String, way: &str, migration: &Migration, script: &Script) {
-    let statements = sql::split(&script.text).unwrap_or_default();
-    let refused = statements.iter().any(|statement| {
-        let text = script.text.get(statement.bytes.clone());
-        text.is_some_and(|text| sql::refuses_transaction(text).is_some())
-    });
-    let own = script.wrap == Wrap::Statements || refused;
-    let (begin, commit) = if own { ("", "") } else { ("BEGIN;\n", "COMMIT;\n") };
+    let (begin, commit) =
+        if own_transactions(script) { ("", "") } else { ("BEGIN;\n", "COMMIT;\n") };
     let text = script.text.trim_end();
     let end = if text.ends_with(';') { "" } else { "\n;" };
     let _ = write!(
@@ -145,6 +150,16 @@ fn part(out: &mut String, way: &str, migration: &Migration, script: &Script) {
         "\n\\echo == {way} {} {}\nDISCARD ALL;\n{begin}{text}{end}\n{commit}",
         migration.revision, migration.name
     );
+}
+
+/// Whether a script is not run in one transaction.
+fn own_transactions(script: &Script) -> bool {
+    let statements = sql::split(&script.text).unwrap_or_default();
+    let refused = statements.iter().any(|statement| {
+        let text = script.text.get(statement.bytes.clone());
+        text.is_some_and(|text| sql::refuses_transaction(text).is_some())
+    });
+    script.wrap == Wrap::Statements || refused
 }
 
 fn compare(out: &mut String, name: &str) {
