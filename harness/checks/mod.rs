@@ -17,6 +17,7 @@ mod invalid_index;
 mod observation;
 mod order_dependent;
 mod place;
+mod refused_row;
 mod restore_failed;
 mod reupgrade_drift;
 mod reupgrade_failed;
@@ -30,6 +31,7 @@ pub use explain::explain;
 pub use failure::finding as failure;
 pub use observation::{Class, Climbed, Suspicion, Tested};
 pub use order_dependent::{Orders, order_dependent};
+pub use refused_row::{is_of_a_default, is_of_the_schema, refused_row};
 pub use restore_failed::judge as restore_failed;
 
 use crate::finding::Finding;
@@ -40,6 +42,7 @@ pub fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
         upgrade_failed::judge,
         invalid_index::judge,
         broken_object::judge,
+        refused_row::judge,
         downgrade_missing::judge,
         downgrade_failed::judge,
         schema_drift::judge,

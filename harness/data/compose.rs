@@ -77,7 +77,9 @@ impl Ingredients<'_> {
                 .is_some_and(|pool| !pool.plain.is_empty() || !pool.edge.is_empty());
             let refers =
                 self.table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
-            !column.is_generated && (known || refers)
+            let has_default = column.default.is_some() || column.identity.is_some();
+            let is_left = self.recipe.leaves_defaults && has_default;
+            !column.is_generated && !is_left && (known || refers)
         };
         self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
     }

@@ -16,7 +16,7 @@ use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
 use super::sequences::moved_on;
-use crate::postgres::{PostgresError, Session, quote_ident, quote_literal};
+use crate::postgres::{PostgresError, Session, SqlFailure, quote_ident, quote_literal};
 use crate::sql;
 
 /// A table that was given no rows.
@@ -26,6 +26,8 @@ pub struct Unfilled {
     pub table: Name,
     /// Why, in the server's words where it has any.
     pub why: String,
+    /// The SQLSTATE of the server's refusal, if it is one.
+    pub sqlstate: Option<String>,
 }
 
 /// What filling came to.
@@ -114,7 +116,7 @@ impl<'a> Fill<'a> {
         for at in unit {
             let Some(table) = self.model.tables.get(*at) else { continue };
             match self.cannot(table) {
-                Some(why) => self.unfilled(table, why),
+                Some(why) => self.unfilled(table, why, None),
                 None => {
                     planned.insert(*at, self.compose(table, unit));
                 }
@@ -210,9 +212,9 @@ impl<'a> Fill<'a> {
         false
     }
 
-    fn unfilled(&mut self, table: &Table, why: String) {
+    fn unfilled(&mut self, table: &Table, why: String, sqlstate: Option<String>) {
         if table.kind != TableKind::Partitioned {
-            self.filled.unfilled.push(Unfilled { table: table.name.clone(), why });
+            self.filled.unfilled.push(Unfilled { table: table.name.clone(), why, sqlstate });
         }
     }
 
@@ -375,7 +377,7 @@ impl<'a> Fill<'a> {
                 Ok(()) => break,
                 Err(PostgresError::Sql(failure)) => {
                     self.session.execute("ROLLBACK TO stairway_row").await?;
-                    why.get_or_insert_with(|| failure.to_string());
+                    why.get_or_insert(failure);
                     next += 1;
                     turned_away += 1;
                 }
@@ -386,16 +388,23 @@ impl<'a> Fill<'a> {
         Ok(())
     }
 
-    fn took(&mut self, at: usize, rows: Vec<Vec<Cell>>, sent: usize, why: Option<String>) {
+    fn took(
+        &mut self,
+        at: usize,
+        rows: Vec<Vec<Cell>>,
+        sent: usize,
+        refusal: Option<Box<SqlFailure>>,
+    ) {
         let Some(table) = self.model.tables.get(at) else { return };
         self.filled.given += rows.len();
         if rows.is_empty() {
-            let why = why.unwrap_or_else(|| match sent {
+            let sqlstate = refusal.as_ref().map(|refusal| refusal.sqlstate.clone());
+            let why = refusal.map(|refusal| refusal.to_string()).unwrap_or_else(|| match sent {
                 0 => "no values were found that its constraints agree to".to_owned(),
                 _ => "each row was turned away without a word, by a trigger, a rule or a key"
                     .to_owned(),
             });
-            self.unfilled(table, why);
+            self.unfilled(table, why, sqlstate);
         }
         self.held.entry(at).or_default().extend(rows);
     }

@@ -21,11 +21,13 @@ pub struct Recipe {
     pub case: u32,
     /// At most so many rows for a table.
     pub rows_per_table: usize,
+    /// Whether columns that have a default are left to it.
+    pub leaves_defaults: bool,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { seed: 0, case: 0, rows_per_table: 32 }
+        Self { seed: 0, case: 0, rows_per_table: 32, leaves_defaults: false }
     }
 }
 

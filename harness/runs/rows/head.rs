@@ -56,7 +56,12 @@ async fn look(loader: &mut Loader, model: &Model, options: &RowOptions) -> Resul
     let mut all = all_columns(model);
     let held: Vec<_> = all.iter().filter(|(name, ..)| names.contains(&name)).cloned().collect();
     let seeds = if held.is_empty() { Rows::default() } else { loader.rows(&held).await? };
-    let recipe = Recipe { seed: options.seed, case: 0, rows_per_table: options.rows_per_table };
+    let recipe = Recipe {
+        seed: options.seed,
+        case: 0,
+        rows_per_table: options.rows_per_table,
+        leaves_defaults: false,
+    };
     let filled = loader.fill(model, &seeds, "", recipe).await?;
     all.sort();
     let rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };

@@ -7,6 +7,7 @@
 mod counterexample;
 mod head;
 mod options;
+mod probe;
 mod words;
 
 pub(super) use head::head;
@@ -100,7 +101,12 @@ pub(super) async fn try_rows(
     let begun = Instant::now();
     let mut verdict = RowVerdict::default();
     for case in 0..options.cases.max(1) {
-        let recipe = Recipe { seed: options.seed, case, rows_per_table: options.rows_per_table };
+        let recipe = Recipe {
+            seed: options.seed,
+            case,
+            rows_per_table: options.rows_per_table,
+            leaves_defaults: false,
+        };
         let mut session =
             Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
         let found = session.case(recipe).await?;
@@ -263,6 +269,12 @@ impl Session<'_> {
                     verdict.findings.push(finding);
                 }
             }
+            if !is_failure && layer == 0 {
+                verdict.findings.extend(self.without_rows(stage).await?);
+                if self.spoken.may_refuse {
+                    verdict.findings.extend(self.refused(stage, &kept).await?);
+                }
+            }
             if !is_failure && self.spoken.depends_on_order {
                 for suspicion in self.ordered(stage, &kept).await? {
                     verdict.findings.extend(self.prove(stage, &kept, suspicion).await?);
@@ -279,6 +291,25 @@ impl Session<'_> {
         }
         verdict.findings.extend(self.coverage(stage));
         Ok(verdict)
+    }
+
+    /// Where sequences stand after an upgrade that brings rows of its own into empty tables.
+    async fn without_rows(&mut self, stage: &Stage) -> Result<Vec<Finding>, DataError> {
+        if !self.spoken.may_move_sequences || !self.spoken.inserts {
+            return Ok(Vec::new());
+        }
+        let looks = Looks { at_sequences: true, ..Looks::until(Way::Up) };
+        let (before, tried) = self.again(stage, &Rows::default(), looks).await?;
+        let tested = Tested {
+            migration: self.migration,
+            model: &stage.model,
+            before: &before,
+            deletable: &stage.deletable,
+            tried: &tried,
+        };
+        let is_sequence = |it: &Suspicion| matches!(it.class, Class::Sequence(_));
+        let found = checks::suspect(&tested).into_iter().filter(is_sequence);
+        Ok(found.map(|it| it.finding).collect())
     }
 
     /// Tables that the migration is about and that have no rows at all.

@@ -16,6 +16,10 @@ pub(in crate::runs) struct Spoken {
     pub(super) has_to_do_with_rows: bool,
     /// Whether the upgrade may leave a sequence where it should not be.
     pub(super) may_move_sequences: bool,
+    /// Whether the upgrade inserts rows of its own.
+    pub(super) inserts: bool,
+    /// Whether rows may be turned away after the upgrade.
+    pub(super) may_refuse: bool,
     /// Whether what the upgrade does may depend on the order in which it meets rows.
     pub(super) depends_on_order: bool,
     /// Both scripts.
@@ -32,6 +36,8 @@ pub(super) fn of(migration: &Migration) -> Spoken {
     let upgrade = words_of(&migration.upgrade.text);
     let says = |words: &[&str]| words.iter().any(|word| upgrade.contains(*word));
     spoken.may_move_sequences = says(SEQUENCES);
+    spoken.inserts = says(&["insert", "copy", "merge"]);
+    spoken.may_refuse = says(REFUSE);
     spoken.depends_on_order = says(ORDER);
     spoken
 }
@@ -52,6 +58,21 @@ const SEQUENCES: &[&str] = &[
     "restart",
     "type",
     "nextval",
+];
+
+const REFUSE: &[&str] = &[
+    "default",
+    "check",
+    "trigger",
+    "rename",
+    "function",
+    "rule",
+    "domain",
+    "generated",
+    "constraint",
+    "type",
+    "exclude",
+    "cascade",
 ];
 
 const ORDER: &[&str] = &[
