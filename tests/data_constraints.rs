@@ -209,6 +209,10 @@ async fn table(session: &mut Session, name: &str) -> Table {
     let constraint =
         session.value(&format!("SELECT pg_get_partition_constraintdef({relation})")).await.unwrap();
     Table {
+        has_insert_rule: false,
+        has_update_trigger: false,
+        is_empty: false,
+        is_named: false,
         oid: 1,
         name: Name::new("public", name),
         kind: TableKind::Plain,

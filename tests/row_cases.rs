@@ -224,7 +224,7 @@ fn the_wrong_are_found_and_the_right_are_not() {
         show(outcome);
         match outcome.verdict {
             Verdict::Missed | Verdict::FalseAlarm | Verdict::NoLongerPending => {
-                wrong.push(outcome.line.as_str())
+                wrong.push(outcome.line.as_str());
             }
             Verdict::Pending => eprintln!("SKIPPED: {} is found by no check yet", outcome.id),
             Verdict::Ok | Verdict::NotOfRows => {}

@@ -60,6 +60,10 @@ fn table(name: &str, columns: &[(&str, u32)], checks: &[&str]) -> Table {
         sequence: None,
     };
     Table {
+        has_insert_rule: false,
+        has_update_trigger: false,
+        is_empty: false,
+        is_named: false,
         oid: 1,
         name: Name::new("public", name),
         kind: TableKind::Plain,

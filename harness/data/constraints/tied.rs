@@ -95,11 +95,11 @@ fn conjuncts(text: &str) -> Vec<&str> {
     }
     match parts.as_slice() {
         // Parentheses around everything.
-        [whole] => whole
-            .strip_prefix('(')
-            .and_then(|rest| rest.strip_suffix(')'))
-            .map(conjuncts)
-            .unwrap_or_default(),
+        [whole] => {
+            let inner = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+            let inner = inner.map(conjuncts).unwrap_or_default();
+            if inner.len() > 1 { inner } else { vec![text] }
+        }
         _ => parts.into_iter().flat_map(conjuncts).collect(),
     }
 }
