@@ -172,10 +172,13 @@ fn rows_are_left_out_where_nobody_wants_them() {
     assert_eq!(said(written, &[("STAIRWAY_SEED", "8")], &[]).code, 1);
 }
 
+/// Settings, variables, flags, and what is said.
+type Nonsense<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
+
 #[test]
 fn nonsense_is_named() {
     let project = |settings| project(settings, &[TABLE]);
-    let cases: [(&str, &[(&str, &str)], &[&str], &str); 8] = [
+    let cases: [Nonsense<'_>; 8] = [
         ("", &[], &["--cases", "0"], "invalid value '0' for '--cases <N>': 0 is not in 1..=100000"),
         ("", &[], &["--rows-per-table", "100001"], "100001 is not in 1..=100000"),
         ("", &[], &["--rows-budget", "0"], "0 is not in 1..=100000"),

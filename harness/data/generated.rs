@@ -2,6 +2,8 @@
 //!
 //! Knows how they are inserted. Must not know how they were made.
 
+use std::fmt::Write as _;
+
 use super::DataError;
 use super::fill::literal;
 use super::rows::{Cell, Name};
@@ -87,7 +89,8 @@ impl GeneratedRows {
                 [] => "DEFAULT VALUES".to_owned(),
                 values => format!("({names}) VALUES ({})", values.join(", ")),
             };
-            text.push_str(&format!("INSERT INTO {table} {values};\n"));
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "INSERT INTO {table} {values};");
         }
         text
     }
