@@ -149,20 +149,38 @@ async fn types(
     builtin: &mut Builtin,
     tables: &[Table],
 ) -> Result<Types, DataError> {
-    let mut types = match &builtin.0 {
-        Some(types) => types.clone(),
-        None => {
-            let ask = format!("EXECUTE stairway_types(0, {})", FIRST_USER - 1);
-            let read = to_types(session.rows(&ask).await?)?;
-            builtin.0.insert(read).clone()
-        }
-    };
+    if builtin.0.is_none() {
+        let ask = format!("EXECUTE stairway_types(0, {})", FIRST_USER - 1);
+        builtin.0 = Some(to_types(session.rows(&ask).await?)?);
+    }
     let own = |table: &Table| table.columns.iter().any(|column| column.type_oid >= FIRST_USER);
+    let mut types = Types::default();
     if tables.iter().any(own) {
         let ask = format!("EXECUTE stairway_types({FIRST_USER}, {})", u32::MAX);
-        types.0.extend(to_types(session.rows(&ask).await?)?.0);
+        types = to_types(session.rows(&ask).await?)?;
+    }
+    // Of the system's own only those that are used.
+    let columns = tables.iter().flat_map(|table| &table.columns).map(|column| column.type_oid);
+    let of_own = types.0.values().flat_map(|own| parts(&own.kind));
+    let mut open: Vec<u32> = columns.chain(of_own).collect();
+    while let Some(oid) = open.pop() {
+        let known = builtin.0.as_ref().and_then(|types| types.get(oid));
+        if let (Some(known), None) = (known, types.get(oid)) {
+            open.extend(parts(&known.kind));
+            types.0.insert(oid, known.clone());
+        }
     }
     Ok(types)
+}
+
+/// The types that a type is made of.
+fn parts(kind: &TypeKind) -> Vec<u32> {
+    match kind {
+        TypeKind::Base | TypeKind::Enum(_) => Vec::new(),
+        TypeKind::Array(oid) | TypeKind::Range(oid) | TypeKind::Multirange(oid) => vec![*oid],
+        TypeKind::Domain { base, .. } => vec![*base],
+        TypeKind::Composite(attributes) => attributes.iter().map(|it| it.type_oid).collect(),
+    }
 }
 
 fn to_types(rows: ResultSet) -> Result<Types, DataError> {

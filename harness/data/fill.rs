@@ -15,7 +15,7 @@ use super::order::{Unit, holders, levels};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
-use super::sequences::moved_on;
+use super::sequences::{Tops, moved, raise};
 use crate::postgres::{PostgresError, Session, SqlFailure, quote_ident, quote_literal};
 use crate::sql;
 
@@ -101,8 +101,13 @@ impl<'a> Fill<'a> {
             let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
             // What triggers of the next tables draw must not be there already.
-            let tables = filled.iter().filter_map(|at| self.model.tables.get(*at));
-            let moved = moved_on(&tables.collect::<Vec<_>>());
+            let mut tops = Tops::new();
+            for at in filled {
+                if let (Some(table), Some(rows)) = (self.model.tables.get(at), self.held.get(&at)) {
+                    raise(&mut tops, table, rows);
+                }
+            }
+            let moved = moved(&tops);
             if !moved.is_empty() {
                 self.session.execute(&moved).await?;
             }

@@ -12,7 +12,7 @@ use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
-use super::sequences::{moved_on, sequences, settled};
+use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
 use crate::postgres::{Session, ident, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
@@ -26,6 +26,12 @@ const PINNED: usize = 7;
 /// How the catalog is planned for: a few rows by index, as large as it may have become since.
 const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
     SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off";
+
+/// After so many transactions that were rolled back the catalogs are swept: what those wrote is in
+/// the way of everyone who reads them.
+const SWEEP: usize = 32;
+const SWEPT: [&str; 7] =
+    ["pg_attribute", "pg_class", "pg_type", "pg_depend", "pg_constraint", "pg_index", "pg_attrdef"];
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
@@ -143,6 +149,10 @@ pub struct Position {
     pub last: String,
     /// `is_called`.
     pub is_called: bool,
+    /// `START`.
+    pub start: i64,
+    /// `INCREMENT`.
+    pub increment: i64,
 }
 
 /// Gives rows in one session.
@@ -152,12 +162,23 @@ pub struct Loader {
     builtin: Builtin,
     shelf: Shelf,
     is_prepared: bool,
+    /// Where sequences stood when that was asked, until rows are given.
+    standing: Vec<Position>,
+    /// How many transactions have been rolled back.
+    ended: usize,
 }
 
 impl Loader {
     /// Takes a session of its own.
     pub fn new(session: Session) -> Self {
-        Self { session, builtin: Builtin::default(), shelf: Shelf::default(), is_prepared: false }
+        Self {
+            session,
+            builtin: Builtin::default(),
+            shelf: Shelf::default(),
+            is_prepared: false,
+            standing: Vec::new(),
+            ended: 0,
+        }
     }
 
     /// The session.
@@ -221,19 +242,13 @@ impl Loader {
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
         // A row that refers to nothing is turned away at once, whatever its key says.
-        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{}", settled(model));
+        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
+        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{settled}");
         self.session.execute(&first).await?;
         let Self { session, shelf, .. } = self;
         let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
-        self.position(model).await?;
+        self.session.execute(settle(model, false)).await?;
         Ok(filled)
-    }
-
-    /// Moves sequences past the values that their columns have, and checks what was deferred.
-    async fn position(&mut self, model: &Model) -> Result<(), DataError> {
-        let mut message = moved_on(&model.tables.iter().collect::<Vec<_>>());
-        message.push_str(settle(model, false));
-        Ok(self.session.execute(&message).await?)
     }
 
     /// Where the sequences of `model`'s columns stand.
@@ -246,16 +261,25 @@ impl Loader {
         let parts: Vec<String> = names
             .iter()
             .map(|name| {
-                format!("SELECT {}, last_value, is_called FROM {name}", quote_literal(name))
+                let literal = quote_literal(name);
+                format!(
+                    "SELECT {literal}, s.last_value, s.is_called, q.seqstart, q.seqincrement \
+                     FROM {name} s, pg_catalog.pg_sequence q \
+                     WHERE q.seqrelid = {literal}::pg_catalog.regclass"
+                )
             })
             .collect();
         let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
         let position = |row: Vec<Cell>| {
             let mut cells = row.into_iter().flatten();
             let (sequence, last) = (cells.next()?, cells.next()?);
-            Some(Position { sequence, last, is_called: cells.next()? == "t" })
+            let is_called = cells.next()? == "t";
+            let mut number = || cells.next()?.parse().ok();
+            Some(Position { sequence, last, is_called, start: number()?, increment: number()? })
         };
-        Ok(rows.into_iter().filter_map(position).collect())
+        let positions: Vec<Position> = rows.into_iter().filter_map(position).collect();
+        self.standing.clone_from(&positions);
+        Ok(positions)
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
@@ -359,8 +383,9 @@ impl Loader {
         Ok(state)
     }
 
-    /// Gives exactly these rows, as they are: no trigger and no foreign key looks at them.
-    pub async fn put(&mut self, model: &Model, rows: &Rows) -> Result<(), DataError> {
+    /// Gives exactly these rows, as they are: no trigger and no foreign key looks at them. Sequences
+    /// are brought to `tops`.
+    pub async fn put(&mut self, model: &Model, rows: &Rows, tops: &Tops) -> Result<(), DataError> {
         let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
         for (name, held) in &rows.0 {
             let Some(table) = model.tables.iter().find(|table| table.name == *name) else {
@@ -368,26 +393,29 @@ impl Loader {
             };
             message.push_str(&insert(table, held, held.rows.iter()));
         }
-        message.push_str("RESET ALL");
-        self.session.execute(&message).await?;
-        self.position(model).await
+        let _ = write!(message, "{}RESET ALL;{}", moved(tops), settle(model, false));
+        Ok(self.session.execute(&message).await?)
     }
 
     /// Ends the transaction as if nothing had been, and puts sequences back, which no transaction
     /// does.
     pub async fn end(&mut self, positions: &[Position]) -> Result<(), DataError> {
-        let mut message = "ROLLBACK".to_owned();
-        for position in positions {
-            let _ = write!(
-                message,
-                ";SELECT pg_catalog.setval({}, {}, {})",
-                quote_literal(&position.sequence),
-                position.last,
-                position.is_called
-            );
+        let back = put_back(positions);
+        self.session.execute(&format!("ROLLBACK;{back}{AFRESH}")).await?;
+        self.ended += 1;
+        if self.ended.is_multiple_of(SWEEP) {
+            for catalog in SWEPT {
+                self.session
+                    .execute(&format!("VACUUM (TRUNCATE off) pg_catalog.{catalog}"))
+                    .await?;
+            }
         }
-        let _ = write!(message, ";{AFRESH}");
-        Ok(self.session.execute(&message).await?)
+        Ok(())
+    }
+
+    /// Puts sequences back.
+    pub async fn restore(&mut self, positions: &[Position]) -> Result<(), DataError> {
+        Ok(self.session.execute(&put_back(positions)).await?)
     }
 }
 

@@ -36,6 +36,7 @@ pub use model::{
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows, without};
+pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;
 pub use types::canonical;
 

@@ -1,53 +1,77 @@
 //! Sequences brought to where rows have brought them.
 //!
-//! Knows which column draws from which sequence. Must not know when that matters.
+//! Knows which column draws from which sequence. Must not know when that matters. Ascending ones
+//! only: the others are as rare as they are unlikely to be behind.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::catalog::Model;
+use super::load::Position;
 use super::model::{Table, TableKind};
-use crate::postgres::{quote_ident, quote_literal};
+use super::rows::{Cell, Rows};
+use crate::postgres::quote_literal;
 
-/// Statements that bring sequences to where the rows that are there have brought them: how often they
-/// were drawn from in earlier climbs must not be seen. Ascending ones only: the others are as rare as
-/// they are unlikely to be behind.
-pub(super) fn settled(model: &Model) -> String {
-    let mut tops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (table, column, sequence) in sequences(&model.tables) {
-        let column = quote_ident(column);
-        let top = format!("SELECT max({column}::bigint) FROM ONLY {}", table.name.sql());
-        tops.entry(sequence).or_default().push(top);
+/// The largest values that rows have in columns that draw from sequences, by sequence.
+pub type Tops = BTreeMap<String, i64>;
+
+/// The tops of rows.
+pub fn tops(model: &Model, rows: &Rows) -> Tops {
+    let mut tops = Tops::new();
+    for table in &model.tables {
+        if let Some(held) = rows.0.get(&table.name) {
+            raise(&mut tops, table, &held.rows);
+        }
     }
-    let mut message = String::new();
-    for (sequence, tops) in tops {
-        let _ = write!(
-            message,
-            "SELECT pg_catalog.setval({sequence}, CASE WHEN m.top >= q.seqstart \
-             THEN least(m.top, q.seqmax) ELSE q.seqstart END, coalesce(m.top >= q.seqstart, false)) \
-             FROM (SELECT max(u.top) AS top FROM ({}) u(top)) m, pg_catalog.pg_sequence q \
-             WHERE q.seqrelid = {sequence}::pg_catalog.regclass AND q.seqincrement > 0;",
-            tops.join(" UNION ALL "),
-            sequence = quote_literal(sequence),
-        );
-    }
-    message
+    tops
 }
 
-/// Statements that move sequences past the values that their columns have.
-pub(super) fn moved_on(tables: &[&Table]) -> String {
-    let mut message = String::new();
-    for (table, column, sequence) in sequences(tables.iter().copied()) {
-        let _ = write!(
-            message,
-            "SELECT pg_catalog.setval({seq}, m.top) FROM (SELECT max({column}::bigint) AS top FROM ONLY {table}) m, \
-             {sequence} s WHERE m.top > s.last_value OR (m.top = s.last_value AND NOT s.is_called);",
-            seq = quote_literal(sequence),
-            column = quote_ident(column),
-            table = table.name.sql(),
-        );
+/// Raises `tops` to those of one table's rows, which have all of its columns in order.
+pub(super) fn raise(tops: &mut Tops, table: &Table, rows: &[Vec<Cell>]) {
+    for (_, column, sequence) in sequences([table]) {
+        let Some(place) = table.columns.iter().position(|it| it.name == column) else { continue };
+        let values = rows.iter().filter_map(|row| row.get(place)?.as_deref()?.parse::<i64>().ok());
+        if let Some(top) = values.max() {
+            let known = tops.entry(sequence.to_owned()).or_insert(top);
+            *known = top.max(*known);
+        }
     }
-    message
+}
+
+/// The statement that moves sequences to where their columns are; empty for none.
+pub(super) fn moved(tops: &Tops) -> String {
+    let calls = tops
+        .iter()
+        // Below 1 there is nothing that an ascending sequence hands out.
+        .filter(|(_, top)| **top > 0)
+        .map(|(sequence, top)| format!("pg_catalog.setval({}, {top})", quote_literal(sequence)));
+    select(calls)
+}
+
+/// The statement that brings sequences to where the rows that are there have brought them: how often
+/// they were drawn from in earlier climbs must not be seen. Empty if they are there.
+pub(super) fn settled(positions: &[Position], tops: &Tops) -> String {
+    let calls = positions.iter().filter_map(|position| {
+        let top = tops.get(&position.sequence).filter(|top| **top >= position.start);
+        let (last, is_called) = top.map_or((position.start, false), |top| (*top, true));
+        let is_there = position.last == last.to_string() && position.is_called == is_called;
+        (!is_there && position.increment > 0).then(|| {
+            format!("pg_catalog.setval({}, {last}, {is_called})", quote_literal(&position.sequence))
+        })
+    });
+    select(calls)
+}
+
+/// The statement that puts sequences back.
+pub(super) fn put_back(positions: &[Position]) -> String {
+    select(positions.iter().map(|position| {
+        let Position { sequence, last, is_called, .. } = position;
+        format!("pg_catalog.setval({}, {last}, {is_called})", quote_literal(sequence))
+    }))
+}
+
+fn select(calls: impl Iterator<Item = String>) -> String {
+    let calls = calls.collect::<Vec<_>>();
+    if calls.is_empty() { String::new() } else { format!("SELECT {};", calls.join(", ")) }
 }
 
 /// Columns with the sequences that they draw from.

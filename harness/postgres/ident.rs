@@ -1,5 +1,8 @@
 //! Quoting of identifiers and literals.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// An identifier for use in SQL, always in quotes.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -43,9 +46,10 @@ pub fn ident(name: &str) -> String {
     let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
     let is_bare = begins && name.chars().all(plain);
-    if is_bare && !KEYWORDS.split(' ').any(|word| word == name) {
-        name.to_owned()
-    } else {
-        quote_ident(name)
-    }
+    if is_bare && !keywords().contains(name) { name.to_owned() } else { quote_ident(name) }
+}
+
+fn keywords() -> &'static HashSet<&'static str> {
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| KEYWORDS.split(' ').collect());
+    &WORDS
 }

@@ -72,9 +72,9 @@ impl Session<'_> {
         until: Way,
     ) -> Result<Option<(Way, StepFailure)>, DataError> {
         self.loader.open().await?;
-        self.loader.put(&stage.model, given).await?;
+        self.loader.put(&stage.model, given, &stage.tops).await?;
         let failed = self.trial.run_blindly(self.loader, &stage.model, until).await?;
-        self.loader.end(&stage.positions).await?;
+        self.loader.end(&[]).await?;
         Ok(failed)
     }
 
@@ -99,7 +99,7 @@ impl Session<'_> {
         let key: Option<Vec<usize>> = key.iter().map(place).collect();
         let after = [(table.clone(), names.clone(), key.unwrap_or_default())];
         self.loader.open().await?;
-        self.loader.put(&stage.model, given).await?;
+        self.loader.put(&stage.model, given, &stage.tops).await?;
         let before = self.loader.rows(&wanted).await?;
         let mut tried = Tried { tables: stage.after.clone(), ..Tried::default() };
         tried.failed = self.trial.run_blindly(self.loader, &stage.model, Way::Down).await?;
@@ -107,7 +107,7 @@ impl Session<'_> {
             tried.downgraded = Some(self.loader.rows(&after).await?);
             tried.clock = self.loader.clock().await?;
         }
-        self.loader.end(&stage.positions).await?;
+        self.loader.end(&[]).await?;
         Ok((before, tried))
     }
 

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Unfilled, Wanted,
-    all_columns, without,
+    DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled, Wanted,
+    all_columns, tops, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
@@ -78,6 +78,8 @@ pub(super) struct Stage {
     /// Those that claims say are deleted.
     pub(super) deletable: Rows,
     pub(super) positions: Vec<Position>,
+    /// Where the rows of before bring sequences.
+    pub(super) tops: Tops,
     /// The tables after up and down, or after up where there is no way back.
     pub(super) after: Vec<Now>,
     unfilled: Vec<Unfilled>,
@@ -170,7 +172,9 @@ impl Session<'_> {
                 continue;
             }
             stage.after.clone_from(&tried.tables);
-            return self.judge(&mut stage, tried).await;
+            let verdict = self.judge(&mut stage, tried).await?;
+            self.loader.restore(&stage.positions).await?;
+            return Ok(verdict);
         }
         let why = "it goes on to touch tables that it does not name";
         Ok(not_tried(self.migration, why))
@@ -195,7 +199,9 @@ impl Session<'_> {
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
+        let tops = tops(&model, &before);
         Ok(Some(Stage {
+            tops,
             model,
             newest,
             seeds,
@@ -361,10 +367,10 @@ impl Session<'_> {
         looks: Looks,
     ) -> Result<(Rows, Tried), DataError> {
         self.loader.open().await?;
-        self.loader.put(&stage.model, given).await?;
+        self.loader.put(&stage.model, given, &stage.tops).await?;
         let before = self.loader.rows(&all_columns(&stage.model)).await?;
         let tried = self.run(stage, looks).await?;
-        self.loader.end(&stage.positions).await?;
+        self.loader.end(&[]).await?;
         Ok((before, tried))
     }
 

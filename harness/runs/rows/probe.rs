@@ -60,7 +60,7 @@ impl Session<'_> {
     ) -> Result<Refused, DataError> {
         let mut refused = Refused::default();
         self.loader.open().await?;
-        self.loader.put(&stage.model, given).await?;
+        self.loader.put(&stage.model, given, &stage.tops).await?;
         let runs = !upgraded
             || self.trial.run_blindly(self.loader, &stage.model, Way::Up).await?.is_none();
         if runs {
@@ -70,7 +70,7 @@ impl Session<'_> {
             refused.given = self.try_to_fill(&model, &rows, false).await?;
             refused.defaults = self.try_to_fill(&model, &rows, true).await?;
         }
-        self.loader.end(&stage.positions).await?;
+        self.loader.end(&[]).await?;
         Ok(refused)
     }
 
