@@ -5,7 +5,8 @@
 //! measured is CPU time of client and server together, since wall time on a shared machine is noise:
 //! each run is a process of its own, which starts its server and waits for it, so that the kernel
 //! adds up everything that ran below it. The cost of starting and stopping a server is measured too
-//! and taken off both.
+//! and taken off both. `tool` is the climb without rows, `rows` the climb with the rows of the
+//! default settings, counterexamples included.
 //!
 //! Wall time is printed where it is what matters: two lanes against one, and the whole run, with its
 //! parts, when only the last migration is new. Both are worth something on idle cores only.
@@ -48,8 +49,18 @@ fn main() -> Result<()> {
     let folders = if folders.is_empty() { synthetic::histories(scratch.path())? } else { folders };
     println!("CPU ms for each migration; wall s of one lane, of two, and their ratio");
     println!(
-        "{:>10} {:>8} {:>8} {:>8} {:>8} {:>11} {:>8} {:>8} {:>8}",
-        "migrations", "up", "floor", "tool", "x floor", "x up+floor", "1 lane", "2 lanes", "ratio"
+        "{:>10} {:>8} {:>8} {:>8} {:>8} {:>11} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "migrations",
+        "up",
+        "floor",
+        "tool",
+        "x floor",
+        "x up+floor",
+        "rows",
+        "x tool",
+        "1 lane",
+        "2 lanes",
+        "ratio"
     );
     for folder in &folders {
         report(folder, rounds)?;
@@ -120,26 +131,28 @@ fn one_new(folder: &Path, rounds: usize) -> Result<()> {
 /// Runs every kind in alternation and prints the medians.
 fn report(folder: &Path, rounds: usize) -> Result<()> {
     let count = History::load(folder, None)?.migrations.len();
-    let mut costs: [Vec<f64>; 5] = Default::default();
-    let mut walls: [Vec<f64>; 5] = Default::default();
+    let mut costs: [Vec<f64>; 6] = Default::default();
+    let mut walls: [Vec<f64>; 6] = Default::default();
     for _ in 0..rounds {
-        for (at, what) in ["start", "up", "floor", "1", "2"].iter().enumerate() {
+        for (at, what) in ["start", "up", "floor", "rows", "1", "2"].iter().enumerate() {
             let (cpu, wall) = measure(what, folder)?;
             costs[at].push(cpu.as_secs_f64());
             walls[at].push(wall.as_secs_f64());
         }
     }
-    let [start, up, floor, tool, _] = costs.map(median);
+    let [start, up, floor, rows, tool, _] = costs.map(median);
     let [.., one, two] = walls.map(median);
     let migrations = f64::from(u32::try_from(count)?);
     let each = |cost: f64| (cost - start) * 1000.0 / migrations;
     println!(
-        "{count:>10} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>11.2} {one:>8.2} {two:>8.2} {:>8.2}",
+        "{count:>10} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>11.2} {:>8.2} {:>8.2} {one:>8.2} {two:>8.2} {:>8.2}",
         each(up),
         each(floor),
         each(tool),
         each(tool) / each(floor),
         each(tool) / (each(up) + each(floor)),
+        each(rows),
+        each(rows) / each(tool),
         two / one,
     );
     Ok(())
@@ -171,6 +184,12 @@ fn children() -> Result<Duration> {
 async fn one_run(what: &str, folder: &Path) -> Result<()> {
     let mut options = Options::new(folder);
     options.server = ServerSpec::from_env()?;
+    if what == "rows" {
+        options.jobs = Some(1);
+        verify(&options, &mut Silent).await?;
+        return Ok(());
+    }
+    options.rows = None;
     if let Ok(lanes) = what.parse() {
         options.jobs = Some(lanes);
         verify(&options, &mut Silent).await?;

@@ -27,12 +27,6 @@ const PINNED: usize = 7;
 const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
     SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off";
 
-/// After so many transactions that were rolled back the catalogs are swept: what those wrote is in
-/// the way of everyone who reads them.
-const SWEEP: usize = 32;
-const SWEPT: [&str; 7] =
-    ["pg_attribute", "pg_class", "pg_type", "pg_depend", "pg_constraint", "pg_index", "pg_attrdef"];
-
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
 
@@ -164,8 +158,6 @@ pub struct Loader {
     is_prepared: bool,
     /// Where sequences stood when that was asked, until rows are given.
     standing: Vec<Position>,
-    /// How many transactions have been rolled back.
-    ended: usize,
 }
 
 impl Loader {
@@ -177,7 +169,6 @@ impl Loader {
             shelf: Shelf::default(),
             is_prepared: false,
             standing: Vec::new(),
-            ended: 0,
         }
     }
 
@@ -401,16 +392,7 @@ impl Loader {
     /// does.
     pub async fn end(&mut self, positions: &[Position]) -> Result<(), DataError> {
         let back = put_back(positions);
-        self.session.execute(&format!("ROLLBACK;{back}{AFRESH}")).await?;
-        self.ended += 1;
-        if self.ended.is_multiple_of(SWEEP) {
-            for catalog in SWEPT {
-                self.session
-                    .execute(&format!("VACUUM (TRUNCATE off) pg_catalog.{catalog}"))
-                    .await?;
-            }
-        }
-        Ok(())
+        Ok(self.session.execute(&format!("ROLLBACK;{back}{AFRESH}")).await?)
     }
 
     /// Puts sequences back.

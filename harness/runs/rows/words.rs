@@ -28,6 +28,9 @@ pub(in crate::runs) struct Spoken {
 
 pub(super) fn of(migration: &Migration) -> Spoken {
     let mut spoken = Spoken::default();
+    if adds_columns_only(migration) {
+        return spoken;
+    }
     for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
         script_of(script, &mut spoken);
         spoken.text.push_str(&script.text);
@@ -109,6 +112,114 @@ fn words_of(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// Whether the upgrade does nothing but add columns that no row can be in the way of, and the
+/// downgrade nothing but take those away.
+fn adds_columns_only(migration: &Migration) -> bool {
+    let Some(downgrade) = &migration.downgrade else { return false };
+    let parse = |script: &Script, parse: fn(&str) -> Option<(String, String)>| {
+        let statements = sql::split(&script.text).ok()?;
+        let texts = statements.iter().map(|it| script.text.get(it.bytes.clone()).unwrap_or(""));
+        texts.map(parse).collect::<Option<BTreeSet<_>>>()
+    };
+    match (parse(&migration.upgrade, added), parse(downgrade, dropped)) {
+        (Some(added), Some(dropped)) => !added.is_empty() && added == dropped,
+        _ => false,
+    }
+}
+
+/// Types of the system that no constraint hides behind.
+const PLAIN_TYPES: &[&str] = &[
+    "bigint",
+    "boolean",
+    "bool",
+    "bytea",
+    "char",
+    "character",
+    "date",
+    "decimal",
+    "double",
+    "inet",
+    "int",
+    "int2",
+    "int4",
+    "int8",
+    "integer",
+    "interval",
+    "json",
+    "jsonb",
+    "numeric",
+    "real",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "varchar",
+];
+/// What makes rows matter when a column is added.
+const MATTERS: &[&str] = &[
+    "check",
+    "unique",
+    "primary",
+    "references",
+    "constraint",
+    "generated",
+    "collate",
+    "nextval",
+    "random",
+    "gen_random_uuid",
+];
+
+/// Table and column of `ALTER TABLE t ADD [COLUMN] c type [DEFAULT ..] [NOT NULL]`.
+fn added(statement: &str) -> Option<(String, String)> {
+    let words = plain_words(statement)?;
+    let mut rest = words.iter().map(String::as_str).peekable();
+    (rest.next()? == "alter" && rest.next()? == "table").then_some(())?;
+    let table = rest.next()?.to_owned();
+    (rest.next()? == "add").then_some(())?;
+    rest.next_if_eq(&"column");
+    let column = rest.next()?.to_owned();
+    rest.next_if(|word| PLAIN_TYPES.contains(word))?;
+    let rest: Vec<&str> = rest.collect();
+    let has = |word: &str| rest.contains(&word);
+    let is_sound =
+        !rest.iter().any(|word| MATTERS.contains(word)) && (!has("not") || has("default"));
+    is_sound.then_some((table, column))
+}
+
+/// Table and column of `ALTER TABLE t DROP [COLUMN] c`.
+fn dropped(statement: &str) -> Option<(String, String)> {
+    let words = plain_words(statement)?;
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| *word != "column").collect();
+    match words.as_slice() {
+        ["alter", "table", table, "drop", column] => {
+            Some(((*table).to_owned(), (*column).to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// The words of a statement of one action without quoted names, folded; numbers, strings and
+/// parentheses are left out.
+fn plain_words(statement: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut depth = 0;
+    for token in sql::tokens(statement) {
+        let text = statement.get(token.bytes)?;
+        match (token.kind, text) {
+            (TokenKind::Word, _) => words.push(text.to_ascii_lowercase()),
+            (TokenKind::Punct, "(") => depth += 1,
+            (TokenKind::Punct, ")") => depth -= 1,
+            (TokenKind::Punct, "," | ".") if depth == 0 => return None,
+            (TokenKind::QuotedIdent, _) => return None,
+            _ => {}
+        }
+    }
+    Some(words)
+}
+
 fn script_of(script: &Script, spoken: &mut Spoken) {
     let Ok(statements) = sql::split(&script.text) else { return };
     for statement in statements {
@@ -148,6 +259,9 @@ fn is_harmless(kind: K) -> bool {
             | K::DropProcedure
             | K::DropAggregate
             | K::DropRole
+            | K::Comment
+            | K::Grant
+            | K::Revoke
     )
 }
 
@@ -181,5 +295,36 @@ fn words(text: &str, into: &mut BTreeSet<String>) {
         if let Some(inner) = inner.filter(|inner| inner.contains(' ')) {
             words(inner, into);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{added, dropped};
+
+    fn pair(table: &str, column: &str) -> Option<(String, String)> {
+        Some((table.to_owned(), column.to_owned()))
+    }
+
+    #[test]
+    fn a_column_that_no_row_is_in_the_way_of() {
+        for text in [
+            "ALTER TABLE t ADD COLUMN c numeric(8,4)",
+            "alter table t add c text default '' not null",
+            "ALTER TABLE t ADD COLUMN c timestamptz NOT NULL DEFAULT now()",
+        ] {
+            assert_eq!(added(text), pair("t", "c"), "{text}");
+        }
+        for text in [
+            "ALTER TABLE t ADD COLUMN c int NOT NULL",
+            "ALTER TABLE t ADD COLUMN c mood",
+            "ALTER TABLE t ADD COLUMN c text UNIQUE",
+            "ALTER TABLE t ADD COLUMN c text, DROP COLUMN d",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
+        ] {
+            assert_eq!(added(text), None, "{text}");
+        }
+        assert_eq!(dropped("ALTER TABLE t DROP COLUMN c"), pair("t", "c"));
+        assert_eq!(dropped("ALTER TABLE t DROP COLUMN c CASCADE"), None);
     }
 }
