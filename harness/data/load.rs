@@ -254,9 +254,8 @@ impl Loader {
             .map(|name| {
                 let literal = quote_literal(name);
                 format!(
-                    "SELECT {literal}, s.last_value, s.is_called, q.seqstart, q.seqincrement \
-                     FROM {name} s, pg_catalog.pg_sequence q \
-                     WHERE q.seqrelid = {literal}::pg_catalog.regclass"
+                    "SELECT {literal}, s.last_value, s.is_called, q.start_value, q.increment \
+                     FROM {name} s, pg_catalog.pg_sequence_parameters({literal}::pg_catalog.regclass) q"
                 )
             })
             .collect();
