@@ -42,14 +42,12 @@ fn named_rows(tested: &Tested<'_>, detail: &str) -> Vec<(Name, usize)> {
     let mut rows = Vec::new();
     for (name, held) in &tested.before.0 {
         for (at, row) in held.rows.iter().enumerate() {
-            let is_named = match &key {
-                Some(key) => key
-                    .iter()
-                    .all(|value| row.iter().flatten().any(|cell| cell.to_lowercase() == *value)),
-                None => {
-                    let cells = row.iter().map(|cell| cell.as_deref().unwrap_or("null"));
-                    detail.contains(&format!("({})", cells.collect::<Vec<_>>().join(", ")))
-                }
+            let has = |value: &String| row.iter().flatten().any(|it| it.to_lowercase() == *value);
+            let is_named = if let Some(key) = &key {
+                key.iter().all(has)
+            } else {
+                let cells = row.iter().map(|cell| cell.as_deref().unwrap_or("null"));
+                detail.contains(&format!("({})", cells.collect::<Vec<_>>().join(", ")))
             };
             if is_named {
                 rows.push((name.clone(), at));

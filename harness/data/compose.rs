@@ -108,7 +108,7 @@ impl Ingredients<'_> {
 
     /// The cell of an ordinary row.
     fn cell(&self, column: usize, place: usize, round: usize) -> Cell {
-        let Some(pool) = self.pools.get(column) else { return None };
+        let pool = self.pools.get(column)?;
         let pick = |cells: &[Cell], at: usize| cells.get(at % cells.len().max(1)).cloned();
         let plain = || {
             let at = place + column + round;
@@ -116,14 +116,13 @@ impl Ingredients<'_> {
         };
         let takes_null = pool.edge.first().is_some_and(Option::is_none);
         match place {
-            0 => plain(),
             1 if takes_null => None,
-            1 => plain(),
+            0 | 1 => plain(),
             _ => match self.focus.iter().position(|it| *it == column) {
                 Some(ordinal) => {
                     let step = place - 2;
                     let alone = self.focus.len() == 1;
-                    let is_edge = |step: usize| alone || (step + ordinal) % 3 != 0;
+                    let is_edge = |step: usize| alone || !(step + ordinal).is_multiple_of(3);
                     let edge = (0..step).filter(|step| is_edge(*step)).count() + round * 7;
                     match is_edge(step).then(|| pool.edge.get(edge)).flatten() {
                         Some(cell) => cell.clone(),

@@ -89,7 +89,7 @@ impl<'a> Fill<'a> {
         for level in levels(&self.model.tables) {
             let mut plans: Vec<BTreeMap<usize, Planned>> = Vec::new();
             for unit in level {
-                let plan = self.plan(&unit)?;
+                let plan = self.plan(&unit);
                 plans.push(plan);
             }
             self.judge(&mut plans).await?;
@@ -116,7 +116,7 @@ impl<'a> Fill<'a> {
     }
 
     /// Composes the rows of one unit, more than are wanted where constraints tie columns.
-    fn plan(&mut self, unit: &Unit) -> Result<BTreeMap<usize, Planned>, DataError> {
+    fn plan(&mut self, unit: &Unit) -> BTreeMap<usize, Planned> {
         let mut planned = BTreeMap::new();
         for at in unit {
             let Some(table) = self.model.tables.get(*at) else { continue };
@@ -128,7 +128,7 @@ impl<'a> Fill<'a> {
             }
         }
         refer_within(&mut planned, &self.model.tables, &|oid| holders(&self.model.tables, oid));
-        Ok(planned)
+        planned
     }
 
     fn compose(&mut self, table: &Table, unit: &Unit) -> Planned {
@@ -404,11 +404,11 @@ impl<'a> Fill<'a> {
         self.filled.given += rows.len();
         if rows.is_empty() {
             let sqlstate = refusal.as_ref().map(|refusal| refusal.sqlstate.clone());
-            let why = refusal.map(|refusal| refusal.to_string()).unwrap_or_else(|| match sent {
-                0 => "no values were found that its constraints agree to".to_owned(),
-                _ => "each row was turned away without a word, by a trigger, a rule or a key"
-                    .to_owned(),
-            });
+            let silent = match sent {
+                0 => "no values were found that its constraints agree to",
+                _ => "each row was turned away without a word, by a trigger, a rule or a key",
+            };
+            let why = refusal.map_or_else(|| silent.to_owned(), |refusal| refusal.to_string());
             self.unfilled(table, why, sqlstate);
         }
         self.held.entry(at).or_default().extend(rows);

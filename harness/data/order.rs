@@ -110,27 +110,24 @@ impl Search {
         let mut path = vec![(root, 0)];
         self.open(root);
         while let Some((node, edge)) = path.pop() {
-            match edges.get(node).and_then(|to| to.get(edge)).copied() {
-                Some(to) => {
-                    path.push((node, edge + 1));
-                    match self.index.get(to).copied().flatten() {
-                        None => {
-                            self.open(to);
-                            path.push((to, 0));
-                        }
-                        Some(index) if self.on.get(to).copied().unwrap_or_default() => {
-                            self.lower(node, index);
-                        }
-                        Some(_) => {}
+            if let Some(to) = edges.get(node).and_then(|to| to.get(edge)).copied() {
+                path.push((node, edge + 1));
+                match self.index.get(to).copied().flatten() {
+                    None => {
+                        self.open(to);
+                        path.push((to, 0));
                     }
-                }
-                None => {
-                    if let Some((parent, _)) = path.last() {
-                        let low = self.low.get(node).copied().unwrap_or_default();
-                        self.lower(*parent, low);
+                    Some(index) if self.on.get(to).copied().unwrap_or_default() => {
+                        self.lower(node, index);
                     }
-                    self.close(node);
+                    Some(_) => {}
                 }
+            } else {
+                if let Some((parent, _)) = path.last() {
+                    let low = self.low.get(node).copied().unwrap_or_default();
+                    self.lower(*parent, low);
+                }
+                self.close(node);
             }
         }
     }

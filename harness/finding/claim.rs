@@ -22,6 +22,9 @@ pub struct Claim {
     pub span: Option<Span>,
 }
 
+/// A value and what becomes of it; NULL is `None`.
+pub type Backfill = (Option<String>, Option<String>);
+
 /// What can be claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimKind {
@@ -35,8 +38,8 @@ pub enum ClaimKind {
     Lossy,
     /// Rows of a table are deleted: those that the predicate is true for, if there is one.
     Deletes(Option<String>),
-    /// Values of a column become others: one becomes another, if both are given. NULL is `None`.
-    Backfills(Option<(Option<String>, Option<String>)>),
+    /// Values of a column become others: one becomes another, if both are given.
+    Backfills(Option<Backfill>),
     /// Rows come into a table and stay.
     Inserts,
     /// With some rows a script fails, with this SQLSTATE.
@@ -155,7 +158,9 @@ impl Claim {
         };
         let rest = match &self.kind {
             ClaimKind::Deletes(Some(predicate)) => format!(" where {predicate}"),
-            ClaimKind::Backfills(Some((from, to))) => format!(" {} -> {}", value(from), value(to)),
+            ClaimKind::Backfills(Some((from, to))) => {
+                format!(" {} -> {}", value(from.as_ref()), value(to.as_ref()))
+            }
             _ => String::new(),
         };
         format!("{word} {}{rest}", self.object)
@@ -163,7 +168,7 @@ impl Claim {
 }
 
 /// `null -> 'n/a'`; nothing at all claims any change.
-fn backfill(text: &str) -> Result<Option<(Option<String>, Option<String>)>, ClaimError> {
+fn backfill(text: &str) -> Result<Option<Backfill>, ClaimError> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -181,10 +186,8 @@ fn literal(text: &str) -> Option<String> {
     Some(quoted.map_or_else(|| text.to_owned(), |text| text.replace("''", "'")))
 }
 
-fn value(value: &Option<String>) -> String {
-    value
-        .as_ref()
-        .map_or_else(|| "null".to_owned(), |text| format!("'{}'", text.replace('\'', "''")))
+fn value(value: Option<&String>) -> String {
+    value.map_or_else(|| "null".to_owned(), |text| format!("'{}'", text.replace('\'', "''")))
 }
 
 #[cfg(test)]

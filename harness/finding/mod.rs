@@ -7,7 +7,7 @@ mod claim;
 mod span;
 
 pub use check::{CheckId, UnknownCheck};
-pub use claim::{Claim, ClaimError, ClaimKind};
+pub use claim::{Backfill, Claim, ClaimError, ClaimKind};
 pub use span::Span;
 
 use std::path::PathBuf;

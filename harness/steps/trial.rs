@@ -6,6 +6,8 @@
 //! a script with anything else of that kind can't be tried.
 
 use std::collections::BTreeSet;
+use std::iter::once;
+use std::ops::Range;
 
 use crate::data::{
     AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns, settle,
@@ -246,15 +248,15 @@ fn fit(script: &Script) -> Result<Script, String> {
     for statement in statements {
         let Some(words) = script.text.get(statement.bytes.clone()) else { continue };
         let refused = sql::refuses_transaction(words);
-        let blanked = match sql::kind(words) {
+        let blanked: Vec<Range<usize>> = match sql::kind(words) {
             StatementKind::Begin | StatementKind::Commit | StatementKind::Vacuum => {
-                vec![0..words.len()]
+                once(0..words.len()).collect()
             }
             StatementKind::Rollback if !is_to_savepoint(words) => {
                 return Err("its script takes something back by ROLLBACK".to_owned());
             }
             StatementKind::Discard | StatementKind::Cluster if refused.is_some() => {
-                vec![0..words.len()]
+                once(0..words.len()).collect()
             }
             _ if refused.is_some() => {
                 let concurrently = sql::tokens(words).filter(|token| {

@@ -255,14 +255,11 @@ impl Oracle for Asking<'_, '_, '_> {
 
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
-        let shown = match self.class {
-            Some(class) => {
-                self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
-            }
-            None => {
-                let failed = self.session.blindly(self.stage, &rows, Way::Down).await;
-                failed.map(|failed| failed.is_none())
-            }
+        let shown = if let Some(class) = self.class {
+            self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
+        } else {
+            let failed = self.session.blindly(self.stage, &rows, Way::Down).await;
+            failed.map(|failed| failed.is_none())
         };
         match shown {
             // A candidate that the schema refuses shows nothing.

@@ -247,7 +247,7 @@ impl Session<'_> {
     async fn judge(&mut self, stage: &mut Stage, tried: Tried) -> Result<RowVerdict, DataError> {
         let mut verdict = RowVerdict::of(stage);
         let mut kept = without(&stage.before, &stage.seeds);
-        let mut tried = tried;
+        let (mut before, mut tried) = (stage.before.clone(), tried);
         for layer in 0..LAYERS {
             if let Some((_, failure)) = &tried.failed
                 && is_artefact(self.migration, failure)
@@ -258,8 +258,6 @@ impl Session<'_> {
                 );
                 break;
             }
-            let before =
-                if layer == 0 { stage.before.clone() } else { self.with_seeds(stage, &kept) };
             let tested = Tested {
                 migration: self.migration,
                 model: &stage.model,
@@ -292,7 +290,7 @@ impl Session<'_> {
             // What fails hides what else is wrong: the rows that pass are looked at once more.
             let Some(less) = self.passing(stage, &kept).await? else { break };
             kept = less;
-            tried = self.again(stage, &kept, self.looks()).await?.1;
+            (before, tried) = self.again(stage, &kept, self.looks()).await?;
             stage.after.clone_from(&tried.tables);
         }
         verdict.findings.extend(self.coverage(stage));
@@ -343,19 +341,6 @@ impl Session<'_> {
     fn came_true(&self, tested: &Tested<'_>) -> Vec<Claim> {
         let claims = self.migration.claims.iter().filter(|claim| claim.is_about_rows());
         claims.filter(|claim| checks::came_true(claim, tested)).cloned().collect()
-    }
-
-    fn with_seeds(&self, stage: &Stage, given: &Rows) -> Rows {
-        let mut all = stage.seeds.clone();
-        for (name, held) in &given.0 {
-            match all.0.get_mut(name) {
-                Some(there) => there.rows.extend(held.rows.iter().cloned()),
-                None => {
-                    all.0.insert(name.clone(), held.clone());
-                }
-            }
-        }
-        all
     }
 
     /// Runs the scripts on exactly these rows beside the seeds: what was there before, and what was

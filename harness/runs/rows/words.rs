@@ -302,10 +302,6 @@ fn words(text: &str, into: &mut BTreeSet<String>) {
 mod tests {
     use super::{added, dropped};
 
-    fn pair(table: &str, column: &str) -> Option<(String, String)> {
-        Some((table.to_owned(), column.to_owned()))
-    }
-
     #[test]
     fn a_column_that_no_row_is_in_the_way_of() {
         for text in [
@@ -313,7 +309,7 @@ mod tests {
             "alter table t add c text default '' not null",
             "ALTER TABLE t ADD COLUMN c timestamptz NOT NULL DEFAULT now()",
         ] {
-            assert_eq!(added(text), pair("t", "c"), "{text}");
+            assert_eq!(added(text), Some(("t".to_owned(), "c".to_owned())), "{text}");
         }
         for text in [
             "ALTER TABLE t ADD COLUMN c int NOT NULL",
@@ -324,7 +320,7 @@ mod tests {
         ] {
             assert_eq!(added(text), None, "{text}");
         }
-        assert_eq!(dropped("ALTER TABLE t DROP COLUMN c"), pair("t", "c"));
+        assert_eq!(dropped("ALTER TABLE t DROP COLUMN c"), Some(("t".to_owned(), "c".to_owned())));
         assert_eq!(dropped("ALTER TABLE t DROP COLUMN c CASCADE"), None);
     }
 }
