@@ -12,6 +12,7 @@ use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
+use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
 use crate::postgres::{Session, ident, quote_ident, quote_literal};
 
@@ -71,67 +72,6 @@ pub struct State {
     pub tables: Vec<Now>,
     /// Locked relations that are not.
     pub gone: Vec<u32>,
-}
-
-/// The time of a transaction: when it began, and when it was asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Clock {
-    utc: (String, String),
-    local: (String, String),
-}
-
-impl Clock {
-    /// Whether a value is a time between the two, as a trigger writes it.
-    pub fn is_now(&self, value: &str) -> bool {
-        let value = value.trim_end_matches("+00");
-        let within = |(begun, asked): &(String, String)| {
-            value.len() > 10 && begun.as_str() <= value && value <= asked.as_str()
-                || value.len() == 10 && begun.starts_with(value)
-        };
-        within(&self.utc) || within(&self.local)
-    }
-}
-
-/// A sequence that a column draws from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drawn {
-    /// The column's table.
-    pub table: Name,
-    /// The column.
-    pub column: String,
-    /// Its type: `int2`, `int4` or `int8`.
-    pub type_name: String,
-    /// The sequence, qualified and quoted where it must be.
-    pub sequence: String,
-    /// `INCREMENT`.
-    pub increment: i64,
-    /// `MAXVALUE`.
-    pub max: i64,
-    /// `CYCLE`.
-    pub cycles: bool,
-    /// `last_value`.
-    pub last: i64,
-    /// `is_called`.
-    pub is_called: bool,
-    /// The column's largest value.
-    pub top: Option<i64>,
-}
-
-fn drawn(row: Vec<Cell>) -> Option<Drawn> {
-    let mut cells = row.into_iter().flatten();
-    let mut next = || cells.next();
-    Some(Drawn {
-        table: Name::new(next()?, next()?),
-        column: next()?,
-        type_name: next()?,
-        sequence: next()?,
-        increment: next()?.parse().ok()?,
-        max: next()?.parse().ok()?,
-        cycles: next()? == "t",
-        last: 0,
-        is_called: false,
-        top: None,
-    })
 }
 
 /// Where a sequence stands.
@@ -392,6 +332,12 @@ impl Loader {
     pub async fn end(&mut self, positions: &[Position]) -> Result<(), DataError> {
         let back = put_back(positions);
         Ok(self.session.execute(&format!("ROLLBACK;{back}{AFRESH}")).await?)
+    }
+
+    /// Brings sequences, which stood at `positions` once, to where rows with these tops bring them.
+    pub async fn stand(&mut self, positions: &[Position], tops: &Tops) -> Result<(), DataError> {
+        let message = format!("{}{}", put_back(positions), settled(positions, tops));
+        Ok(self.session.execute(&message).await?)
     }
 
     /// Puts sequences back.

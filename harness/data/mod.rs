@@ -16,6 +16,7 @@ mod order;
 mod pool;
 mod question;
 mod rows;
+mod seen;
 mod sequences;
 pub mod shrink;
 mod strategy;
@@ -26,8 +27,7 @@ pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
-    AFRESH, Clock, Drawn, Loader, Now, Position, State, all_columns, in_order, insert,
-    insert_readably, settle,
+    AFRESH, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
@@ -36,6 +36,7 @@ pub use model::{
 pub use order::holders;
 pub use pool::{Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows, without};
+pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;
 pub use types::canonical;

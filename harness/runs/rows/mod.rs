@@ -303,7 +303,11 @@ impl Session<'_> {
             return Ok(Vec::new());
         }
         let looks = Looks { at_sequences: true, ..Looks::until(Way::Up) };
-        let (before, tried) = self.again(stage, &Rows::default(), looks).await?;
+        let before = stage.seeds.clone();
+        self.loader.stand(&stage.positions, &tops(&stage.model, &before)).await?;
+        self.loader.open().await?;
+        let tried = self.run(stage, looks).await?;
+        self.loader.end(&[]).await?;
         let tested = Tested {
             migration: self.migration,
             model: &stage.model,

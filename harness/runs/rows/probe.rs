@@ -40,7 +40,12 @@ impl Session<'_> {
                 findings.push(checks::refused_row(self.migration, refused, false));
             }
         }
-        for refused in &after.defaults {
+        // Where a default belongs to another partition, rows come by way of the partitioned table.
+        let is_partition = |name: &Name| {
+            let mut tables = stage.model.tables.iter();
+            tables.any(|table| table.name == *name && table.partition.is_some())
+        };
+        for refused in after.defaults.iter().filter(|it| !is_partition(&it.table)) {
             let is_default = !is_in(&after.given, &refused.table)
                 && !is_in(&before.defaults, &refused.table)
                 && checks::is_of_a_default(refused);
