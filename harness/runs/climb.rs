@@ -32,6 +32,8 @@ pub(super) struct Climb<'h> {
     says_changes: bool,
     /// How rows are given, if they are.
     rows: Option<RowOptions>,
+    /// Whether rows may be those of a backup.
+    has_backup: bool,
 }
 
 /// What a climb says about one migration.
@@ -53,12 +55,21 @@ impl<'h> Climb<'h> {
         linear: Vec<&'h Migration>,
         missing: Option<&'h Migration>,
     ) -> Self {
-        Self { ground, state: None, origin, linear, missing, says_changes: false, rows: None }
+        Self {
+            ground,
+            state: None,
+            origin,
+            linear,
+            missing,
+            says_changes: false,
+            rows: None,
+            has_backup: false,
+        }
     }
 
     /// Has each migration tried on rows.
-    pub(super) fn try_rows(&mut self, rows: Option<RowOptions>) {
-        self.rows = rows;
+    pub(super) fn try_rows(&mut self, rows: Option<RowOptions>, has_backup: bool) {
+        (self.rows, self.has_backup) = (rows, has_backup);
     }
 
     /// Has verdicts say what each migration changes.
@@ -118,7 +129,7 @@ impl<'h> Climb<'h> {
         let rows = match &self.rows {
             Some(options) => {
                 let loader = self.ground.loader().await?;
-                Some(Box::pin(rows::try_rows(loader, migration, options)).await?)
+                Some(Box::pin(rows::try_rows(loader, migration, options, self.has_backup)).await?)
             }
             None => None,
         };

@@ -109,7 +109,7 @@ impl Lane {
         self.ended.parts.start += begun.elapsed().as_secs_f64();
         let (mut climb, first) = opened;
         climb.say_changes(work.options.changes);
-        climb.try_rows(work.options.rows);
+        climb.try_rows(work.options.rows, work.options.backup.is_some());
         for at in first..self.range.end {
             let Some((stage, migration)) = work.stage(at) else { break };
             if self.ended.applied.contains(&migration.version) {

@@ -91,6 +91,7 @@ pub(super) async fn try_rows(
     loader: &mut Loader,
     migration: &Migration,
     options: &RowOptions,
+    has_backup: bool,
 ) -> Result<RowVerdict, DataError> {
     let trial = match Trial::of(migration) {
         Ok(trial) => trial,
@@ -118,6 +119,9 @@ pub(super) async fn try_rows(
             break;
         }
     }
+    if has_backup {
+        verdict.findings = verdict.findings.into_iter().map(discreet).collect();
+    }
     Ok(verdict)
 }
 
@@ -126,7 +130,32 @@ fn not_tried(migration: &Migration, why: &str) -> RowVerdict {
         .in_file(&migration.upgrade.path);
     // Nothing is wrong with it, and nobody can do anything about it.
     let finding = Finding { severity: Severity::Note, ..finding };
-    RowVerdict { findings: vec![finding], ..RowVerdict::default() }
+    // Nothing can be said against its claims either.
+    let claims = migration.claims.iter().filter(|claim| claim.is_about_rows());
+    let came_true = claims.cloned().collect();
+    RowVerdict { findings: vec![finding], came_true, ..RowVerdict::default() }
+}
+
+/// The finding without values that are not ours to show: those of a backup.
+fn discreet(finding: Finding) -> Finding {
+    let shows = [
+        CheckId::DataLoss,
+        CheckId::DataAdded,
+        CheckId::DataDependentFailure,
+        CheckId::OrderDependent,
+    ];
+    // Where rows are shown they are generated ones.
+    if !finding.rows.is_empty() || !shows.contains(&finding.check) {
+        return finding;
+    }
+    let (lead, rest) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
+    let state = rest.rfind(" (SQLSTATE").and_then(|at| rest.get(at..)).unwrap_or_default();
+    let message = match finding.check {
+        CheckId::DataLoss | CheckId::DataDependentFailure => format!("{lead}{state}"),
+        _ => finding.message.clone(),
+    };
+    let detail = Some("it comes of rows of the backup, whose values are not shown".to_owned());
+    Finding { message, detail, ..finding }
 }
 
 impl RowVerdict {
@@ -252,10 +281,8 @@ impl Session<'_> {
             if let Some((_, failure)) = &tried.failed
                 && is_artefact(self.migration, failure)
             {
-                verdict.findings.extend(
-                    not_tried(self.migration, &format!("in one transaction it fails: {failure}"))
-                        .findings,
-                );
+                let why = format!("in one transaction it fails: {failure}");
+                verdict.add(not_tried(self.migration, &why));
                 break;
             }
             let tested = Tested {
