@@ -26,7 +26,8 @@ const PINNED: usize = 7;
 
 /// How the catalog is planned for: a few rows by index, as large as it may have become since.
 const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
-    SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off";
+    SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off; \
+    SET LOCAL max_parallel_workers_per_gather TO 0";
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
@@ -290,7 +291,8 @@ impl Loader {
             "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};EXECUTE stairway_state('{{{oids}}}');RESET ALL"
         );
         let mut sets = self.session.query(&ask).await?;
-        let rows = if sets.len() > 5 { sets.swap_remove(5) } else { Vec::new() };
+        let _reset = sets.pop();
+        let rows = sets.pop().unwrap_or_default();
         let mut state = State::default();
         for row in rows {
             let mut cells = row.into_iter();

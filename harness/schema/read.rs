@@ -21,8 +21,8 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub const COUNTS_AT_ONCE: u32 = 15;
 
 /// How the session plans, to look up a few rows in catalogs that were empty when it planned.
-const LOOK_UP: &str =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+const LOOK_UP: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+    SET enable_mergejoin = off; SET max_parallel_workers_per_gather = 0";
 /// How it plans to read all of them, as large as they are.
 const WHOLE: &str = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
     SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = force_custom_plan";
