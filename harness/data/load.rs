@@ -315,17 +315,29 @@ impl Loader {
         Ok(state)
     }
 
-    /// Gives exactly these rows, as they are: no trigger and no foreign key looks at them. Sequences
-    /// are brought to `tops`.
+    /// Gives exactly these rows, as they are: no trigger looks at them. Sequences are brought to
+    /// `tops`.
     pub async fn put(&mut self, model: &Model, rows: &Rows, tops: &Tops) -> Result<(), DataError> {
-        let mut message = "SET LOCAL session_replication_role TO replica;".to_owned();
-        for (name, held) in &rows.0 {
-            let Some(table) = model.tables.iter().find(|table| table.name == *name) else {
-                continue;
-            };
-            message.push_str(&insert(table, held, held.rows.iter()));
+        let mut message = String::new();
+        let mut as_they_are = false;
+        for unit in levels(&model.tables).into_iter().flatten() {
+            let mut given = 0;
+            for table in unit.iter().filter_map(|at| model.tables.get(*at)) {
+                let Some(held) = rows.0.get(&table.name) else { continue };
+                let insert = insert(table, held, held.rows.iter());
+                given += usize::from(!insert.is_empty());
+                as_they_are |= !insert.is_empty() && table.has_insert_trigger;
+                message.push_str(&insert);
+            }
+            // Rows that refer to each other have no order.
+            as_they_are |= given > 1;
         }
-        let _ = write!(message, "{}RESET ALL;{}", moved(tops), settle(model, false));
+        let _ = write!(message, "{}{}", moved(tops), settle(model, false));
+        if as_they_are {
+            // Only then: the server forgets all that it has planned in this session.
+            let replica = "SET LOCAL session_replication_role TO replica";
+            message = format!("{replica};{message};RESET ALL");
+        }
         Ok(self.session.execute(&message).await?)
     }
 
