@@ -145,13 +145,14 @@ async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
     let mut loader = Loader::new(session);
     let wanted = Wanted { all: true, ..Wanted::default() };
     let (model, _) = loader.begin(&wanted).await.unwrap();
-    let positions = loader.positions(&model).await.unwrap();
+    let (positions, _) = loader.look(&model, &[]).await.unwrap();
     let filled = loader.fill(&model, &Rows::default(), "", Recipe::default()).await.unwrap();
     assert!(filled.unfilled.is_empty(), "on {}: {:#?}", server.major, filled.unfilled);
     let columns = stairway::data::all_columns(&model);
     let rows = loader.rows(&columns).await.unwrap();
     assert_eq!(filled.given, rows.count(), "on {}", server.major);
-    loader.end(&positions).await.unwrap();
+    loader.end(&positions);
+    loader.session().await.unwrap();
     let after = loader.rows(&columns).await.unwrap();
     assert_eq!(after.count(), 0, "rows are left");
     let mut session = loader.into_session();

@@ -13,15 +13,17 @@ use super::model::{
     TypeKind, Types, Unique,
 };
 use super::rows::Name;
-use crate::postgres::{ResultSet, Session, quote_literal};
+use super::wire::Wire;
+use crate::postgres::{Batch, ResultSet, quote_literal};
 
 /// To be sent once in a session before the first reading.
-pub(super) fn prepare() -> String {
-    format!(
-        "PREPARE stairway_tables(text[], oid[], bool) AS {};\nPREPARE stairway_types(oid, oid) AS {};",
-        include_str!("catalog.sql"),
-        include_str!("types.sql"),
-    )
+pub(super) fn prepare_tables() -> String {
+    format!("PREPARE stairway_tables(text[], oid[], bool) AS {}", include_str!("catalog.sql"))
+}
+
+/// Likewise.
+pub(super) fn prepare_types() -> String {
+    format!("PREPARE stairway_types(oid, oid) AS {}", include_str!("types.sql"))
 }
 
 /// The first object id that can be a user's.
@@ -122,22 +124,25 @@ struct RawAttribute {
     modifier: i32,
 }
 
-/// Reads what is wanted.
-pub(super) async fn read(
-    session: &mut Session,
-    builtin: &mut Builtin,
-    wanted: &Wanted,
-) -> Result<Model, DataError> {
+/// The statement that asks for what is wanted.
+pub(super) fn ask_tables(wanted: &Wanted) -> String {
     let words = wanted.words.iter().map(|word| array_item(word)).collect::<Vec<_>>().join(",");
     let oids = wanted.oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let ask = format!(
+    format!(
         "EXECUTE stairway_tables({}, '{{{oids}}}', {})",
         quote_literal(&format!("{{{words}}}")),
         wanted.all
-    );
-    let rows = session.rows(&ask).await?;
-    let tables = rows.into_iter().map(table).collect::<Result<Vec<_>, _>>()?;
-    let types = types(session, builtin, &tables).await?;
+    )
+}
+
+/// Reads the answer, and the types that the tables use.
+pub(super) async fn read(
+    wire: &mut Wire,
+    builtin: &mut Builtin,
+    tables: ResultSet,
+) -> Result<Model, DataError> {
+    let tables = tables.into_iter().map(table).collect::<Result<Vec<_>, _>>()?;
+    let types = types(wire, builtin, &tables).await?;
     Ok(Model { tables, types })
 }
 
@@ -146,19 +151,25 @@ fn array_item(word: &str) -> String {
 }
 
 async fn types(
-    session: &mut Session,
+    wire: &mut Wire,
     builtin: &mut Builtin,
     tables: &[Table],
 ) -> Result<Types, DataError> {
-    if builtin.0.is_none() {
-        let ask = format!("EXECUTE stairway_types(0, {})", FIRST_USER - 1);
-        builtin.0 = Some(to_types(session.rows(&ask).await?)?);
-    }
     let own = |table: &Table| table.columns.iter().any(|column| column.type_oid >= FIRST_USER);
+    let mut batch = Batch::default();
+    let of_system = format!("EXECUTE stairway_types(0, {})", FIRST_USER - 1);
+    let of_system = builtin.0.is_none().then(|| batch.say(&of_system));
+    let of_users = format!("EXECUTE stairway_types({FIRST_USER}, {})", u32::MAX);
+    let of_users = tables.iter().any(own).then(|| batch.say(&of_users));
     let mut types = Types::default();
-    if tables.iter().any(own) {
-        let ask = format!("EXECUTE stairway_types({FIRST_USER}, {})", u32::MAX);
-        types = to_types(session.rows(&ask).await?)?;
+    if batch.count() > 0 {
+        let mut answers = wire.send(&batch).await?;
+        if let Some(asked) = of_system {
+            builtin.0 = Some(to_types(answers.take(asked))?);
+        }
+        if let Some(asked) = of_users {
+            types = to_types(answers.take(asked))?;
+        }
     }
     // Of the system's own only those that are used.
     let columns = tables.iter().flat_map(|table| &table.columns).map(|column| column.type_oid);

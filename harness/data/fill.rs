@@ -1,7 +1,7 @@
 //! Giving rows to tables: candidates are judged by the server with the constraints' own
 //! expressions, inserted, and what the server turns away is looked at one by one.
 //!
-//! Knows a session with an open transaction. Must not know why rows are wanted.
+//! Knows a wire with an open transaction. Must not know why rows are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -16,7 +16,8 @@ use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
 use super::sequences::{Tops, moved, raise};
-use crate::postgres::{PostgresError, Session, SqlFailure, quote_ident, quote_literal};
+use super::wire::Wire;
+use crate::postgres::{Batch, PostgresError, SqlFailure, quote_ident, quote_literal};
 use crate::sql;
 
 /// A table that was given no rows.
@@ -46,7 +47,7 @@ const PATIENCE: usize = 24;
 
 /// One filling of tables.
 pub(super) struct Fill<'a> {
-    pub(super) session: &'a mut Session,
+    pub(super) wire: &'a mut Wire,
     pub(super) shelf: &'a mut Shelf,
     pub(super) model: &'a Model,
     pub(super) recipe: Recipe,
@@ -61,7 +62,7 @@ pub(super) struct Fill<'a> {
 impl<'a> Fill<'a> {
     /// `before` is what the tables hold already, `script` the text whose constants are worth trying.
     pub(super) fn new(
-        session: &'a mut Session,
+        wire: &'a mut Wire,
         shelf: &'a mut Shelf,
         model: &'a Model,
         recipe: Recipe,
@@ -73,7 +74,7 @@ impl<'a> Fill<'a> {
             before.0.get(&table.name).map(|rows| (at, rows.rows.clone()))
         });
         Self {
-            session,
+            wire,
             shelf,
             model,
             recipe,
@@ -107,10 +108,7 @@ impl<'a> Fill<'a> {
                     raise(&mut tops, table, rows);
                 }
             }
-            let moved = moved(&tops);
-            if !moved.is_empty() {
-                self.session.execute(&moved).await?;
-            }
+            self.wire.later(&moved(&tops));
         }
         Ok(self.filled)
     }
@@ -238,23 +236,26 @@ impl<'a> Fill<'a> {
             return Ok(());
         }
         let mut next = 0;
-        while next < asked.len() {
-            let rest = asked.get(next..).unwrap_or_default();
-            let text: Vec<&str> = rest.iter().map(|question| question.sql.as_str()).collect();
-            let (sets, result) = self.session.query_so_far(&text.join(";")).await;
-            let whole = sets.len() / 3;
-            for (question, answer) in asked.iter_mut().skip(next).zip(sets.chunks_exact(3)) {
-                question.take(answer.get(1).map(Vec::as_slice).unwrap_or_default());
+        while let Some(rest) = asked.get(next..).filter(|rest| !rest.is_empty()) {
+            let mut batch = Batch::default();
+            batch.say("SAVEPOINT stairway_filter");
+            for question in rest {
+                batch.say(&question.sql);
             }
-            next += whole;
+            batch.say("RELEASE stairway_filter");
+            let (answers, result) = self.wire.send_so_far(&batch).await;
+            let answered = answers.after(1);
+            for (question, answer) in asked.iter_mut().skip(next).zip(answered.by(1)) {
+                question.take(answer.first().map(Vec::as_slice).unwrap_or_default());
+            }
             match result {
                 Ok(()) => break,
-                Err(PostgresError::Sql(_)) => {
+                Err(DataError::Postgres(PostgresError::Sql(_))) => {
                     // An expression that itself fails says nothing: then rows are tried one by one.
-                    self.session.execute("ROLLBACK TO stairway_filter").await?;
-                    next += 1;
+                    self.wire.later("ROLLBACK TO stairway_filter");
+                    next += answered.count() + 1;
                 }
-                Err(other) => return Err(other.into()),
+                Err(other) => return Err(other),
             }
         }
         for question in asked {
@@ -287,31 +288,30 @@ impl<'a> Fill<'a> {
         let mut next = 0;
         while next < alone.len() {
             let rest = alone.get(next..).unwrap_or_default();
-            let mut message = String::new();
+            let mut batch = Batch::default();
             for (at, planned) in rest {
                 let Some(table) = tables.get(*at) else { continue };
-                message.push_str("SAVEPOINT stairway_fill;");
-                insert_into(table, planned, &mut message);
-                message.push_str(";RELEASE stairway_fill;");
+                batch.say("SAVEPOINT stairway_fill");
+                batch.say(&insert_into(table, planned));
+                batch.say("RELEASE stairway_fill");
             }
-            let (sets, result) = self.session.query_so_far(&message).await;
-            for ((at, planned), answer) in rest.iter().zip(sets.chunks_exact(3)) {
+            let (answers, result) = self.wire.send_so_far(&batch).await;
+            let whole = answers.count() / 3;
+            for ((at, planned), answer) in rest.iter().zip(answers.by(3)) {
                 let taken = answer.get(1).cloned().unwrap_or_default();
-                let sent = planned.rows.len();
-                self.took(*at, taken, sent, None);
+                self.took(*at, taken, planned.rows.len(), None);
             }
-            let whole = sets.len() / 3;
             match result {
                 Ok(()) => return Ok(()),
-                Err(PostgresError::Sql(_)) => {
-                    self.session.execute("ROLLBACK TO stairway_fill").await?;
+                Err(DataError::Postgres(PostgresError::Sql(_))) => {
+                    self.wire.later("ROLLBACK TO stairway_fill");
                     if let Some((at, planned)) = rest.get(whole) {
                         let (at, planned) = (*at, planned.clone());
                         self.one_by_one(at, &planned).await?;
                     }
                     next += whole + 1;
                 }
-                Err(other) => return Err(other.into()),
+                Err(other) => return Err(other),
             }
         }
         Ok(())
@@ -321,24 +321,26 @@ impl<'a> Fill<'a> {
     /// at its end.
     async fn insert_together(&mut self, plan: BTreeMap<usize, Planned>) -> Result<(), DataError> {
         let tables = &self.model.tables;
-        let mut message = "SAVEPOINT stairway_fill; SET CONSTRAINTS ALL DEFERRED; WITH ".to_owned();
+        let mut insert = "WITH ".to_owned();
         for (nth, (at, planned)) in plan.iter().enumerate() {
             let Some(table) = tables.get(*at) else { continue };
-            let _ = write!(message, "{}s{nth} AS (", if nth == 0 { "" } else { ", " });
-            insert_into(table, planned, &mut message);
-            message.push(')');
+            let separator = if nth == 0 { "" } else { ", " };
+            let _ = write!(insert, "{separator}s{nth} AS ({})", insert_into(table, planned));
         }
-        message.push_str(" SELECT 1; SET CONSTRAINTS ALL IMMEDIATE; RELEASE stairway_fill");
-        match self.session.execute(&message).await {
-            Ok(()) => {
+        insert.push_str(" SELECT 1");
+        let mut batch = Batch::default();
+        batch.say_all(&["SAVEPOINT stairway_fill", "SET CONSTRAINTS ALL DEFERRED", &insert]);
+        batch.say_all(&["SET CONSTRAINTS ALL IMMEDIATE", "RELEASE stairway_fill"]);
+        match self.wire.send(&batch).await {
+            Ok(_) => {
                 for (at, planned) in plan {
                     let sent = planned.rows.len();
                     self.took(at, planned.rows, sent, None);
                 }
                 Ok(())
             }
-            Err(PostgresError::Sql(_)) => {
-                self.session.execute("ROLLBACK TO stairway_fill").await?;
+            Err(DataError::Postgres(PostgresError::Sql(_))) => {
+                self.wire.later("ROLLBACK TO stairway_fill");
                 // Then at least those that need not refer to each other, and what refers to them.
                 let members: Vec<usize> = plan.keys().copied().collect();
                 let plan = plan.into_iter().map(|(at, planned)| {
@@ -352,7 +354,7 @@ impl<'a> Fill<'a> {
                 }
                 Ok(())
             }
-            Err(other) => Err(other.into()),
+            Err(other) => Err(other),
         }
     }
 
@@ -362,31 +364,29 @@ impl<'a> Fill<'a> {
         let mut why = None;
         let (mut next, mut turned_away) = (0, 0);
         while next < planned.rows.len() && (turned_away < PATIENCE || !taken.is_empty()) {
-            let mut message = String::new();
+            let mut batch = Batch::default();
             for row in planned.rows.iter().skip(next) {
-                message.push_str("SAVEPOINT stairway_row;");
                 let one = Planned {
                     columns: planned.columns.clone(),
                     wanted: 1,
                     rows: vec![row.clone()],
                 };
-                insert_into(table, &one, &mut message);
-                message.push_str(";RELEASE stairway_row;");
+                batch.say("SAVEPOINT stairway_row");
+                batch.say(&insert_into(table, &one));
+                batch.say("RELEASE stairway_row");
             }
-            let (sets, result) = self.session.query_so_far(&message).await;
-            let whole = sets.len() / 3;
-            taken
-                .extend(sets.chunks_exact(3).filter_map(|answer| answer.get(1)).flatten().cloned());
-            next += whole;
+            let (answers, result) = self.wire.send_so_far(&batch).await;
+            taken.extend(answers.by(3).filter_map(|answer| answer.get(1)).flatten().cloned());
+            next += answers.count() / 3;
             match result {
                 Ok(()) => break,
-                Err(PostgresError::Sql(failure)) => {
-                    self.session.execute("ROLLBACK TO stairway_row").await?;
+                Err(DataError::Postgres(PostgresError::Sql(failure))) => {
+                    self.wire.later("ROLLBACK TO stairway_row");
                     why.get_or_insert(failure);
                     next += 1;
                     turned_away += 1;
                 }
-                Err(other) => return Err(other.into()),
+                Err(other) => return Err(other),
             }
         }
         self.took(at, taken, planned.rows.len(), why);
@@ -423,12 +423,13 @@ fn names_all_columns(script: &str) -> bool {
     })
 }
 
-fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
+fn insert_into(table: &Table, planned: &Planned) -> String {
+    let mut out = String::new();
     if planned.columns.is_empty() {
         // There is no such form for several rows.
         let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
         out.push_str(if table.columns.is_empty() { "true" } else { "*" });
-        return;
+        return out;
     }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());
     for (nth, place) in planned.columns.iter().enumerate() {
@@ -455,6 +456,7 @@ fn insert_into(table: &Table, planned: &Planned, out: &mut String) {
     for (nth, column) in table.columns.iter().enumerate() {
         let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(&column.name));
     }
+    out
 }
 
 pub(super) fn literal(cell: Option<&str>) -> String {

@@ -14,40 +14,54 @@ use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
-use crate::postgres::{Session, ident, quote_ident, quote_literal};
+use super::wire::Wire;
+use crate::postgres::{
+    Answers, Asked, Batch, ResultSet, Session, ident, quote_ident, quote_literal,
+};
 
 /// How values are printed, whatever the database or a script says.
-const PINS: &str = "SET LOCAL search_path TO ''; SET LOCAL datestyle TO 'ISO, YMD'; \
-    SET LOCAL intervalstyle TO 'postgres'; SET LOCAL timezone TO 'UTC'; \
-    SET LOCAL bytea_output TO 'hex'; SET LOCAL extra_float_digits TO 1; \
-    SET LOCAL plan_cache_mode TO 'force_generic_plan'";
-/// How many statements those are.
-const PINNED: usize = 7;
+const PINS: &[&str] = &[
+    "SET LOCAL search_path TO ''",
+    "SET LOCAL datestyle TO 'ISO, YMD'",
+    "SET LOCAL intervalstyle TO 'postgres'",
+    "SET LOCAL timezone TO 'UTC'",
+    "SET LOCAL bytea_output TO 'hex'",
+    "SET LOCAL extra_float_digits TO 1",
+];
 
 /// How the catalog is planned for: a few rows by index, as large as it may have become since.
-const LOOK_UP: &str = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_hashjoin TO off; \
-    SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off; \
-    SET LOCAL max_parallel_workers_per_gather TO 0";
+const LOOK_UP: &[&str] = &[
+    "SET LOCAL plan_cache_mode TO 'force_generic_plan'",
+    "SET LOCAL enable_seqscan TO off",
+    "SET LOCAL enable_hashjoin TO off",
+    "SET LOCAL enable_mergejoin TO off",
+    "SET LOCAL jit TO off",
+    "SET LOCAL max_parallel_workers_per_gather TO 0",
+];
+
+const RESET: &str = "RESET ALL";
 
 /// What a session begins a script with, as far as a transaction lets it.
-pub const AFRESH: &str = "RESET SESSION AUTHORIZATION; RESET ALL";
+pub const AFRESH: &[&str] = &["RESET SESSION AUTHORIZATION", RESET, "DISCARD TEMP"];
 
-/// What a COMMIT would check is checked; then each constraint is deferred again as a new transaction
-/// would have it.
-const SETTLED: &str = "SET CONSTRAINTS ALL IMMEDIATE; DO LANGUAGE plpgsql $stairway$ \
+/// What a COMMIT would check is checked.
+const CHECKED: &[&str] = &["SET CONSTRAINTS ALL IMMEDIATE"];
+
+/// The same; then each constraint is deferred again as a new transaction would have it.
+const SETTLED: &[&str] = &[
+    "SET CONSTRAINTS ALL IMMEDIATE",
+    "DO LANGUAGE plpgsql $stairway$ \
     DECLARE deferred text := (SELECT pg_catalog.string_agg(\
         DISTINCT pg_catalog.format('%I.%I', n.nspname, k.conname), ', ') \
       FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
       WHERE k.condeferred); \
     BEGIN IF deferred IS NOT NULL THEN \
       EXECUTE 'SET CONSTRAINTS ' || deferred || ' DEFERRED'; \
-    END IF; END $stairway$";
-
-/// The same where no constraint is deferred.
-const CHECKED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+    END IF; END $stairway$",
+];
 
 /// What checks as a COMMIT does; `may_defer` says that a script may have deferred something.
-pub fn settle(model: &Model, may_defer: bool) -> &'static str {
+pub fn settle(model: &Model, may_defer: bool) -> &'static [&'static str] {
     let defers = |table: &Table| {
         table.foreign_keys.iter().any(|key| key.is_deferrable)
             || table.uniques.iter().any(|unique| unique.is_deferrable)
@@ -90,10 +104,17 @@ pub struct Position {
     pub increment: i64,
 }
 
+/// A table to be read: its name, its columns, and which of them are its key.
+pub type ToRead = (Name, Vec<String>, Vec<usize>);
+
+/// A question that is sent with others, and how its answer is read.
+#[derive(Debug)]
+pub struct RowsAsked(Vec<(ToRead, Asked)>);
+
 /// Gives rows in one session.
 #[derive(Debug)]
 pub struct Loader {
-    session: Session,
+    wire: Wire,
     builtin: Builtin,
     shelf: Shelf,
     is_prepared: bool,
@@ -105,7 +126,7 @@ impl Loader {
     /// Takes a session of its own.
     pub fn new(session: Session) -> Self {
         Self {
-            session,
+            wire: Wire::new(session),
             builtin: Builtin::default(),
             shelf: Shelf::default(),
             is_prepared: false,
@@ -113,54 +134,74 @@ impl Loader {
         }
     }
 
-    /// The session.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
+    /// The session; what was still to be sent is sent.
+    pub async fn session(&mut self) -> Result<&mut Session, DataError> {
+        self.wire.session().await
     }
 
-    /// Gives the session back.
+    /// Gives the session back, which must have nothing open.
     pub fn into_session(self) -> Session {
-        self.session
+        self.wire.into_session()
+    }
+
+    /// Sends a batch.
+    pub async fn send(&mut self, batch: &Batch) -> Result<Answers, DataError> {
+        self.wire.send(batch).await
+    }
+
+    /// Sends a batch and gives the answers of the statements before an error as well.
+    pub async fn send_so_far(&mut self, batch: &Batch) -> (Answers, Result<(), DataError>) {
+        self.wire.send_so_far(batch).await
     }
 
     /// Begins the transaction, and gives the tables that are wanted and the newest object id.
     pub async fn begin(&mut self, wanted: &Wanted) -> Result<(Model, u32), DataError> {
-        let mut first = String::new();
+        let mut batch = Batch::default();
         if !std::mem::replace(&mut self.is_prepared, true) {
-            first = catalog::prepare();
-            let _ = write!(
-                first,
-                ";PREPARE stairway_state(oid[]) AS {};PREPARE stairway_sequences(oid[]) AS {};",
-                include_str!("state.sql"),
-                include_str!("sequences.sql"),
-            );
+            batch.say_all(&[
+                &catalog::prepare_tables(),
+                &catalog::prepare_types(),
+                concat!("PREPARE stairway_state(oid[]) AS ", include_str!("state.sql")),
+                concat!("PREPARE stairway_sequences(oid[]) AS ", include_str!("sequences.sql")),
+            ]);
         }
-        let newest = "SELECT max(oid::bigint) FROM pg_catalog.pg_class";
-        let begin = format!("{first}{AFRESH};BEGIN;{PINS};{LOOK_UP};{newest}");
-        let newest = self.session.value(&begin).await?;
-        self.shelf.forget_own();
-        let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
+        batch.say("BEGIN");
+        batch.say_all(PINS);
+        batch.say_all(LOOK_UP);
+        let newest = batch.say("SELECT oid FROM pg_catalog.pg_class ORDER BY oid DESC LIMIT 1");
+        let tables = batch.say(&catalog::ask_tables(wanted));
+        let mut answers = self.send(&batch).await?;
+        let newest = answers.take(newest).pop().and_then(|row| row.into_iter().next().flatten());
+        let model = self.model_of(answers.take(tables)).await?;
         Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
     }
 
-    /// Begins a transaction without asking for tables.
-    pub async fn open(&mut self) -> Result<(), DataError> {
-        Ok(self.session.execute("BEGIN").await?)
+    async fn model_of(&mut self, tables: ResultSet) -> Result<Model, DataError> {
+        self.shelf.forget_own();
+        catalog::read(&mut self.wire, &mut self.builtin, tables).await
+    }
+
+    /// Begins a transaction, when the next thing is asked.
+    pub fn open(&mut self) {
+        self.wire.later("BEGIN");
     }
 
     /// The rows of one table for which a predicate is true.
     pub async fn rows_where(
         &mut self,
-        (name, columns, key): &(Name, Vec<String>, Vec<usize>),
+        (name, columns, key): &ToRead,
         predicate: Option<&str>,
     ) -> Result<TableRows, DataError> {
         let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-        // Settings first: the predicate reads as the author's session reads it.
+        // The predicate reads as the author's session reads it.
         let condition = predicate.map(|it| format!(" WHERE ({it})")).unwrap_or_default();
         let view = format!("SELECT {} FROM ONLY {}{condition}", names.join(", "), name.sql());
-        let pins = PINS.split("; ").skip(1).collect::<Vec<_>>().join("; ");
-        let mut sets = self.session.query(&format!("{pins};{view};RESET ALL")).await?;
-        let rows = if sets.len() > 1 { sets.swap_remove(PINNED - 1) } else { Vec::new() };
+        let mut batch = Batch::default();
+        batch.say(RESET);
+        batch.say_all(PINS.get(1..).unwrap_or_default());
+        let asked = batch.say(&view);
+        let rows = self.send(&batch).await?.take(asked);
+        self.wire.later(RESET);
         Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
     }
 
@@ -175,107 +216,80 @@ impl Loader {
     ) -> Result<Filled, DataError> {
         // A row that refers to nothing is turned away at once, whatever its key says.
         let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
-        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{settled}");
-        self.session.execute(&first).await?;
-        let Self { session, shelf, .. } = self;
-        let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
-        self.session.execute(settle(model, false)).await?;
+        for statement in [RESET, "SET CONSTRAINTS ALL IMMEDIATE", &settled] {
+            self.wire.later(statement);
+        }
+        let Self { wire, shelf, .. } = self;
+        let filled = Fill::new(wire, shelf, model, recipe, before, script).run().await?;
+        for statement in settle(model, false) {
+            self.wire.later(statement);
+        }
         Ok(filled)
     }
 
-    /// Where the sequences of `model`'s columns stand.
-    pub async fn positions(&mut self, model: &Model) -> Result<Vec<Position>, DataError> {
-        let names: BTreeSet<&str> =
-            sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let parts: Vec<String> = names
-            .iter()
-            .map(|name| {
-                let literal = quote_literal(name);
-                format!(
-                    "SELECT {literal}, s.last_value, s.is_called, q.start_value, q.increment \
-                     FROM {name} s, pg_catalog.pg_sequence_parameters({literal}::pg_catalog.regclass) q"
-                )
-            })
-            .collect();
-        let rows = self.session.rows(&parts.join(" UNION ALL ")).await?;
-        let position = |row: Vec<Cell>| {
-            let mut cells = row.into_iter().flatten();
-            let (sequence, last) = (cells.next()?, cells.next()?);
-            let is_called = cells.next()? == "t";
-            let mut number = || cells.next()?.parse().ok();
-            Some(Position { sequence, last, is_called, start: number()?, increment: number()? })
+    /// Where the sequences of `model`'s columns stand, and the rows of tables. To be asked between
+    /// [`Loader::begin`] and [`Loader::fill`].
+    pub async fn look(
+        &mut self,
+        model: &Model,
+        tables: &[ToRead],
+    ) -> Result<(Vec<Position>, Rows), DataError> {
+        let mut batch = Batch::default();
+        let positions = batch.say(&positions(model));
+        let rows = ask_rows(&mut batch, tables);
+        let mut answers = self.send(&batch).await?;
+        let positions = match sequences(&model.tables).next() {
+            Some(_) => answers.take(positions).into_iter().filter_map(position).collect(),
+            None => Vec::new(),
         };
-        let positions: Vec<Position> = rows.into_iter().filter_map(position).collect();
         self.standing.clone_from(&positions);
-        Ok(positions)
+        Ok((positions, rows.read(&mut answers)))
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(
-        &mut self,
-        tables: &[(Name, Vec<String>, Vec<usize>)],
-    ) -> Result<Rows, DataError> {
-        let mut message = PINS.to_owned();
-        for (name, columns, _) in tables {
-            let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-            let _ = write!(message, ";SELECT {} FROM ONLY {}", names.join(", "), name.sql());
-        }
-        message.push_str(";RESET ALL");
-        let sets = self.session.query(&message).await?;
-        let read =
-            tables.iter().zip(sets.into_iter().skip(PINNED)).map(|((name, columns, key), rows)| {
-                (name.clone(), TableRows { columns: columns.clone(), key: key.clone(), rows })
-            });
-        Ok(Rows(read.collect()))
+    pub async fn rows(&mut self, tables: &[ToRead]) -> Result<Rows, DataError> {
+        let mut batch = Batch::default();
+        batch.say_all(PINS);
+        let rows = ask_rows(&mut batch, tables);
+        let mut answers = self.send(&batch).await?;
+        self.wire.later(RESET);
+        Ok(rows.read(&mut answers))
     }
 
     /// The tables `oids` as they are in the open transaction.
     pub async fn model(&mut self, oids: impl IntoIterator<Item = u32>) -> Result<Model, DataError> {
         let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
-        self.session.execute(&format!("{PINS};{LOOK_UP}")).await?;
-        self.shelf.forget_own();
-        let model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
-        self.session.execute("RESET ALL").await?;
+        let mut batch = Batch::default();
+        batch.say_all(PINS);
+        batch.say_all(LOOK_UP);
+        let tables = batch.say(&catalog::ask_tables(&wanted));
+        let tables = self.send(&batch).await?.take(tables);
+        let model = self.model_of(tables).await?;
+        self.wire.later(RESET);
         Ok(model)
-    }
-
-    /// When the open transaction began and what time it is, in UTC.
-    pub async fn clock(&mut self) -> Result<Clock, DataError> {
-        let ask = "SELECT now() AT TIME ZONE 'UTC', clock_timestamp() AT TIME ZONE 'UTC', \
-                   now()::timestamp, clock_timestamp()::timestamp";
-        let pins = "SET LOCAL datestyle TO 'ISO, YMD'";
-        let row = self.session.rows(&format!("{pins};{ask}")).await?.pop().unwrap_or_default();
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let mut next = || cells.next().unwrap_or_default();
-        Ok(Clock { utc: (next(), next()), local: (next(), next()) })
     }
 
     /// The sequences that columns of the tables `oids` draw from, and where they stand.
     pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
         let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let ask = format!(
-            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};\
-             EXECUTE stairway_sequences('{{{list}}}')"
-        );
-        let mut drawn: Vec<Drawn> =
-            self.session.rows(&ask).await?.into_iter().filter_map(drawn).collect();
-        let positions: Vec<String> = drawn
-            .iter()
-            .map(|it| {
-                let (column, table) = (quote_ident(&it.column), it.table.sql());
-                format!(
-                    "SELECT last_value, is_called, (SELECT max({column}) FROM ONLY {table}) FROM {}",
-                    it.sequence
-                )
-            })
-            .collect();
-        let positions = positions.join(";");
-        let sets = self.session.query(&format!("RESET ALL;{positions}")).await?;
-        for (it, rows) in drawn.iter_mut().zip(sets.into_iter().skip(1)) {
-            let mut cells = rows.into_iter().flatten();
+        let mut batch = Batch::default();
+        batch.say_all(LOOK_UP);
+        let asked = batch.say(&format!("EXECUTE stairway_sequences('{{{list}}}')"));
+        let found = self.send(&batch).await?.take(asked);
+        let mut drawn: Vec<Drawn> = found.into_iter().filter_map(drawn).collect();
+        self.wire.later(RESET);
+        let mut batch = Batch::default();
+        let stands = |it: &Drawn| {
+            let (column, table) = (quote_ident(&it.column), it.table.sql());
+            format!(
+                "SELECT last_value, is_called, (SELECT max({column}) FROM ONLY {table}) FROM {}",
+                it.sequence
+            )
+        };
+        let asked: Vec<Asked> = drawn.iter().map(|it| batch.say(&stands(it))).collect();
+        let mut answers = self.send(&batch).await?;
+        for (it, asked) in drawn.iter_mut().zip(asked) {
+            let mut cells = answers.take(asked).into_iter().flatten();
             let mut number = || cells.next().flatten();
             it.last = number().and_then(|text| text.parse().ok()).unwrap_or_default();
             it.is_called = number().is_some_and(|flag| flag == "t");
@@ -284,16 +298,116 @@ impl Loader {
         Ok(drawn)
     }
 
-    /// What the transaction has to do with, and the tables `oids` besides.
-    pub async fn state(&mut self, oids: &[u32]) -> Result<State, DataError> {
-        let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let ask = format!(
-            "SET LOCAL plan_cache_mode TO 'force_generic_plan';{LOOK_UP};EXECUTE stairway_state('{{{oids}}}');RESET ALL"
-        );
-        let mut sets = self.session.query(&ask).await?;
-        let _reset = sets.pop();
-        let rows = sets.pop().unwrap_or_default();
-        let mut state = State::default();
+    /// Gives exactly these rows, as they are, when the next thing is asked: no trigger looks at them.
+    /// Sequences are brought to `tops`.
+    pub fn put(&mut self, model: &Model, rows: &Rows, tops: &Tops) {
+        let mut inserts = Vec::new();
+        let mut as_they_are = false;
+        for unit in levels(&model.tables).into_iter().flatten() {
+            let mut given = 0;
+            for table in unit.iter().filter_map(|at| model.tables.get(*at)) {
+                let Some(held) = rows.0.get(&table.name) else { continue };
+                let mut added = insert(table, held, held.rows.iter());
+                given += usize::from(!added.is_empty());
+                as_they_are |= !added.is_empty() && table.has_insert_trigger;
+                inserts.append(&mut added);
+            }
+            // Rows that refer to each other have no order.
+            as_they_are |= given > 1;
+        }
+        inserts.push(moved(tops));
+        // Only then: the server forgets all that it has planned in this session.
+        if as_they_are {
+            self.wire.later("SET LOCAL session_replication_role TO replica");
+            inserts.push(RESET.to_owned());
+        }
+        for statement in
+            inserts.iter().map(String::as_str).chain(settle(model, false).iter().copied())
+        {
+            self.wire.later(statement);
+        }
+    }
+
+    /// Has values printed as the database says again.
+    pub fn unpin(&mut self) {
+        self.wire.later(RESET);
+    }
+
+    /// Ends the transaction as if nothing had been, and puts sequences back, which no transaction
+    /// does; all that when the next thing is asked.
+    pub fn end(&mut self, positions: &[Position]) {
+        self.wire.later("ROLLBACK");
+        self.wire.later(&put_back(positions));
+    }
+
+    /// Brings sequences, which stood at `positions` once, to where rows with these tops bring them.
+    pub fn stand(&mut self, positions: &[Position], tops: &Tops) {
+        self.wire.later(&put_back(positions));
+        self.wire.later(&settled(positions, tops));
+    }
+
+    /// Ends what is open, puts sequences back and waits until that is done.
+    pub async fn restore(&mut self, positions: &[Position]) -> Result<(), DataError> {
+        self.wire.later(&put_back(positions));
+        self.wire.session().await.map(|_| ())
+    }
+}
+
+/// Asks for the rows of tables; how values are printed must be settled.
+pub fn ask_rows(batch: &mut Batch, tables: &[ToRead]) -> RowsAsked {
+    let select = |(name, columns, _): &ToRead| {
+        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
+        format!("SELECT {} FROM ONLY {}", names.join(", "), name.sql())
+    };
+    RowsAsked(tables.iter().map(|table| (table.clone(), batch.say(&select(table)))).collect())
+}
+
+impl RowsAsked {
+    /// Takes the rows out of the answers.
+    pub fn read(self, answers: &mut Answers) -> Rows {
+        let read = self.0.into_iter().map(|((name, columns, key), asked)| {
+            (name, TableRows { columns, key, rows: answers.take(asked) })
+        });
+        Rows(read.collect())
+    }
+}
+
+/// Settles how values are printed, for what is asked next.
+pub fn pin(batch: &mut Batch) {
+    batch.say_all(PINS);
+}
+
+/// Asks what the transaction has to do with, and about the tables `oids` besides.
+pub fn ask_state(batch: &mut Batch, oids: &[u32]) -> Asked {
+    let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    batch.say_all(LOOK_UP);
+    let asked = batch.say(&format!("EXECUTE stairway_state('{{{oids}}}')"));
+    batch.say(RESET);
+    asked
+}
+
+/// Asks when the open transaction began and what time it is, in UTC; how values are printed must be
+/// settled.
+pub fn ask_clock(batch: &mut Batch) -> Asked {
+    batch.say(
+        "SELECT now() AT TIME ZONE 'UTC', clock_timestamp() AT TIME ZONE 'UTC', \
+         now()::timestamp, clock_timestamp()::timestamp",
+    )
+}
+
+impl Clock {
+    /// From the answer.
+    pub fn from_rows(mut rows: ResultSet) -> Self {
+        let mut cells = rows.pop().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
+        let mut next = || cells.next().unwrap_or_default();
+        Self { utc: (next(), next()), local: (next(), next()) }
+    }
+}
+
+impl State {
+    /// From the answer.
+    pub fn from_rows(rows: ResultSet) -> Result<Self, DataError> {
+        let mut state = Self::default();
         for row in rows {
             let mut cells = row.into_iter();
             let oid = cells.next().flatten().and_then(|oid| oid.parse().ok()).unwrap_or_default();
@@ -314,58 +428,39 @@ impl Loader {
         }
         Ok(state)
     }
-
-    /// Gives exactly these rows, as they are: no trigger looks at them. Sequences are brought to
-    /// `tops`.
-    pub async fn put(&mut self, model: &Model, rows: &Rows, tops: &Tops) -> Result<(), DataError> {
-        let mut message = String::new();
-        let mut as_they_are = false;
-        for unit in levels(&model.tables).into_iter().flatten() {
-            let mut given = 0;
-            for table in unit.iter().filter_map(|at| model.tables.get(*at)) {
-                let Some(held) = rows.0.get(&table.name) else { continue };
-                let insert = insert(table, held, held.rows.iter());
-                given += usize::from(!insert.is_empty());
-                as_they_are |= !insert.is_empty() && table.has_insert_trigger;
-                message.push_str(&insert);
-            }
-            // Rows that refer to each other have no order.
-            as_they_are |= given > 1;
-        }
-        let _ = write!(message, "{}{}", moved(tops), settle(model, false));
-        if as_they_are {
-            // Only then: the server forgets all that it has planned in this session.
-            let replica = "SET LOCAL session_replication_role TO replica";
-            message = format!("{replica};{message};RESET ALL");
-        }
-        Ok(self.session.execute(&message).await?)
-    }
-
-    /// Ends the transaction as if nothing had been, and puts sequences back, which no transaction
-    /// does.
-    pub async fn end(&mut self, positions: &[Position]) -> Result<(), DataError> {
-        let back = put_back(positions);
-        Ok(self.session.execute(&format!("ROLLBACK;{back}{AFRESH}")).await?)
-    }
-
-    /// Brings sequences, which stood at `positions` once, to where rows with these tops bring them.
-    pub async fn stand(&mut self, positions: &[Position], tops: &Tops) -> Result<(), DataError> {
-        let message = format!("{}{}", put_back(positions), settled(positions, tops));
-        Ok(self.session.execute(&message).await?)
-    }
-
-    /// Puts sequences back.
-    pub async fn restore(&mut self, positions: &[Position]) -> Result<(), DataError> {
-        Ok(self.session.execute(&put_back(positions)).await?)
-    }
 }
 
-/// The statement that inserts rows, generated columns left out; nothing for no rows.
-pub fn insert<'r>(
+/// The statement that asks where sequences stand; empty for none.
+fn positions(model: &Model) -> String {
+    let names: BTreeSet<&str> = sequences(&model.tables).map(|(_, _, sequence)| sequence).collect();
+    let parts: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let literal = quote_literal(name);
+            format!(
+                "SELECT {literal}, s.last_value, s.is_called, q.start_value, q.increment \
+                 FROM {name} s, pg_catalog.pg_sequence_parameters({literal}::pg_catalog.regclass) q"
+            )
+        })
+        .collect();
+    parts.join(" UNION ALL ")
+}
+
+fn position(row: Vec<Cell>) -> Option<Position> {
+    let mut cells = row.into_iter().flatten();
+    let (sequence, last) = (cells.next()?, cells.next()?);
+    let is_called = cells.next()? == "t";
+    let mut number = || cells.next()?.parse().ok();
+    Some(Position { sequence, last, is_called, start: number()?, increment: number()? })
+}
+
+/// The statements that insert rows, generated columns left out: one, or one for each row where there
+/// are no columns; none for no rows.
+fn insert<'r>(
     table: &Table,
     held: &TableRows,
     rows: impl Iterator<Item = &'r Vec<Cell>>,
-) -> String {
+) -> Vec<String> {
     let given: Vec<usize> = (0..held.columns.len())
         .filter(|at| {
             let name = held.columns.get(*at);
@@ -375,19 +470,14 @@ pub fn insert<'r>(
         .collect();
     let names: Vec<String> =
         given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
+    if names.is_empty() {
+        return rows.map(|_| format!("INSERT INTO {} DEFAULT VALUES", table.name.sql())).collect();
+    }
     let mut out = String::new();
     for row in rows {
-        if names.is_empty() {
-            let _ = write!(out, "INSERT INTO {} DEFAULT VALUES;", table.name.sql());
-            continue;
-        }
         if out.is_empty() {
-            let columns = names.join(", ");
-            let _ = write!(
-                out,
-                "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE VALUES ",
-                table.name.sql()
-            );
+            let (name, columns) = (table.name.sql(), names.join(", "));
+            let _ = write!(out, "INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE VALUES ");
         } else {
             out.push_str(", ");
         }
@@ -395,10 +485,7 @@ pub fn insert<'r>(
             given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
         let _ = write!(out, "({})", cells.join(", "));
     }
-    if !out.is_empty() && !names.is_empty() {
-        out.push(';');
-    }
-    out
+    Some(out).filter(|out| !out.is_empty()).into_iter().collect()
 }
 
 /// One row as a statement to be read: columns that are NULL and have no default are left out, and
@@ -449,7 +536,7 @@ pub fn in_order(model: &Model) -> Vec<usize> {
 }
 
 /// What [`Loader::rows`] takes, for the tables of a model.
-pub fn all_columns(model: &Model) -> Vec<(Name, Vec<String>, Vec<usize>)> {
+pub fn all_columns(model: &Model) -> Vec<ToRead> {
     let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
     plain
         .map(|table| {

@@ -21,13 +21,15 @@ mod sequences;
 pub mod shrink;
 mod strategy;
 pub mod types;
+mod wire;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use load::{
-    AFRESH, Loader, Now, Position, State, all_columns, in_order, insert, insert_readably, settle,
+    AFRESH, Loader, Now, Position, State, ToRead, all_columns, ask_clock, ask_rows, ask_state,
+    in_order, insert_readably, pin, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,

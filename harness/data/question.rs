@@ -99,8 +99,7 @@ pub(super) fn ask(
     values: &[Vec<Cell>],
     predicates: &[String],
 ) -> String {
-    let mut out =
-        "SAVEPOINT stairway_filter;SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
+    let mut out = "SELECT r.stairway_nth FROM (SELECT v.stairway_nth".to_owned();
     for (nth, place) in places.iter().enumerate() {
         let Some(column) = table.columns.get(*place) else { continue };
         // By these names alone one sign is all that they hold.
@@ -130,6 +129,5 @@ pub(super) fn ask(
     for (nth, predicate) in predicates.iter().enumerate() {
         let _ = write!(out, "{}(({predicate}) IS NOT FALSE)", if nth == 0 { "" } else { " AND " });
     }
-    out.push_str(";RELEASE stairway_filter");
     out
 }

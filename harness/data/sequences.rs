@@ -71,7 +71,7 @@ pub(super) fn put_back(positions: &[Position]) -> String {
 
 fn select(calls: impl Iterator<Item = String>) -> String {
     let calls = calls.collect::<Vec<_>>();
-    if calls.is_empty() { String::new() } else { format!("SELECT {};", calls.join(", ")) }
+    if calls.is_empty() { String::new() } else { format!("SELECT {}", calls.join(", ")) }
 }
 
 /// Columns with the sequences that they draw from.

@@ -75,7 +75,8 @@ impl TableStrategy {
             parts.push(reading.part(&mut loader, &group, &parents).await?);
         }
         let keys = reading.keys(&mut loader).await?;
-        loader.end(&[]).await?;
+        loader.end(&[]);
+        loader.session().await?;
         loader.into_session().close().await.map_err(DataError::from)?;
         let columns = reading.given.iter().filter_map(|at| table.columns.get(*at));
         let columns = columns.map(|column| column.name.clone()).collect();
@@ -364,7 +365,7 @@ impl<'a> Reading<'a> {
         let mut open = vec![candidates];
         while let Some(next) = open.pop().filter(|next| !next.is_empty()) {
             let sql = ask(self.model, self.table, columns, &next, predicates);
-            match loader.session().query(&sql).await {
+            match loader.session().await?.query(&sql).await {
                 Ok(sets) => {
                     let rows = sets.get(1).into_iter().flatten();
                     let nth = rows.filter_map(|row| row.first()?.as_ref()?.parse::<usize>().ok());
@@ -373,7 +374,7 @@ impl<'a> Reading<'a> {
                 }
                 Err(PostgresError::Sql(_)) => {
                     let back = "ROLLBACK TO stairway_filter";
-                    loader.session().execute(back).await.map_err(DataError::from)?;
+                    loader.session().await?.execute(back).await.map_err(DataError::from)?;
                     // One of them fails the whole question.
                     if next.len() > 1 {
                         let (one, other) = next.split_at(next.len() / 2);

@@ -3,12 +3,14 @@
 //! Knows the protocol through sqlx, SQLSTATEs, identifiers and server versions. Must not know
 //! where the server came from, what a migration is, or what a schema holds.
 
+mod batch;
 mod failure;
 mod ident;
 mod session;
 mod target;
 mod version;
 
+pub use batch::{Answers, Asked, Batch};
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use session::{ResultSet, Session};

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgValueFormat};
 use sqlx::{AssertSqlSafe, Connection, Either, Row, ValueRef};
 
+use super::batch::{Answers, Batch};
 use super::{PostgresError, Target, Version};
 
 /// The rows of one statement; a cell is `None` where SQL says NULL.
@@ -81,6 +82,15 @@ impl Session {
                 Err(error) => return (sets, Err(error.into())),
             }
         }
+    }
+
+    /// Sends a batch and gives the answers of the statements before an error as well.
+    pub async fn send_so_far(&mut self, batch: &Batch) -> (Answers, Result<(), PostgresError>) {
+        if batch.count() == 0 {
+            return (Answers::default(), Ok(()));
+        }
+        let (sets, result) = self.query_so_far(batch.text()).await;
+        (Answers::new(sets), result)
     }
 
     /// Sends lines in the text form of COPY to `statement`, a `COPY .. FROM STDIN`. Gives how many

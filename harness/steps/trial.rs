@@ -10,9 +10,11 @@ use std::iter::once;
 use std::ops::Range;
 
 use crate::data::{
-    AFRESH, Clock, DataError, Drawn, Loader, Model, Name, Now, Rows, State, all_columns, settle,
+    AFRESH, Clock, DataError, Drawn, Loader, Model, Now, Rows, State, ToRead, all_columns,
+    ask_clock, ask_rows, ask_state, compare, pin, settle,
 };
 use crate::migrations::{Migration, Script, Wrap};
+use crate::postgres::{Answers, Batch};
 use crate::sql::{self, StatementKind};
 
 use super::script::{StepFailure, one_message, outside};
@@ -40,7 +42,7 @@ pub struct Trial {
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looks {
-    /// How far to go.
+    /// How far to go; the second upgrade is run only if the rows are not what they were.
     pub until: Way,
     /// Whether rows are read after the upgrades as well.
     pub at_upgraded: bool,
@@ -66,8 +68,6 @@ pub struct Tried {
     pub upgraded: Option<Rows>,
     /// The rows after the downgrade.
     pub downgraded: Option<Rows>,
-    /// The rows after the second upgrade, if they were looked at.
-    pub reupgraded: Option<Rows>,
     /// Relations of before, by object id, that the scripts had to do with and the model lacks.
     pub strangers: BTreeSet<u32>,
     /// The tables after the downgrade, or after the upgrade if that was the last.
@@ -96,21 +96,22 @@ impl Trial {
         self.down.is_some()
     }
 
-    /// Runs the scripts in the transaction that is open. `newest` is the newest object id of before.
+    /// Runs the scripts in the transaction that is open. `newest` is the newest object id of before,
+    /// `before` the rows.
     pub async fn run(
         &self,
         loader: &mut Loader,
         model: &Model,
         newest: u32,
+        before: &Rows,
         looks: Looks,
     ) -> Result<Tried, DataError> {
         let mut tried = Tried::default();
         let known: Vec<u32> = model.tables.iter().map(|table| table.oid).collect();
         let drawn = if looks.at_sequences { loader.drawn(&known).await? } else { Vec::new() };
-        if !self.step(loader, model, Way::Up, &mut tried).await? {
+        let Some(state) = self.look(loader, model, newest, Way::Up, &mut tried).await? else {
             return Ok(tried);
-        }
-        let state = self.state(loader, model, newest, &mut tried).await?;
+        };
         let oids = || state.tables.iter().map(|table| table.oid);
         if looks.at_sequences {
             tried.sequences = Some((drawn, loader.drawn(&oids().collect::<Vec<_>>()).await?));
@@ -119,90 +120,121 @@ impl Trial {
             tried.model = Some(loader.model(oids()).await?);
         }
         if looks.at_upgraded {
-            tried.upgraded = Some(read(loader, model, &state).await?);
+            tried.upgraded = Some(loader.rows(&readable(model, &state)).await?);
         }
         tried.tables = state.tables;
         if looks.until == Way::Up || !self.goes_back() {
-            tried.clock = loader.clock().await?;
+            let mut batch = Batch::default();
+            pin(&mut batch);
+            let clock = ask_clock(&mut batch);
+            tried.clock = Clock::from_rows(loader.send(&batch).await?.take(clock));
             return Ok(tried);
         }
-        if !self.step(loader, model, Way::Down, &mut tried).await? {
+        let Some(state) = self.look(loader, model, newest, Way::Down, &mut tried).await? else {
             return Ok(tried);
-        }
-        let state = self.state(loader, model, newest, &mut tried).await?;
-        tried.downgraded = Some(read(loader, model, &state).await?);
+        };
+        let mut batch = Batch::default();
+        pin(&mut batch);
+        let rows = ask_rows(&mut batch, &readable(model, &state));
+        let clock = ask_clock(&mut batch);
+        let mut answers = loader.send(&batch).await?;
+        let downgraded = rows.read(&mut answers);
+        tried.clock = Clock::from_rows(answers.take(clock));
         tried.tables = state.tables;
-        tried.clock = loader.clock().await?;
-        if looks.until == Way::Down || !self.step(loader, model, Way::Again, &mut tried).await? {
-            return Ok(tried);
-        }
-        if looks.at_upgraded {
-            let state = self.state(loader, model, newest, &mut tried).await?;
-            tried.reupgraded = Some(read(loader, model, &state).await?);
+        // On the same rows it does again what it did.
+        let goes_on = looks.until == Way::Again && !compare(before, &downgraded).is_empty();
+        tried.downgraded = Some(downgraded);
+        if goes_on {
+            loader.unpin();
+            self.step(loader, model, Way::Again, &Batch::default(), &mut tried).await?;
         }
         Ok(tried)
     }
 
-    /// Runs the scripts and looks at nothing.
+    /// Runs the scripts, looks at nothing on the way, and asks `then` at the end if none failed.
     pub async fn run_blindly(
         &self,
         loader: &mut Loader,
         model: &Model,
         until: Way,
-    ) -> Result<Option<(Way, StepFailure)>, DataError> {
+        then: &Batch,
+    ) -> Result<Result<Answers, (Way, StepFailure)>, DataError> {
         let mut tried = Tried::default();
+        let nothing = Batch::default();
+        let mut answers = None;
         for way in [Way::Up, Way::Down, Way::Again] {
-            let ends = way == Way::Down && !self.goes_back();
-            if ends || !self.step(loader, model, way, &mut tried).await? || way == until {
+            let is_last = way == until || way == Way::Up && !self.goes_back();
+            let then = if is_last { then } else { &nothing };
+            answers = self.step(loader, model, way, then, &mut tried).await?;
+            if is_last || answers.is_none() {
                 break;
             }
         }
-        Ok(tried.failed)
+        Ok(match tried.failed {
+            Some(failed) => Err(failed),
+            None => Ok(answers.unwrap_or_default()),
+        })
     }
 
-    /// Runs one script; `false` if it failed.
+    /// Runs one script, and asks `then` if it did not fail.
     async fn step(
         &self,
         loader: &mut Loader,
         model: &Model,
         way: Way,
+        then: &Batch,
         tried: &mut Tried,
-    ) -> Result<bool, DataError> {
+    ) -> Result<Option<Answers>, DataError> {
         let script = match (way, &self.down) {
             (Way::Down, Some(down)) => down,
             _ => &self.up,
         };
-        let session = loader.session();
-        let done = match one_message(session, script).await {
+        let failure = match one_message(loader.session().await?, script).await {
             Ok(()) => {
                 // What a COMMIT would check, and what the script left for the rest of the session.
-                let checked = format!("{}; {AFRESH}; DISCARD TEMP", settle(model, self.may_defer));
-                session.execute(&checked).await.map_err(|error| outside(error, script))
+                let mut batch = Batch::default();
+                batch.say_all(settle(model, self.may_defer));
+                let checks = batch.count();
+                batch.say_all(AFRESH);
+                let own = batch.count();
+                batch.append(then);
+                let (answers, result) = loader.send_so_far(&batch).await;
+                match result {
+                    Ok(()) => return Ok(Some(answers.after(own))),
+                    Err(DataError::Postgres(error)) if answers.count() < checks => {
+                        outside(error, script)
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            Err(failure) => Err(failure),
+            Err(failure) => failure,
         };
-        match done {
-            Ok(()) => Ok(true),
-            Err(StepFailure::Postgres(error)) => Err(error.into()),
-            Err(failure) => {
-                tried.failed = Some((way, failure));
-                Ok(false)
-            }
+        if let StepFailure::Postgres(error) = failure {
+            return Err(error.into());
         }
+        tried.failed = Some((way, failure));
+        Ok(None)
     }
 
-    async fn state(
+    /// Runs one script and looks at what the transaction has to do with by then.
+    async fn look(
         &self,
         loader: &mut Loader,
         model: &Model,
         newest: u32,
+        way: Way,
         tried: &mut Tried,
-    ) -> Result<State, DataError> {
+    ) -> Result<Option<State>, DataError> {
         let known: Vec<u32> = model.tables.iter().map(|table| table.oid).collect();
-        let state = loader.state(&known).await?;
+        let mut batch = Batch::default();
+        let asked = ask_state(&mut batch, &known);
+        let Some(mut answers) = self.step(loader, model, way, &batch, tried).await? else {
+            return Ok(None);
+        };
+        let state = State::from_rows(answers.take(asked))?;
         let locked = state.tables.iter().map(|table| table.oid).chain(state.gone.iter().copied());
         tried.strangers.extend(locked.filter(|oid| *oid <= newest && !known.contains(oid)));
-        Ok(state)
+        Ok(Some(state))
     }
 }
 
@@ -222,23 +254,19 @@ pub fn is_artefact(migration: &Migration, failure: &StepFailure) -> bool {
 }
 
 /// The tables that are there, with the keys that the model knows.
-async fn read(loader: &mut Loader, model: &Model, state: &State) -> Result<Rows, DataError> {
+fn readable(model: &Model, state: &State) -> Vec<ToRead> {
     let keys = all_columns(model);
-    let wanted: Vec<(Name, Vec<String>, Vec<usize>)> = state
-        .tables
-        .iter()
-        .filter(|now| !now.columns.is_empty())
-        .map(|now| {
-            let known = keys.iter().find(|(name, ..)| *name == now.name);
-            let place = |name: &String| now.columns.iter().position(|(it, _)| it == name);
-            let key: Option<Vec<usize>> = known.and_then(|(_, columns, key)| {
-                key.iter().map(|at| columns.get(*at).and_then(place)).collect()
-            });
-            let columns = now.columns.iter().map(|(name, _)| name.clone()).collect();
-            (now.name.clone(), columns, key.unwrap_or_default())
-        })
-        .collect();
-    loader.rows(&wanted).await
+    let tables = state.tables.iter().filter(|now| !now.columns.is_empty());
+    let readable = tables.map(|now| {
+        let known = keys.iter().find(|(name, ..)| *name == now.name);
+        let place = |name: &String| now.columns.iter().position(|(it, _)| it == name);
+        let key: Option<Vec<usize>> = known.and_then(|(_, columns, key)| {
+            key.iter().map(|at| columns.get(*at).and_then(place)).collect()
+        });
+        let columns = now.columns.iter().map(|(name, _)| name.clone()).collect();
+        (now.name.clone(), columns, key.unwrap_or_default())
+    });
+    readable.collect()
 }
 
 /// The script without what a transaction refuses; everything else stays at its place.

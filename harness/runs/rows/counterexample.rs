@@ -6,8 +6,12 @@ use crate::checks::{self, Class, Orders, Suspicion, Tested};
 use crate::data::shrink::{
     Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink,
 };
-use crate::data::{Cell, DataError, Name, Rows, Table, TableRows, all_columns, canonical, holders};
+use crate::data::{
+    Cell, Clock, DataError, Name, Rows, Table, TableRows, all_columns, ask_clock, ask_rows,
+    canonical, holders, pin,
+};
 use crate::finding::Finding;
+use crate::postgres::Batch;
 use crate::steps::{Looks, StepFailure, Tried, Way};
 
 use super::{Session, Stage};
@@ -71,11 +75,12 @@ impl Session<'_> {
         given: &Rows,
         until: Way,
     ) -> Result<Option<(Way, StepFailure)>, DataError> {
-        self.loader.open().await?;
-        self.loader.put(&stage.model, given, &stage.tops).await?;
-        let failed = self.trial.run_blindly(self.loader, &stage.model, until).await?;
-        self.loader.end(&[]).await?;
-        Ok(failed)
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
+        let nothing = Batch::default();
+        let run = self.trial.run_blindly(self.loader, &stage.model, until, &nothing).await?;
+        self.loader.end(&[]);
+        Ok(run.err())
     }
 
     /// What becomes of one table's rows, up and down.
@@ -98,16 +103,22 @@ impl Session<'_> {
         };
         let key: Option<Vec<usize>> = key.iter().map(place).collect();
         let after = [(table.clone(), names.clone(), key.unwrap_or_default())];
-        self.loader.open().await?;
-        self.loader.put(&stage.model, given, &stage.tops).await?;
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
         let before = self.loader.rows(&wanted).await?;
+        let mut batch = Batch::default();
+        pin(&mut batch);
+        let rows = ask_rows(&mut batch, &after);
+        let clock = ask_clock(&mut batch);
         let mut tried = Tried { tables: stage.after.clone(), ..Tried::default() };
-        tried.failed = self.trial.run_blindly(self.loader, &stage.model, Way::Down).await?;
-        if tried.failed.is_none() {
-            tried.downgraded = Some(self.loader.rows(&after).await?);
-            tried.clock = self.loader.clock().await?;
+        match self.trial.run_blindly(self.loader, &stage.model, Way::Down, &batch).await? {
+            Ok(mut answers) => {
+                tried.downgraded = Some(rows.read(&mut answers));
+                tried.clock = Clock::from_rows(answers.take(clock));
+            }
+            Err(failed) => tried.failed = Some(failed),
         }
-        self.loader.end(&[]).await?;
+        self.loader.end(&[]);
         Ok((before, tried))
     }
 
@@ -264,7 +275,7 @@ impl Oracle for Asking<'_, '_, '_> {
         match shown {
             // A candidate that the schema refuses shows nothing.
             Err(DataError::Postgres(crate::postgres::PostgresError::Sql(_))) => {
-                self.session.loader.end(&[]).await?;
+                self.session.loader.end(&[]);
                 Ok(false)
             }
             other => other,

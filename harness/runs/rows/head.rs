@@ -3,8 +3,8 @@
 
 use super::{RowOptions, RowVerdict, Stage};
 use crate::data::{
-    Column, DataError, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows, Unfilled,
-    Wanted, all_columns, constraints, types,
+    Column, DataError, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows, ToRead,
+    Unfilled, Wanted, all_columns, constraints, types,
 };
 use crate::postgres::{PostgresError, ident, quote_ident};
 use crate::runs::coverage::{Gap, Head, Tried};
@@ -37,8 +37,8 @@ pub(in crate::runs) async fn head(
     let (mut model, _) = loader.begin(&wanted).await?;
     let (schema, name) = version_table;
     model.tables.retain(|it| it.name.schema != *schema || it.name.name != *name);
-    let positions = loader.positions(&model).await?;
-    let looked = look(loader, &model, options).await;
+    let (positions, seeds) = loader.look(&model, &holding(&model)).await?;
+    let looked = look(loader, &model, seeds, options).await;
     let looked = match looked {
         Err(DataError::Postgres(PostgresError::Sql(failure))) => {
             Ok(count(&model, &Rows::default(), &[], &failure.to_string()))
@@ -46,16 +46,18 @@ pub(in crate::runs) async fn head(
         other => other,
     };
     let head = looked?;
-    loader.end(&positions).await?;
+    loader.end(&positions);
+    loader.session().await?;
     Ok(head)
 }
 
-async fn look(loader: &mut Loader, model: &Model, options: &RowOptions) -> Result<Head, DataError> {
-    let may_hold = |table: &&Table| !table.is_empty;
-    let names: Vec<_> = model.tables.iter().filter(may_hold).map(|table| &table.name).collect();
+async fn look(
+    loader: &mut Loader,
+    model: &Model,
+    seeds: Rows,
+    options: &RowOptions,
+) -> Result<Head, DataError> {
     let mut all = all_columns(model);
-    let held: Vec<_> = all.iter().filter(|(name, ..)| names.contains(&name)).cloned().collect();
-    let seeds = if held.is_empty() { Rows::default() } else { loader.rows(&held).await? };
     let recipe = Recipe {
         seed: options.seed,
         case: 0,
@@ -68,6 +70,13 @@ async fn look(loader: &mut Loader, model: &Model, options: &RowOptions) -> Resul
     let mut head = count(model, &rows, &filled.unfilled, "no rows were made for it");
     probe(loader, model, &rows, &mut head).await?;
     Ok(head)
+}
+
+/// The tables that the history left rows in.
+pub(super) fn holding(model: &Model) -> Vec<ToRead> {
+    let may_hold =
+        |name: &Name| model.tables.iter().any(|table| table.name == *name && !table.is_empty);
+    all_columns(model).into_iter().filter(|(name, ..)| may_hold(name)).collect()
 }
 
 /// The figures as far as the rows say them; a column without a NULL is not yet known to be allowed
@@ -149,7 +158,7 @@ async fn set_null(
         "SAVEPOINT stairway_null;UPDATE ONLY {name} SET {column} = NULL \
          WHERE ctid = (SELECT ctid FROM ONLY {name} LIMIT 1)"
     );
-    let answer = loader.session().execute(&ask).await;
+    let answer = loader.session().await?.execute(&ask).await;
     let refusal = match answer {
         Ok(()) => None,
         Err(PostgresError::Sql(failure)) => {
@@ -158,7 +167,7 @@ async fn set_null(
         Err(other) => return Err(other.into()),
     };
     let back = "ROLLBACK TO stairway_null;RELEASE stairway_null";
-    loader.session().execute(back).await?;
+    loader.session().await?.execute(back).await?;
     Ok(refusal)
 }
 

@@ -119,6 +119,8 @@ pub(super) async fn try_rows(
             break;
         }
     }
+    // Nothing may stay open: it would hold its locks.
+    loader.session().await?;
     if has_backup {
         verdict.findings = verdict.findings.into_iter().map(discreet).collect();
     }
@@ -192,8 +194,8 @@ impl Session<'_> {
             let Some(mut stage) = self.set(&wanted, recipe).await? else {
                 return Ok(RowVerdict::default());
             };
-            let tried = self.run(&stage, self.looks()).await?;
-            self.loader.end(&stage.positions).await?;
+            let tried = self.run(&stage, &stage.before, self.looks()).await?;
+            self.loader.end(&stage.positions);
             let unknown: Vec<u32> =
                 tried.strangers.iter().copied().filter(|oid| !wanted.oids.contains(oid)).collect();
             if !unknown.is_empty() {
@@ -214,17 +216,10 @@ impl Session<'_> {
         let (model, newest) = self.loader.begin(wanted).await?;
         let is_named = model.tables.iter().any(|table| table.is_named);
         if !is_named && !self.spoken.is_dynamic {
-            self.loader.end(&[]).await?;
+            self.loader.end(&[]);
             return Ok(None);
         }
-        let positions = self.loader.positions(&model).await?;
-        let held: Vec<_> = all_columns(&model)
-            .into_iter()
-            .filter(|(name, ..)| {
-                model.tables.iter().any(|table| table.name == *name && !table.is_empty)
-            })
-            .collect();
-        let seeds = if held.is_empty() { Rows::default() } else { self.loader.rows(&held).await? };
+        let (positions, seeds) = self.loader.look(&model, &head::holding(&model)).await?;
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
@@ -265,12 +260,17 @@ impl Session<'_> {
         Looks {
             at_upgraded: claims || !self.trial.goes_back(),
             at_sequences: self.spoken.may_move_sequences,
-            ..Looks::until(Way::Down)
+            ..Looks::until(Way::Again)
         }
     }
 
-    pub(super) async fn run(&mut self, stage: &Stage, looks: Looks) -> Result<Tried, DataError> {
-        self.trial.run(self.loader, &stage.model, stage.newest, looks).await
+    pub(super) async fn run(
+        &mut self,
+        stage: &Stage,
+        before: &Rows,
+        looks: Looks,
+    ) -> Result<Tried, DataError> {
+        self.trial.run(self.loader, &stage.model, stage.newest, before, looks).await
     }
 
     async fn judge(&mut self, stage: &mut Stage, tried: Tried) -> Result<RowVerdict, DataError> {
@@ -331,10 +331,10 @@ impl Session<'_> {
         }
         let looks = Looks { at_sequences: true, ..Looks::until(Way::Up) };
         let before = stage.seeds.clone();
-        self.loader.stand(&stage.positions, &tops(&stage.model, &before)).await?;
-        self.loader.open().await?;
-        let tried = self.run(stage, looks).await?;
-        self.loader.end(&[]).await?;
+        self.loader.stand(&stage.positions, &tops(&stage.model, &before));
+        self.loader.open();
+        let tried = self.run(stage, &before, looks).await?;
+        self.loader.end(&[]);
         let tested = Tested {
             migration: self.migration,
             model: &stage.model,
@@ -382,11 +382,11 @@ impl Session<'_> {
         given: &Rows,
         looks: Looks,
     ) -> Result<(Rows, Tried), DataError> {
-        self.loader.open().await?;
-        self.loader.put(&stage.model, given, &stage.tops).await?;
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
         let before = self.loader.rows(&all_columns(&stage.model)).await?;
-        let tried = self.run(stage, looks).await?;
-        self.loader.end(&[]).await?;
+        let tried = self.run(stage, &before, looks).await?;
+        self.loader.end(&[]);
         Ok((before, tried))
     }
 

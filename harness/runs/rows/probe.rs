@@ -3,6 +3,7 @@
 use crate::checks;
 use crate::data::{DataError, Model, Name, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
+use crate::postgres::Batch;
 use crate::steps::Way;
 
 use super::{Session, Stage};
@@ -64,10 +65,12 @@ impl Session<'_> {
         upgraded: bool,
     ) -> Result<Refused, DataError> {
         let mut refused = Refused::default();
-        self.loader.open().await?;
-        self.loader.put(&stage.model, given, &stage.tops).await?;
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
+        let nothing = Batch::default();
+        let model = &stage.model;
         let runs = !upgraded
-            || self.trial.run_blindly(self.loader, &stage.model, Way::Up).await?.is_none();
+            || self.trial.run_blindly(self.loader, model, Way::Up, &nothing).await?.is_ok();
         if runs {
             let named = stage.model.tables.iter().filter(|table| table.is_named);
             let model = self.loader.model(named.map(|table| table.oid)).await?;
@@ -75,7 +78,7 @@ impl Session<'_> {
             refused.given = self.try_to_fill(&model, &rows, false).await?;
             refused.defaults = self.try_to_fill(&model, &rows, true).await?;
         }
-        self.loader.end(&[]).await?;
+        self.loader.end(&[]);
         Ok(refused)
     }
 
@@ -87,9 +90,9 @@ impl Session<'_> {
     ) -> Result<Vec<Unfilled>, DataError> {
         let recipe =
             Recipe { seed: self.options.seed, case: CASE, rows_per_table: ROWS, leaves_defaults };
-        self.loader.session().execute("SAVEPOINT stairway_probe").await?;
+        self.loader.session().await?.execute("SAVEPOINT stairway_probe").await?;
         let filled = self.loader.fill(model, rows, "", recipe).await?;
-        self.loader.session().execute("ROLLBACK TO stairway_probe").await?;
+        self.loader.session().await?.execute("ROLLBACK TO stairway_probe").await?;
         Ok(filled.unfilled)
     }
 }
