@@ -292,26 +292,33 @@ impl<'a> Fill<'a> {
             for (at, planned) in rest {
                 let Some(table) = tables.get(*at) else { continue };
                 batch.say("SAVEPOINT stairway_fill");
-                batch.say(&insert_into(table, planned));
+                let sent = planned.rows.get(..self.recipe.enough).unwrap_or(&planned.rows);
+                batch.say(&insert_into(table, &planned.columns, sent));
                 batch.say("RELEASE stairway_fill");
             }
             let (answers, result) = self.wire.send_so_far(&batch).await;
             let whole = answers.count() / 3;
+            let mut again = Vec::new();
             for ((at, planned), answer) in rest.iter().zip(answers.by(3)) {
                 let taken = answer.get(1).cloned().unwrap_or_default();
-                self.took(*at, taken, planned.rows.len(), None);
+                if taken.is_empty() && self.recipe.enough < planned.rows.len() {
+                    again.push((*at, planned.clone()));
+                } else {
+                    self.took(*at, taken, planned.rows.len(), None);
+                }
             }
+            next += whole;
             match result {
-                Ok(()) => return Ok(()),
+                Ok(()) => {}
                 Err(DataError::Postgres(PostgresError::Sql(_))) => {
                     self.wire.later("ROLLBACK TO stairway_fill");
-                    if let Some((at, planned)) = rest.get(whole) {
-                        let (at, planned) = (*at, planned.clone());
-                        self.one_by_one(at, &planned).await?;
-                    }
-                    next += whole + 1;
+                    again.extend(rest.get(whole).cloned());
+                    next += 1;
                 }
                 Err(other) => return Err(other),
+            }
+            for (at, planned) in again {
+                self.one_by_one(at, &planned).await?;
             }
         }
         Ok(())
@@ -325,7 +332,11 @@ impl<'a> Fill<'a> {
         for (nth, (at, planned)) in plan.iter().enumerate() {
             let Some(table) = tables.get(*at) else { continue };
             let separator = if nth == 0 { "" } else { ", " };
-            let _ = write!(insert, "{separator}s{nth} AS ({})", insert_into(table, planned));
+            let _ = write!(
+                insert,
+                "{separator}s{nth} AS ({})",
+                insert_into(table, &planned.columns, &planned.rows)
+            );
         }
         insert.push_str(" SELECT 1");
         let mut batch = Batch::default();
@@ -363,23 +374,22 @@ impl<'a> Fill<'a> {
         let mut taken = Vec::new();
         let mut why = None;
         let (mut next, mut turned_away) = (0, 0);
-        while next < planned.rows.len() && (turned_away < PATIENCE || !taken.is_empty()) {
+        while next < planned.rows.len()
+            && taken.len() < self.recipe.enough
+            && (turned_away < PATIENCE || !taken.is_empty())
+        {
             let mut batch = Batch::default();
-            for row in planned.rows.iter().skip(next) {
-                let one = Planned {
-                    columns: planned.columns.clone(),
-                    wanted: 1,
-                    rows: vec![row.clone()],
-                };
+            let wanted = self.recipe.enough.saturating_sub(taken.len());
+            for row in planned.rows.iter().skip(next).take(wanted) {
                 batch.say("SAVEPOINT stairway_row");
-                batch.say(&insert_into(table, &one));
+                batch.say(&insert_into(table, &planned.columns, std::slice::from_ref(row)));
                 batch.say("RELEASE stairway_row");
             }
             let (answers, result) = self.wire.send_so_far(&batch).await;
             taken.extend(answers.by(3).filter_map(|answer| answer.get(1)).flatten().cloned());
             next += answers.count() / 3;
             match result {
-                Ok(()) => break,
+                Ok(()) => {}
                 Err(DataError::Postgres(PostgresError::Sql(failure))) => {
                     self.wire.later("ROLLBACK TO stairway_row");
                     why.get_or_insert(failure);
@@ -423,23 +433,23 @@ fn names_all_columns(script: &str) -> bool {
     })
 }
 
-fn insert_into(table: &Table, planned: &Planned) -> String {
+fn insert_into(table: &Table, places: &[usize], rows: &[Vec<Cell>]) -> String {
     let mut out = String::new();
-    if planned.columns.is_empty() {
+    if places.is_empty() {
         // There is no such form for several rows.
         let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
         out.push_str(if table.columns.is_empty() { "true" } else { "*" });
         return out;
     }
     let _ = write!(out, "INSERT INTO {} (", table.name.sql());
-    for (nth, place) in planned.columns.iter().enumerate() {
+    for (nth, place) in places.iter().enumerate() {
         let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
         let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(name));
     }
     out.push_str(") OVERRIDING SYSTEM VALUE VALUES ");
-    for (nth, row) in planned.rows.iter().enumerate() {
+    for (nth, row) in rows.iter().enumerate() {
         out.push_str(if nth == 0 { "(" } else { ", (" });
-        for (nth, place) in planned.columns.iter().enumerate() {
+        for (nth, place) in places.iter().enumerate() {
             if nth > 0 {
                 out.push_str(", ");
             }

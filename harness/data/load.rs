@@ -328,6 +328,11 @@ impl Loader {
         }
     }
 
+    /// Has a statement sent with the next message.
+    pub fn later(&mut self, statement: &str) {
+        self.wire.later(statement);
+    }
+
     /// Has values printed as the database says again.
     pub fn unpin(&mut self) {
         self.wire.later(RESET);

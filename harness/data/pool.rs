@@ -23,11 +23,13 @@ pub struct Recipe {
     pub rows_per_table: usize,
     /// Whether columns that have a default are left to it.
     pub leaves_defaults: bool,
+    /// Once a table has taken so many rows, no others are tried.
+    pub enough: usize,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { seed: 0, case: 0, rows_per_table: 32, leaves_defaults: false }
+        Self { seed: 0, case: 0, rows_per_table: 32, leaves_defaults: false, enough: usize::MAX }
     }
 }
 

@@ -36,6 +36,8 @@ pub struct CaseColumn {
     /// Simple values as text, the simplest first. If all are numbers, other numbers are tried; if
     /// one is empty or `a`, any other text is.
     pub canonical: Vec<String>,
+    /// Values that are as good as the simplest: those that the scripts themselves speak of.
+    pub known: Vec<String>,
     /// Whether it is part of a unique key: what differs must go on to differ.
     pub is_key: bool,
     /// Whether a value is given; one that is generated or defaulted is left alone.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::case::{Case, CaseColumn};
 use super::search::{Oracle, Search, Stop};
 use super::ways::{Way, ways};
+use crate::data::rows::Cell;
 
 /// One cell: table, column, row.
 type Place = (usize, usize, usize);
@@ -66,6 +67,11 @@ async fn first_way<O: Oracle>(
     rows: &[usize],
 ) -> Result<bool, Stop<O::Error>> {
     let Some(column) = search.best.column(table, place).cloned() else { return Ok(false) };
+    let cells = || search.best.cells(table, place).enumerate();
+    let is_known = |cell: &Cell| cell.as_ref().is_some_and(|value| column.known.contains(value));
+    if cells().all(|(row, cell)| !rows.contains(&row) || is_known(cell)) {
+        return Ok(true);
+    }
     for way in ways(&column, rows.len() > 1) {
         let candidate = changed(&search.best, &column, (table, place), rows, way);
         if candidate != search.best && search.ask(candidate).await? {

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::case::{Case, CaseColumn};
+use super::case::{Case, CaseColumn, Link};
 use super::search::{Oracle, Search, Stop};
+use crate::data::rows::Cell;
 
 /// Columns that links hold together, by table and place: a value is replaced in all or in none.
 type Group = Vec<(usize, usize)>;
@@ -16,19 +17,8 @@ type Names = BTreeMap<String, String>;
 /// Renumbers keys, all at once if possible.
 pub(super) async fn renumber<O: Oracle>(search: &mut Search<'_, O>) -> Result<(), Stop<O::Error>> {
     let base = search.best.clone();
-    let all: Vec<(Group, Names)> = groups(&base)
-        .into_iter()
-        .filter_map(|group| numbered(&base, &group).map(|names| (group, names)))
-        .collect();
-    let build = |kept: &BTreeSet<usize>| {
-        let mut case = base.clone();
-        for (number, (group, names)) in all.iter().enumerate() {
-            if !kept.contains(&number) {
-                rename(&mut case, group, names);
-            }
-        }
-        case
-    };
+    let all = all_names(&base);
+    let build = |kept: &BTreeSet<usize>| renamed(&base, &all, kept);
     let needed = search.fewest(BTreeSet::new(), (0..all.len()).collect(), build).await?;
     for (group, _) in needed.iter().filter_map(|number| all.get(*number)) {
         if let Some(names) = shortened(&base, group) {
@@ -38,6 +28,26 @@ pub(super) async fn renumber<O: Oracle>(search: &mut Search<'_, O>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The case with all keys renumbered that can be.
+pub(super) fn renumbered(case: &Case) -> Case {
+    renamed(case, &all_names(case), &BTreeSet::new())
+}
+
+fn all_names(case: &Case) -> Vec<(Group, Names)> {
+    let groups = groups(case).into_iter();
+    groups.filter_map(|group| numbered(case, &group).map(|names| (group, names))).collect()
+}
+
+fn renamed(base: &Case, all: &[(Group, Names)], kept: &BTreeSet<usize>) -> Case {
+    let mut case = base.clone();
+    for (number, (group, names)) in all.iter().enumerate() {
+        if !kept.contains(&number) {
+            rename(&mut case, group, names);
+        }
+    }
+    case
 }
 
 /// The groups with a key among them that can be given other values.
@@ -51,14 +61,32 @@ fn groups(case: &Case) -> Vec<Group> {
             groups.push(joined);
         }
     }
+    let astray: Vec<(usize, usize)> =
+        case.links.iter().flat_map(|link| astray(case, link)).collect();
     groups.retain(|group| {
-        columns(case, group).all(|column| column.is_given)
+        !group.iter().any(|column| astray.contains(column))
+            && columns(case, group).all(|column| column.is_given)
             && columns(case, group).any(|column| column.is_key)
     });
     for group in &mut groups {
         group.sort_unstable();
     }
     groups
+}
+
+/// The columns of a link that points at rows outside the case as well.
+fn astray(case: &Case, link: &Link) -> Vec<(usize, usize)> {
+    let tables = (case.tables.get(link.child), case.tables.get(link.parent));
+    let (Some(child), Some(parent)) = tables else { return Vec::new() };
+    let tuple = |row: &Vec<Cell>, places: &[usize]| -> Option<Vec<String>> {
+        places.iter().map(|at| row.get(*at).cloned().flatten()).collect()
+    };
+    let there: HashSet<_> =
+        parent.rows.iter().filter_map(|row| tuple(row, &link.parent_columns)).collect();
+    let mut pointers = child.rows.iter().filter_map(|row| tuple(row, &link.child_columns));
+    let is_astray = pointers.any(|pointer| !there.contains(&pointer));
+    let columns = link.child_columns.iter().filter(|_| is_astray);
+    columns.map(|column| (link.child, *column)).collect()
 }
 
 fn columns<'a>(case: &'a Case, group: &'a Group) -> impl Iterator<Item = &'a CaseColumn> {

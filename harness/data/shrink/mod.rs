@@ -58,6 +58,12 @@ async fn steps<O: Oracle>(
     hint: &[(usize, usize)],
 ) -> Result<(), Stop<O::Error>> {
     let core = rows::drop_rows(search, hint).await?;
+    // More often than not nothing else matters.
+    let loose = rows::without_references(&search.best, &core);
+    let plain = keys::renumbered(&columns::cleared(&loose));
+    if search.ask(plain).await? {
+        return Ok(());
+    }
     rows::drop_references(search, &core).await?;
     let needed = columns::clear_columns(search).await?;
     cells::clear_cells(search, &needed).await?;

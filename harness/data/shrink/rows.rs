@@ -21,8 +21,18 @@ pub(super) async fn drop_rows<O: Oracle>(
     let graph = Graph::new(&base);
     let build = |rows: &BTreeSet<usize>| graph.part(&base, &graph.with_parents(rows));
     let hinted: BTreeSet<usize> = hint.iter().filter_map(|row| graph.number(*row)).collect();
+    // Several rows are often named where any one is enough.
+    let first: BTreeSet<usize> = hinted.first().copied().into_iter().collect();
+    if hinted.len() > 1 && search.ask(build(&first)).await? {
+        return Ok(graph.places_within(&graph.with_parents(&first), &first));
+    }
     let core = if search.ask(build(&hinted)).await? {
-        among_hinted(search, &graph, hinted, &build).await?
+        if hinted.len() <= FEW {
+            hinted
+        } else {
+            let ordered = graph.order.iter().copied().filter(|row| hinted.contains(row)).collect();
+            search.fewest(BTreeSet::new(), ordered, &build).await?
+        }
     } else {
         // Part of the truth is in the hint, or none: then it goes again below.
         let kept = if hinted.len() <= FEW { hinted } else { BTreeSet::new() };
@@ -31,24 +41,6 @@ pub(super) async fn drop_rows<O: Oracle>(
     };
     let core = one_by_one(search, &graph, core, &build).await?;
     Ok(graph.places_within(&graph.with_parents(&core), &core))
-}
-
-/// Several rows are often named where any one is enough.
-async fn among_hinted<O: Oracle>(
-    search: &mut Search<'_, O>,
-    graph: &Graph,
-    hinted: BTreeSet<usize>,
-    build: &impl Fn(&BTreeSet<usize>) -> Case,
-) -> Result<BTreeSet<usize>, Stop<O::Error>> {
-    if hinted.len() <= FEW {
-        return Ok(hinted);
-    }
-    let first: BTreeSet<usize> = hinted.first().copied().into_iter().collect();
-    if search.ask(build(&first)).await? {
-        return Ok(first);
-    }
-    let ordered = graph.order.iter().copied().filter(|row| hinted.contains(row)).collect();
-    search.fewest(BTreeSet::new(), ordered, build).await
 }
 
 /// Where rows hide what other rows show, halving leaves some that are not needed.
@@ -79,19 +71,34 @@ pub(super) async fn drop_references<O: Oracle>(
 ) -> Result<(), Stop<O::Error>> {
     let base = search.best.clone();
     let loose: Vec<Vec<usize>> = base.links.iter().map(|link| loose(&base, link)).collect();
-    let build = |kept: &BTreeSet<usize>| {
-        let mut case = base.clone();
-        for (number, (link, columns)) in base.links.iter().zip(&loose).enumerate() {
-            for at in columns.iter().filter(|_| !kept.contains(&number)) {
-                case.change(link.child, *at, |_, _| Some(None));
-            }
-        }
-        closure(&case, core)
-    };
     let is_loose = |link: &(usize, &Vec<usize>)| !link.1.is_empty();
     let links = loose.iter().enumerate().filter(is_loose).map(|(number, _)| number).collect();
+    let build = |kept: &BTreeSet<usize>| unlinked(&base, &loose, kept, core);
     search.fewest(BTreeSet::new(), links, build).await?;
     Ok(())
+}
+
+/// The case without any reference that can be NULL.
+pub(super) fn without_references(case: &Case, core: &BTreeSet<(usize, usize)>) -> Case {
+    let loose: Vec<Vec<usize>> = case.links.iter().map(|link| loose(case, link)).collect();
+    unlinked(case, &loose, &BTreeSet::new(), core)
+}
+
+/// The case with the loose columns of all links NULL but those that are kept, and without the rows
+/// that nothing in the core points at any more.
+fn unlinked(
+    base: &Case,
+    loose: &[Vec<usize>],
+    kept: &BTreeSet<usize>,
+    core: &BTreeSet<(usize, usize)>,
+) -> Case {
+    let mut case = base.clone();
+    for (number, (link, columns)) in base.links.iter().zip(loose).enumerate() {
+        for at in columns.iter().filter(|_| !kept.contains(&number)) {
+            case.change(link.child, *at, |_, _| Some(None));
+        }
+    }
+    closure(&case, core)
 }
 
 /// The columns of a link that can be set to NULL, if any row would feel it.

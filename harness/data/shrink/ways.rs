@@ -78,6 +78,7 @@ mod tests {
             name: "it".to_owned(),
             is_nullable: true,
             canonical: canonical.iter().map(|it| (*it).to_owned()).collect(),
+            known: Vec::new(),
             is_key: false,
             is_given: true,
             is_number: false,

@@ -7,8 +7,8 @@ use crate::data::shrink::{
     Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink,
 };
 use crate::data::{
-    Cell, Clock, DataError, Name, Rows, Table, TableRows, all_columns, ask_clock, ask_rows,
-    canonical, holders, pin,
+    Cell, Clock, Column, DataError, Name, Rows, Table, TableRows, all_columns, ask_clock, ask_rows,
+    canonical, compare, holders, pin,
 };
 use crate::finding::Finding;
 use crate::postgres::Batch;
@@ -129,7 +129,7 @@ impl Session<'_> {
         stage: &Stage,
         given: &Rows,
     ) -> Result<Vec<Suspicion>, DataError> {
-        let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
+        let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
         for window in few(stage, given) {
             let found = self.ordered_few(stage, &window, looks).await?;
             if !found.is_empty() {
@@ -154,15 +154,16 @@ impl Session<'_> {
         let (Some(one), Some(two)) = (&first.upgraded, &other.upgraded) else {
             return Ok(Vec::new());
         };
-        let model = first.model.as_ref().unwrap_or(&stage.model);
-        let mut orders =
-            Orders { migration: self.migration, first: one, again: one, reversed: two, model };
-        if checks::order_dependent(&orders).is_empty() {
+        if compare(one, two).is_empty() {
             return Ok(Vec::new());
         }
+        let looks = Looks { at_model: true, ..looks };
         let (_, third) = self.again(stage, given, looks).await?;
-        let Some(again) = &third.upgraded else { return Ok(Vec::new()) };
-        orders.again = again;
+        let (Some(again), Some(model)) = (&third.upgraded, &third.model) else {
+            return Ok(Vec::new());
+        };
+        let migration = self.migration;
+        let orders = Orders { migration, first: one, again, reversed: two, model };
         Ok(checks::order_dependent(&orders))
     }
 
@@ -171,14 +172,16 @@ impl Session<'_> {
         stage: &Stage,
         given: &Rows,
         suspicion: &Suspicion,
-    ) -> Result<Rows, DataError> {
+    ) -> Result<(Rows, Option<Finding>), DataError> {
         let (case, tables) = case(stage, given);
         let hint = hint(stage, given, suspicion, &tables);
         let budget =
             Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
-        let mut asking = Asking { session: self, stage, class: Some(&suspicion.class), tables };
+        let class = Some(&suspicion.class);
+        let mut asking = Asking { session: self, stage, class, tables, said: None };
         let shrunk = shrink(case, &hint, &mut asking, budget).await?;
-        Ok(asking.rows(&shrunk.case))
+        // The last case that showed it is the one that it ended with.
+        Ok((asking.rows(&shrunk.case), asking.said))
     }
 
     /// As many rows as the scripts run to their end with; `None` if there are none.
@@ -190,7 +193,7 @@ impl Session<'_> {
         let (case, tables) = case(stage, given);
         let budget =
             Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
-        let mut asking = Asking { session: self, stage, class: None, tables };
+        let mut asking = Asking { session: self, stage, class: None, tables, said: None };
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
         Ok((rows.count() > 0 && rows != *given).then_some(rows))
@@ -253,6 +256,8 @@ struct Asking<'a, 's, 'l> {
     class: Option<&'s Class>,
     /// The table of each table of the case.
     tables: Vec<usize>,
+    /// What the last case that showed it said.
+    said: Option<Finding>,
 }
 
 impl Asking<'_, '_, '_> {
@@ -267,7 +272,11 @@ impl Oracle for Asking<'_, '_, '_> {
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
         let shown = if let Some(class) = self.class {
-            self.session.shows(self.stage, &rows, class).await.map(|it| it.is_some())
+            self.session.shows(self.stage, &rows, class).await.map(|it| {
+                let shows = it.is_some();
+                self.said = it.or(self.said.take());
+                shows
+            })
         } else {
             let failed = self.session.blindly(self.stage, &rows, Way::Down).await;
             failed.map(|failed| failed.is_none())
@@ -286,6 +295,10 @@ impl Oracle for Asking<'_, '_, '_> {
 /// The given rows as a case, and which table of the model each of its tables is.
 fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
     let model = &stage.model;
+    let has_rows = |at: &usize| {
+        let table = model.tables.get(*at);
+        table.and_then(|table| given.0.get(&table.name)).is_some_and(|held| !held.rows.is_empty())
+    };
     let mut places = Vec::new();
     let mut tables = Vec::new();
     for (at, table) in model.tables.iter().enumerate() {
@@ -293,16 +306,28 @@ fn case(stage: &Stage, given: &Rows) -> (Case, Vec<usize>) {
             continue;
         };
         places.push(at);
+        // What refers to rows of the history only has no other values.
+        let is_bound = |column: &Column| {
+            let mut keys =
+                table.foreign_keys.iter().filter(|key| key.columns.contains(&column.name));
+            keys.any(|key| !holders(&model.tables, key.parent).iter().any(has_rows))
+        };
         let columns = table.columns.iter().map(|column| CaseColumn {
             name: column.name.clone(),
             is_nullable: !column.not_null,
-            canonical: canonical(&model.types, column.type_oid, column.modifier),
+            canonical: if is_bound(column) {
+                Vec::new()
+            } else {
+                canonical(&model.types, column.type_oid, column.modifier)
+            },
+            known: stage.known.get(&(at, column.name.clone())).cloned().unwrap_or_default(),
             is_key: table.uniques.iter().any(|unique| unique.columns.contains(&column.name)),
             is_given: !column.is_generated,
-            is_number: model
-                .types
-                .base_name(column.type_oid)
-                .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric")),
+            is_number: !is_bound(column)
+                && model
+                    .types
+                    .base_name(column.type_oid)
+                    .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric")),
         });
         let columns = columns.collect();
         tables.push(CaseTable { name: table.name.clone(), columns, rows: held.rows.clone() });

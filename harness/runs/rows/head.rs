@@ -58,12 +58,8 @@ async fn look(
     options: &RowOptions,
 ) -> Result<Head, DataError> {
     let mut all = all_columns(model);
-    let recipe = Recipe {
-        seed: options.seed,
-        case: 0,
-        rows_per_table: options.rows_per_table,
-        leaves_defaults: false,
-    };
+    let recipe =
+        Recipe { seed: options.seed, rows_per_table: options.rows_per_table, ..Recipe::default() };
     let filled = loader.fill(model, &seeds, "", recipe).await?;
     all.sort();
     let rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };

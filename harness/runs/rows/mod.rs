@@ -13,13 +13,14 @@ mod words;
 pub(super) use head::head;
 pub use options::NoRowOptions;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
     DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled, Wanted,
-    all_columns, tops, without,
+    all_columns, constraints, tops, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
@@ -80,6 +81,8 @@ pub(super) struct Stage {
     pub(super) positions: Vec<Position>,
     /// Where the rows of before bring sequences.
     pub(super) tops: Tops,
+    /// What the scripts speak of, by table and column.
+    pub(super) known: BTreeMap<(usize, String), Vec<String>>,
     /// The tables after up and down, or after up where there is no way back.
     pub(super) after: Vec<Now>,
     unfilled: Vec<Unfilled>,
@@ -108,7 +111,7 @@ pub(super) async fn try_rows(
             seed: options.seed,
             case,
             rows_per_table: options.rows_per_table,
-            leaves_defaults: false,
+            ..Recipe::default()
         };
         let mut session =
             Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
@@ -224,8 +227,10 @@ impl Session<'_> {
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
         let tops = tops(&model, &before);
+        let known = constraints::of_script(&self.spoken.text, &model.tables, &model.types);
         Ok(Some(Stage {
             tops,
+            known,
             model,
             newest,
             seeds,
@@ -400,9 +405,14 @@ impl Session<'_> {
         if suspicion.finding.allowed.is_some() {
             return Ok(Some(suspicion.finding));
         }
-        // Without rows nothing is lost.
-        let needs_rows = matches!(suspicion.class, Class::Gone(_) | Class::Changed(..));
-        let seeds_alone = if needs_rows && stage.seeds.count() == 0 {
+        // Rows of the history that are lost are named: without any, they show nothing.
+        let is_loss = matches!(suspicion.class, Class::Gone(_) | Class::Changed(..));
+        let is_seed = |(name, at): &(Name, usize)| {
+            let row = stage.before.0.get(name).and_then(|held| held.rows.get(*at));
+            let seeds = stage.seeds.0.get(name);
+            row.zip(seeds).is_some_and(|(row, seeds)| seeds.rows.contains(row))
+        };
+        let seeds_alone = if is_loss && !suspicion.hint.iter().any(is_seed) {
             None
         } else {
             self.shows(stage, &Rows::default(), &suspicion.class).await?
@@ -413,8 +423,7 @@ impl Session<'_> {
             let has_seeds = stage.seeds.count() > 0;
             return Ok((!is_failure || has_seeds).then_some(finding));
         }
-        let small = self.shrink(stage, given, &suspicion).await?;
-        let said = self.shows(stage, &small, &suspicion.class).await?;
+        let (small, said) = self.shrink(stage, given, &suspicion).await?;
         let mut finding = said.unwrap_or(suspicion.finding);
         finding.rows = inserts(&stage.model, &small);
         Ok(Some(finding))

@@ -88,11 +88,16 @@ impl Session<'_> {
         rows: &Rows,
         leaves_defaults: bool,
     ) -> Result<Vec<Unfilled>, DataError> {
-        let recipe =
-            Recipe { seed: self.options.seed, case: CASE, rows_per_table: ROWS, leaves_defaults };
-        self.loader.session().await?.execute("SAVEPOINT stairway_probe").await?;
+        let recipe = Recipe {
+            seed: self.options.seed,
+            case: CASE,
+            rows_per_table: ROWS,
+            leaves_defaults,
+            enough: 1,
+        };
+        self.loader.later("SAVEPOINT stairway_probe");
         let filled = self.loader.fill(model, rows, "", recipe).await?;
-        self.loader.session().await?.execute("ROLLBACK TO stairway_probe").await?;
+        self.loader.later("ROLLBACK TO stairway_probe");
         Ok(filled.unfilled)
     }
 }

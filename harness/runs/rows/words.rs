@@ -31,18 +31,68 @@ pub(super) fn of(migration: &Migration) -> Spoken {
     if adds_columns_only(migration) {
         return spoken;
     }
+    let made = made(&migration.upgrade);
     for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
-        script_of(script, &mut spoken);
+        script_of(script, &made, &mut spoken);
         spoken.text.push_str(&script.text);
         spoken.text.push('\n');
     }
-    let upgrade = words_of(&migration.upgrade.text);
-    let says = |words: &[&str]| words.iter().any(|word| upgrade.contains(*word));
-    spoken.may_move_sequences = says(SEQUENCES);
-    spoken.inserts = says(&["insert", "copy", "merge"]);
-    spoken.may_refuse = says(REFUSE);
-    spoken.depends_on_order = says(ORDER);
+    spoken.may_move_sequences = may_move_sequences(&migration.upgrade);
+    spoken.inserts = says(&migration.upgrade.text, &["insert", "copy", "merge"]);
+    spoken.may_refuse = may_refuse(&migration.upgrade);
+    spoken.depends_on_order = depends_on_order(&migration.upgrade);
     spoken
+}
+
+/// Whether this is true of a statement; of the whole text if it can't be cut.
+fn any(script: &Script, is: impl Fn(K, &str) -> bool) -> bool {
+    match sql::split(&script.text) {
+        Ok(statements) => {
+            let mut texts = statements.iter().filter_map(|it| script.text.get(it.bytes.clone()));
+            texts.any(|text| is(sql::kind(text), text))
+        }
+        Err(_) => is(K::Do, &script.text),
+    }
+}
+
+fn may_move_sequences(upgrade: &Script) -> bool {
+    // A new table's sequence is where its rows are: there are none.
+    any(upgrade, |kind, text| match kind {
+        K::CreateTable => {
+            says(text, &["as", "of", "partition", "inherits"]) && says(text, SEQUENCES)
+        }
+        K::CreateIndex | K::CreateSequence | K::Comment => false,
+        _ => says(text, SEQUENCES),
+    })
+}
+
+/// Whether a statement changes what the tables of before take.
+fn may_refuse(upgrade: &Script) -> bool {
+    any(upgrade, |kind, text| match kind {
+        K::Select | K::Insert | K::Update | K::Delete | K::Comment | K::CreateIndex => false,
+        // A new table's constraints are about its own rows.
+        K::CreateTable => says(text, &["partition", "inherits"]),
+        _ => says(text, REFUSE),
+    })
+}
+
+/// Whether a statement reads rows, or does so in its body.
+fn depends_on_order(upgrade: &Script) -> bool {
+    any(upgrade, |kind, text| {
+        let is_definition =
+            matches!(kind, K::CreateTable | K::CreateIndex | K::AlterTable | K::Delete);
+        // These are only words of theirs where no query is in them.
+        let is_theirs = |word: &str| {
+            is_definition && matches!(word, "from" | "array") && !says(text, &["select"])
+        };
+        let order: Vec<&str> = ORDER.iter().copied().filter(|word| !is_theirs(word)).collect();
+        says(text, &order)
+    })
+}
+
+fn says(text: &str, words: &[&str]) -> bool {
+    let found = words_of(text);
+    words.iter().any(|word| found.contains(*word))
 }
 
 const SEQUENCES: &[&str] = &[
@@ -220,18 +270,69 @@ fn plain_words(statement: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-fn script_of(script: &Script, spoken: &mut Spoken) {
+fn script_of(script: &Script, made: &[Vec<String>], spoken: &mut Spoken) {
     let Ok(statements) = sql::split(&script.text) else { return };
     for statement in statements {
         let Some(text) = script.text.get(statement.bytes) else { continue };
         let kind = sql::kind(text);
-        if is_harmless(kind) {
+        if is_harmless(kind) || is_about(kind, text, made) {
             continue;
         }
         spoken.has_to_do_with_rows = true;
         spoken.is_dynamic |= is_dynamic(kind, text);
         words(text, &mut spoken.words);
     }
+}
+
+/// The tables that a script makes, without rows.
+fn made(upgrade: &Script) -> Vec<Vec<String>> {
+    let Ok(statements) = sql::split(&upgrade.text) else { return Vec::new() };
+    let texts = statements.iter().filter_map(|it| upgrade.text.get(it.bytes.clone()));
+    texts.filter(|text| sql::kind(text) == K::CreateTable).filter_map(made_by).collect()
+}
+
+/// The table of a `CREATE TABLE` that finds none there, takes no rows from elsewhere, and whose rows
+/// are no other table's.
+fn made_by(text: &str) -> Option<Vec<String>> {
+    let brings =
+        ["if", "select", "values", "execute", "partition", "inherits", "temp", "temporary"];
+    let names = parts(text);
+    let is_table = |name: &&Vec<String>| name.as_slice() == ["table"];
+    let is_new = !says(text, &brings) && names.iter().filter(is_table).count() == 1;
+    after(&names, &["table"]).next().filter(|_| is_new).cloned()
+}
+
+/// Whether a statement has to do with tables that the migration makes, and with no others' rows.
+fn is_about(kind: K, text: &str, made: &[Vec<String>]) -> bool {
+    let names = parts(text);
+    let is_made = |name: &Vec<String>| made.contains(name);
+    match kind {
+        K::CreateTable => made_by(text).as_ref().is_some_and(is_made),
+        K::CreateIndex | K::CreateTrigger => {
+            after(&names, &["on", "only"]).next().is_some_and(is_made)
+        }
+        K::AlterTable => {
+            !says(text, &["attach", "inherit"])
+                && after(&names, &["table", "if", "exists", "only"]).next().is_some_and(is_made)
+        }
+        K::DropTable => {
+            !says(text, &["cascade"]) && after(&names, &["table", "if", "exists"]).all(is_made)
+        }
+        _ => false,
+    }
+}
+
+fn parts(text: &str) -> Vec<Vec<String>> {
+    sql::names(text).into_iter().map(|name| name.parts).collect()
+}
+
+/// The names after the first one of these words, and after those that follow it.
+fn after<'a>(names: &'a [Vec<String>], words: &[&str]) -> impl Iterator<Item = &'a Vec<String>> {
+    let is = |name: &Vec<String>, word: &str| name.len() == 1 && name.iter().all(|it| it == word);
+    let first = names.iter().position(|name| words.first().is_some_and(|word| is(name, word)));
+    let rest = first.and_then(|at| names.get(at..)).unwrap_or_default();
+    let skipped = rest.iter().take_while(|name| words.iter().any(|word| is(name, word))).count();
+    rest.iter().skip(skipped)
 }
 
 /// Statements that neither change rows nor can fail because of them.
@@ -258,6 +359,7 @@ fn is_harmless(kind: K) -> bool {
             | K::DropFunction
             | K::DropProcedure
             | K::DropAggregate
+            | K::DropIndex
             | K::DropRole
             | K::Comment
             | K::Grant
@@ -300,7 +402,41 @@ fn words(text: &str, into: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{added, dropped};
+    use super::{added, dropped, is_about, made_by, sql};
+
+    #[test]
+    fn statements_about_tables_that_hold_no_rows() {
+        let made = made_by("CREATE UNLOGGED TABLE s.t (id int REFERENCES p, d date DEFAULT now())");
+        assert_eq!(made, Some(vec!["s".to_owned(), "t".to_owned()]));
+        for text in [
+            "CREATE TABLE IF NOT EXISTS s.t (id int)",
+            "CREATE TABLE s.t AS SELECT 1",
+            "CREATE TABLE s.t AS TABLE u",
+            "CREATE TABLE s.t PARTITION OF u DEFAULT",
+            "CREATE TEMP TABLE t (id int)",
+        ] {
+            assert_eq!(made_by(text), None, "{text}");
+        }
+        let made = [vec!["s".to_owned(), "t".to_owned()]];
+        for text in [
+            "CREATE TABLE s.t (id int)",
+            "CREATE UNIQUE INDEX i ON ONLY s.t (id)",
+            "ALTER TABLE IF EXISTS ONLY s.t ADD UNIQUE (id)",
+            "DROP TABLE IF EXISTS s.t",
+        ] {
+            assert!(is_about(sql::kind(text), text, &made), "{text}");
+        }
+        for text in [
+            "CREATE INDEX i ON t (id)",
+            "ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES s.t",
+            "ALTER TABLE s.t ATTACH PARTITION u DEFAULT",
+            "DROP TABLE s.t, u",
+            "DROP TABLE s.t CASCADE",
+            "INSERT INTO s.t SELECT * FROM u",
+        ] {
+            assert!(!is_about(sql::kind(text), text, &made), "{text}");
+        }
+    }
 
     #[test]
     fn a_column_that_no_row_is_in_the_way_of() {

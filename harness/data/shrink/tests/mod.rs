@@ -65,6 +65,7 @@ fn column(name: &str, canonical: &[&str]) -> CaseColumn {
         name: name.to_owned(),
         is_nullable: false,
         canonical: canonical.iter().map(|it| (*it).to_owned()).collect(),
+        known: Vec::new(),
         is_key: false,
         is_given: true,
         is_number: false,
