@@ -1,6 +1,6 @@
 //! `data-dependent-failure`: a script works on empty tables and fails with rows.
 
-use crate::data::Name;
+use crate::data::{Name, Rows};
 use crate::finding::CheckId;
 use crate::steps::{StepFailure, Way};
 
@@ -29,18 +29,19 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
         },
     };
     let objects = sql.object.clone();
-    let hint = sql.detail.as_deref().map(|detail| named_rows(tested, detail)).unwrap_or_default();
+    let hint =
+        sql.detail.as_deref().map(|detail| named_rows(tested.before, detail)).unwrap_or_default();
     Some(Suspicion { class, finding: finding.about(objects), hint })
 }
 
 /// The rows that the server's detail shows: `(1, a, null)` whole, or `=(1, a)` the values of a key.
 /// Only where to look first: it is tried, and the words around do not matter.
-fn named_rows(tested: &Tested<'_>, detail: &str) -> Vec<(Name, usize)> {
+pub fn named_rows(given: &Rows, detail: &str) -> Vec<(Name, usize)> {
     let key = detail.split_once(")=(").and_then(|(_, rest)| rest.split_once(')'));
     let key: Option<Vec<String>> =
         key.map(|(values, _)| values.split(", ").map(str::to_lowercase).collect());
     let mut rows = Vec::new();
-    for (name, held) in &tested.before.0 {
+    for (name, held) in &given.0 {
         for (at, row) in held.rows.iter().enumerate() {
             let has = |value: &String| row.iter().flatten().any(|it| it.to_lowercase() == *value);
             let is_named = if let Some(key) = &key {

@@ -27,6 +27,7 @@ mod upgrade_failed;
 
 pub use broken_object::may_break;
 pub use claims::{came_true, claimed_table, settle};
+pub use data_dependent_failure::named_rows;
 pub use explain::explain;
 pub use failure::finding as failure;
 pub use observation::{Class, Climbed, Suspicion, Tested};

@@ -125,6 +125,15 @@ pub fn closure(case: &Case, keep: &BTreeSet<(usize, usize)>) -> Case {
     graph.part(case, &graph.with_parents(&rows))
 }
 
+/// The case without these rows, given as table and row, and without all that points at them.
+pub fn rest(case: &Case, gone: &BTreeSet<(usize, usize)>) -> Case {
+    let graph = Graph::new(case);
+    let rows = gone.iter().filter_map(|place| graph.number(*place)).collect();
+    let gone = graph.with_children(&rows);
+    let left = graph.order.iter().copied().filter(|row| !gone.contains(row)).collect();
+    graph.part(case, &left)
+}
+
 fn kept(rows: &[Vec<Cell>], is_kept: impl Fn(usize) -> bool) -> Vec<Vec<Cell>> {
     let rows = rows.iter().enumerate().filter(|(number, _)| is_kept(*number));
     rows.map(|(_, row)| row.clone()).collect()

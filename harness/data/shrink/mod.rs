@@ -16,7 +16,7 @@ mod tests;
 mod ways;
 
 pub use case::{Case, CaseColumn, CaseTable, Link};
-pub use graph::closure;
+pub use graph::{closure, rest};
 pub use greatest::{Greatest, greatest};
 pub use search::{Budget, Oracle};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checks::{self, Class, Orders, Suspicion, Tested};
 use crate::data::shrink::{
-    Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, shrink,
+    Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, rest, shrink,
 };
 use crate::data::{
     Cell, Clock, Column, DataError, Name, Rows, Table, TableRows, all_columns, ask_clock, ask_rows,
@@ -18,6 +18,8 @@ use super::{Session, Stage};
 
 /// How often the scripts are run for one counterexample.
 const CALLS: usize = 60;
+/// How often rows that a failure names are left out to see whether others fail.
+const ROUNDS: usize = 6;
 /// So many rows are sorted by insertion.
 const FEW: usize = 6;
 /// How far and how often one goes back to take others: each two neighbours are in one window.
@@ -177,23 +179,54 @@ impl Session<'_> {
         let hint = hint(stage, given, suspicion, &tables);
         let budget =
             Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
-        let class = Some(&suspicion.class);
+        let class = Asked::Shows(&suspicion.class);
         let mut asking = Asking { session: self, stage, class, tables, said: None };
         let shrunk = shrink(case, &hint, &mut asking, budget).await?;
         // The last case that showed it is the one that it ended with.
         Ok((asking.rows(&shrunk.case), asking.said))
     }
 
-    /// As many rows as the scripts run to their end with; `None` if there are none.
+    /// Rows that the scripts run to their end with, as many as can be found at a small cost; `None`
+    /// if there are none. The failure is what all rows together come to.
     pub(super) async fn passing(
         &mut self,
         stage: &Stage,
         given: &Rows,
+        (way, failure): &(Way, StepFailure),
     ) -> Result<Option<Rows>, DataError> {
-        let (case, tables) = case(stage, given);
+        let until = if *way == Way::Again { Way::Again } else { Way::Down };
+        let StepFailure::Sql { failure, .. } = failure else { return Ok(None) };
+        let (mut left, mut failure) = (given.clone(), failure.clone());
+        for _ in 0..ROUNDS {
+            let blamed = self.blamed(stage, &left, &failure).await?;
+            // Of those with the same key one may stay.
+            let stays = usize::from(failure.sqlstate == "23505");
+            let (case, tables) = case(stage, &left);
+            let places = |(name, at): &(Name, usize)| {
+                let is_it = |at: &usize| {
+                    stage.model.tables.get(*at).is_some_and(|table| table.name == *name)
+                };
+                Some((tables.iter().position(is_it)?, *at))
+            };
+            let gone: BTreeSet<_> = blamed.iter().skip(stays).filter_map(places).collect();
+            if gone.is_empty() {
+                break;
+            }
+            left = rows_of(stage, &tables, &rest(&case, &gone));
+            if left.count() == 0 {
+                return Ok(None);
+            }
+            match self.blindly(stage, &left, until).await? {
+                None => return Ok(Some(left)),
+                Some((_, StepFailure::Sql { failure: other, .. })) => failure = other,
+                Some(_) => break,
+            }
+        }
+        let (case, tables) = case(stage, &left);
         let budget =
             Budget { calls: CALLS, time: self.options.budget.saturating_sub(self.begun.elapsed()) };
-        let mut asking = Asking { session: self, stage, class: None, tables, said: None };
+        let class = Asked::Passes(until);
+        let mut asking = Asking { session: self, stage, class, tables, said: None };
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
         Ok((rows.count() > 0 && rows != *given).then_some(rows))
@@ -249,11 +282,20 @@ fn is_same(one: &Class, other: &Class) -> bool {
     }
 }
 
-/// Asks whether a case still shows a class or, without one, whether it runs to its end.
+/// What is asked of a case.
+#[derive(Clone, Copy)]
+enum Asked<'s> {
+    /// Whether it still shows this class.
+    Shows(&'s Class),
+    /// Whether the scripts run to their end, up to this one.
+    Passes(Way),
+}
+
+/// Asks the scripts.
 struct Asking<'a, 's, 'l> {
     session: &'a mut Session<'l>,
     stage: &'s Stage,
-    class: Option<&'s Class>,
+    class: Asked<'s>,
     /// The table of each table of the case.
     tables: Vec<usize>,
     /// What the last case that showed it said.
@@ -271,15 +313,19 @@ impl Oracle for Asking<'_, '_, '_> {
 
     async fn shows(&mut self, candidate: &Case) -> Result<bool, DataError> {
         let rows = self.rows(candidate);
-        let shown = if let Some(class) = self.class {
-            self.session.shows(self.stage, &rows, class).await.map(|it| {
-                let shows = it.is_some();
-                self.said = it.or(self.said.take());
-                shows
-            })
-        } else {
-            let failed = self.session.blindly(self.stage, &rows, Way::Down).await;
-            failed.map(|failed| failed.is_none())
+        let shown = match self.class {
+            Asked::Shows(class) => {
+                let found = self.session.shows(self.stage, &rows, class).await;
+                found.map(|found| {
+                    let shows = found.is_some();
+                    self.said = found.or(self.said.take());
+                    shows
+                })
+            }
+            Asked::Passes(until) => {
+                let failed = self.session.blindly(self.stage, &rows, until).await;
+                failed.map(|failed| failed.is_none())
+            }
         };
         match shown {
             // A candidate that the schema refuses shows nothing.

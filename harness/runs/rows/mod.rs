@@ -4,6 +4,7 @@
 //! What rows are given depends on that state, the migration's text and the seed, and on nothing
 //! else: a lane that begins in the middle tries the same rows.
 
+mod blamed;
 mod counterexample;
 mod head;
 mod options;
@@ -24,7 +25,7 @@ use crate::data::{
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
-use crate::steps::{Looks, Trial, Tried, Way, is_artefact};
+use crate::steps::{Looks, StepFailure, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,7 +301,14 @@ impl Session<'_> {
             let suspicions = checks::suspect(&tested);
             verdict.came_true.extend(self.came_true(&tested));
             let is_failure = tried.failed.is_some();
-            for suspicion in suspicions {
+            for mut suspicion in suspicions {
+                if let (Class::Failure { .. }, Some((_, StepFailure::Sql { failure, .. }))) =
+                    (&suspicion.class, &tried.failed)
+                    && suspicion.hint.is_empty()
+                {
+                    let blamed = self.blamed(stage, &kept, failure).await?;
+                    suspicion.hint = blamed::among(&stage.before, &kept, &blamed);
+                }
                 if let Some(finding) = self.prove(stage, &kept, suspicion).await? {
                     verdict.findings.push(finding);
                 }
@@ -316,11 +324,12 @@ impl Session<'_> {
                     verdict.findings.extend(self.prove(stage, &kept, suspicion).await?);
                 }
             }
-            if !is_failure || self.begun.elapsed() > self.options.budget {
+            let Some(failed) = tried.failed else { break };
+            if self.begun.elapsed() > self.options.budget {
                 break;
             }
             // What fails hides what else is wrong: the rows that pass are looked at once more.
-            let Some(less) = self.passing(stage, &kept).await? else { break };
+            let Some(less) = self.passing(stage, &kept, &failed).await? else { break };
             kept = less;
             (before, tried) = self.again(stage, &kept, self.looks()).await?;
             stage.after.clone_from(&tried.tables);
