@@ -163,6 +163,14 @@ impl Loader {
         Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
     }
 
+    /// Makes the transaction ready for rows beside those that the tables hold.
+    pub async fn ready(&mut self, model: &Model, before: &Rows) -> Result<(), DataError> {
+        // A row that refers to nothing is turned away at once, whatever its key says.
+        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
+        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{settled}");
+        Ok(self.session.execute(&first).await?)
+    }
+
     /// Gives rows to the tables of `model` beside those that they hold; `script` is what is about to
     /// run.
     pub async fn fill(
@@ -172,10 +180,7 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        // A row that refers to nothing is turned away at once, whatever its key says.
-        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
-        let first = format!("RESET ALL;SET CONSTRAINTS ALL IMMEDIATE;{settled}");
-        self.session.execute(&first).await?;
+        self.ready(model, before).await?;
         let Self { session, shelf, .. } = self;
         let filled = Fill::new(session, shelf, model, recipe, before, script).run().await?;
         self.session.execute(settle(model, false)).await?;

@@ -21,6 +21,7 @@ mod sequences;
 pub mod shrink;
 mod strategy;
 pub mod types;
+mod written;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
@@ -40,6 +41,7 @@ pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;
 pub use types::canonical;
+pub use written::Misfit;
 
 use crate::postgres::PostgresError;
 

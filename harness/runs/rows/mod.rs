@@ -6,15 +6,20 @@
 
 mod counterexample;
 mod head;
+mod kept;
 mod options;
 mod probe;
+mod replay;
 mod words;
 
 pub(super) use head::head;
+pub use kept::KeptRows;
+pub(super) use kept::{File as KeptFile, Kept, keep};
 pub use options::NoRowOptions;
 
 use std::time::{Duration, Instant};
 
+use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
@@ -86,11 +91,12 @@ pub(super) struct Stage {
     given: usize,
 }
 
-/// Tries `migration` on rows.
+/// Tries `migration` on rows: those of `kept` first.
 pub(super) async fn try_rows(
     loader: &mut Loader,
     migration: &Migration,
     options: &RowOptions,
+    kept: Option<&KeptFile>,
     has_backup: bool,
 ) -> Result<RowVerdict, DataError> {
     let trial = match Trial::of(migration) {
@@ -98,12 +104,16 @@ pub(super) async fn try_rows(
         Err(why) => return Ok(not_tried(migration, &why)),
     };
     let spoken = words::of(migration);
-    if !spoken.has_to_do_with_rows {
-        return Ok(RowVerdict::default());
-    }
+    let replayed = match kept {
+        Some(kept) => {
+            replay::replay(loader, (migration, &trial, &spoken), options, kept, has_backup).await?
+        }
+        None => Replayed::default(),
+    };
     let begun = Instant::now();
     let mut verdict = RowVerdict::default();
-    for case in 0..options.cases.max(1) {
+    let cases = if spoken.has_to_do_with_rows { options.cases.max(1) } else { 0 };
+    for case in 0..cases {
         let recipe = Recipe {
             seed: options.seed,
             case,
@@ -119,6 +129,7 @@ pub(super) async fn try_rows(
             break;
         }
     }
+    replayed.join(&mut verdict);
     if has_backup {
         verdict.findings = verdict.findings.into_iter().map(discreet).collect();
     }
@@ -218,13 +229,7 @@ impl Session<'_> {
             return Ok(None);
         }
         let positions = self.loader.positions(&model).await?;
-        let held: Vec<_> = all_columns(&model)
-            .into_iter()
-            .filter(|(name, ..)| {
-                model.tables.iter().any(|table| table.name == *name && !table.is_empty)
-            })
-            .collect();
-        let seeds = if held.is_empty() { Rows::default() } else { self.loader.rows(&held).await? };
+        let seeds = self.seeds(&model).await?;
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
@@ -241,6 +246,15 @@ impl Session<'_> {
             unfilled: filled.unfilled,
             given: filled.given,
         }))
+    }
+
+    /// What the history itself put into the tables.
+    async fn seeds(&mut self, model: &Model) -> Result<Rows, DataError> {
+        let is_held =
+            |name: &Name| model.tables.iter().any(|table| table.name == *name && !table.is_empty);
+        let held: Vec<_> =
+            all_columns(model).into_iter().filter(|(name, ..)| is_held(name)).collect();
+        if held.is_empty() { Ok(Rows::default()) } else { self.loader.rows(&held).await }
     }
 
     /// The rows that claims say are deleted, by the claims' own predicates.
