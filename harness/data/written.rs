@@ -30,10 +30,11 @@ impl Misfit {
 }
 
 /// Each constraint that a trigger would have held, of tables that this transaction has written to,
-/// as the statement that adds it once more: so the server looks at all rows. What was not validated
+/// with the statement that adds it once more: so the server looks at all rows. What was not validated
 /// need not be true of old rows. A foreign key to a partitioned table has parts, one for each of its
 /// partitions, which say nothing alone.
-const HELD_BY_TRIGGERS: &str = "SELECT pg_catalog.format('ALTER TABLE ONLY %s ADD %s', \
+const HELD_BY_TRIGGERS: &str = "SELECT pg_catalog.format('%I of %s', k.conname, \
+      k.conrelid::pg_catalog.regclass), pg_catalog.format('ALTER TABLE ONLY %s ADD %s', \
       k.conrelid::pg_catalog.regclass, \
       pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '^PRIMARY KEY', 'UNIQUE')) \
     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
@@ -58,13 +59,16 @@ impl Loader {
             }
         }
         let checks = self.session().rows(HELD_BY_TRIGGERS).await?;
-        for check in checks.into_iter().flatten().flatten() {
+        for check in checks {
+            let [Some(constraint), Some(check)] = check.as_slice() else { continue };
             let ask = format!(
                 "SAVEPOINT stairway_fit;{check};ROLLBACK TO stairway_fit;RELEASE stairway_fit"
             );
             let done = self.session().execute(&ask).await;
             if let Some(failure) = refusal(done)? {
-                return Ok(Some(Misfit::of(None, *failure)));
+                // The server's words name the second one.
+                let words = format!("{constraint} does not hold (SQLSTATE {})", failure.sqlstate);
+                return Ok(Some(Misfit { words, ..Misfit::of(None, *failure) }));
             }
         }
         self.session().execute("RESET ALL").await?;

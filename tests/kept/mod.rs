@@ -8,10 +8,8 @@ use serde_json::Value;
 use super::{LOSS, TABLE, assert_same, clinic, json, project, run, servers, verify, without_times};
 
 /// Only a row that nobody would generate is gone.
-const RARE: (&str, &str) = (
-    "DELETE FROM guest WHERE md5(phone) = 'ce5bc12f1cd38c952dfbefb0742eb173';",
-    "-- stairway: irreversible reason: the rows are gone\nSELECT 1;",
-);
+const RARE: (&str, &str) =
+    ("DELETE FROM guest WHERE md5(phone) = 'ce5bc12f1cd38c952dfbefb0742eb173';", "SELECT 1;");
 
 fn write(project: &Path, name: &str, text: &str) {
     let path = project.join(name);
@@ -111,7 +109,7 @@ fn the_same_command_says_the_same_before_and_after_rows_are_kept() {
     };
     let first = said(&["--keep-rows", kept]);
     let written = files(folder.path());
-    assert!(written.len() > 3, "{written:?}");
+    assert!(written.len() >= 2, "{written:?}");
     let second = said(&["--keep-rows", kept]);
     assert_same(&first, &second);
     assert_eq!(files(folder.path()), written);
@@ -157,8 +155,8 @@ fn what_no_longer_fits_the_schema_is_said() {
                 -- case: none of rows\n\
                 COMMIT;\n\
                 -- case: still good\n\
-                insert into guest (id, phone) values (4, 'room 101');\n\
-                insert into call (guest) values (4);\n";
+                insert into guest (id, phone) values (4, 'room 101'), (5, 'x');\n\
+                insert into call (guest) values (5);\n";
     write(project.path(), "stairway-rows/3.sql", text);
     write(project.path(), "stairway-rows/2.sql", "insert into guest values ('");
     write(project.path(), "stairway-rows/9.sql", "insert into guest values (1);");
@@ -182,9 +180,9 @@ fn what_no_longer_fits_the_schema_is_said() {
     );
     assert!(said(2, 1, "help").contains("or delete it"));
     assert_eq!(said(2, 2, "message"), does_not_fit(5));
-    let orphan = "violates foreign key constraint \"call_guest_fkey\" (SQLSTATE 23503)\n\
+    let orphan = "call_guest_fkey of call does not hold (SQLSTATE 23503)\n\
                   detail: Key (guest)=(3) is not present in table \"guest\".";
-    assert!(said(2, 2, "detail").ends_with(orphan), "{}", said(2, 2, "detail"));
+    assert_eq!(said(2, 2, "detail"), orphan);
     assert_eq!(said(2, 3, "detail"), "COMMIT;\nonly INSERT statements are tried");
     assert_eq!(findings(&report, 1), [warning]);
     let broken = "can't read stairway-rows/2.sql: line 1: unterminated string";
@@ -207,7 +205,11 @@ fn rows_that_are_older_than_a_constraint_can_be_kept() {
         "ALTER TABLE call DROP CONSTRAINT known;",
     );
     let before = ("CREATE TABLE call (guest int);", "DROP TABLE call;");
-    let validated = ("ALTER TABLE call VALIDATE CONSTRAINT known;", "SELECT 1;");
+    let validated = (
+        "ALTER TABLE call VALIDATE CONSTRAINT known;",
+        "ALTER TABLE call DROP CONSTRAINT known, \
+         ADD CONSTRAINT known FOREIGN KEY (guest) REFERENCES guest NOT VALID;",
+    );
     let project = project("", &[TABLE, before, since, validated]);
     let ran = verify(project.path(), &["--format", "json"]);
     assert_eq!(findings(&json(&ran), 3), [], "{}", ran.stdout);
@@ -237,14 +239,14 @@ fn what_is_kept_for_the_next_run_knows_these_rows() {
     write(project.path(), "rows/2.sql", "insert into guest values (1, 'room 101');");
     assert_eq!(verify(), (1, [true, false, true]), "what comes after it is what it was");
     assert_eq!(verify(), (1, [true, true, true]));
-    write(project.path(), "rows/2.sql", "insert into guest values (1, 'room 102');");
+    write(project.path(), "rows/2.sql", "insert into guest values (1, 'gone');");
     assert_eq!(verify(), (0, [true, false, true]));
     // A verdict from the cache keeps its rows, too.
     write(project.path(), "migrations/up/2_step.sql", "UPDATE guest SET phone = 'gone';");
     assert_eq!(verify().0, 1);
     let kept = files(&project.path().join("rows"));
-    assert!(kept[0].1.contains("room 102") && kept[0].1.contains("-- case: data-loss"), "{kept:?}");
-    write(project.path(), "rows/2.sql", "insert into guest values (1, 'room 102');");
+    assert!(kept[0].1.contains("'gone'") && kept[0].1.contains("-- case: data-loss"), "{kept:?}");
+    write(project.path(), "rows/2.sql", "insert into guest values (1, 'gone');");
     assert_eq!(verify(), (1, [true, true, true]));
     assert_eq!(files(&project.path().join("rows")), kept);
 }
