@@ -24,7 +24,7 @@ impl Misfit {
         Self { statement, words: words.into(), detail: None }
     }
 
-    fn of(statement: Option<usize>, failure: SqlFailure) -> Self {
+    fn of(statement: Option<usize>, failure: &SqlFailure) -> Self {
         Self { detail: failure.detail.clone(), ..Self::new(statement, failure.to_string()) }
     }
 }
@@ -55,7 +55,7 @@ impl Loader {
         for (at, statement) in statements.iter().enumerate() {
             let done = self.session().execute(statement).await;
             if let Some(failure) = refusal(done)? {
-                return Ok(Some(Misfit::of(Some(at), *failure)));
+                return Ok(Some(Misfit::of(Some(at), &failure)));
             }
         }
         let checks = self.session().rows(HELD_BY_TRIGGERS).await?;
@@ -68,7 +68,7 @@ impl Loader {
             if let Some(failure) = refusal(done)? {
                 // The server's words name the second one.
                 let words = format!("{constraint} does not hold (SQLSTATE {})", failure.sqlstate);
-                return Ok(Some(Misfit { words, ..Misfit::of(None, *failure) }));
+                return Ok(Some(Misfit { words, ..Misfit::of(None, &failure) }));
             }
         }
         self.session().execute("RESET ALL").await?;

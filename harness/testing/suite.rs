@@ -176,7 +176,10 @@ impl Suite {
 
 /// Where rows are kept if nothing says where.
 fn kept_rows(beside: Option<Beside>, migrations: &Path) -> KeptRows {
-    let beside = beside.and_then(Beside::folder).map(|folder| KeptRows::beside(&folder));
+    let here = std::env::current_dir().unwrap_or_default();
+    let beside = beside.and_then(Beside::folder);
+    let beside =
+        beside.map(|folder| KeptRows::beside(folder.strip_prefix(&here).unwrap_or(&folder)));
     beside.or_else(|| KeptRows::usual(migrations)).unwrap_or_else(|| {
         // Tests are run in the folder of their package.
         let tests = Path::new("tests");

@@ -212,9 +212,8 @@ fn written(finding: &Finding) -> String {
     let title = format!("{} {}", finding.check, finding.objects.join(" "));
     // A name may hold whatever a name may hold.
     let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let rows: String =
-        finding.rows.iter().map(|Row { insert, .. }| format!("{insert}\n")).collect();
-    format!("-- {MARK} {}\n{rows}", title.trim_end())
+    let rows: Vec<&str> = finding.rows.iter().map(|Row { insert, .. }| insert.as_str()).collect();
+    format!("-- {MARK} {}\n{}\n", title.trim_end(), rows.join("\n"))
 }
 
 /// Adds those of these cases that the file does not have; gives whether there were any.
@@ -313,7 +312,7 @@ mod tests {
         let by_hand =
             std::fs::read_to_string(&path).unwrap().replace("VALUES", "-- by hand\n  VALUES");
         std::fs::write(&path, by_hand.trim_end()).unwrap();
-        assert_eq!(add(&path, &[one.clone()]), Ok(false));
+        assert_eq!(add(&path, std::slice::from_ref(&one)), Ok(false));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), by_hand.trim_end());
         assert_eq!(add(&path, &[one, two.clone()]), Ok(true));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{by_hand}\n{two}"));
