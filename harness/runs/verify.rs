@@ -117,7 +117,8 @@ impl Options {
 
 /// Climbs the history in `options.folder` and says what is wrong with it. Findings are in the
 /// result; an error means that the run could not be finished. Nothing is left on the machine but
-/// the repro scripts, and what is kept for the next run if `options.caching` says so.
+/// the repro scripts, rows where `options.keep_rows` says so, and what is kept for the next run if
+/// `options.caching` does.
 pub async fn verify(
     options: &Options,
     watch: &mut (dyn Watch + Send),
