@@ -44,7 +44,7 @@ enum Threshold {
 }
 
 /// `[rows]`: which rows each migration is tried on. What is not said is as usual.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RowSettings {
     /// Whether any are tried.
@@ -57,6 +57,8 @@ pub struct RowSettings {
     pub seed: Option<u64>,
     /// For how many seconds a counterexample may be made smaller.
     pub budget: Option<u64>,
+    /// The folder in which those are kept that show something.
+    pub keep: Option<PathBuf>,
 }
 
 /// `[command]`: for the server `command`.
@@ -164,7 +166,7 @@ impl Config {
 
     /// Which rows are tried, where `named` was named for one run; `None` for none at all.
     pub fn rows(&self, named: RowSettings) -> Result<Option<RowSettings>, ConfigError> {
-        let written = self.rows;
+        let written = &self.rows;
         let counts = [
             ("cases", written.cases.map(u64::from)),
             ("per-table", written.per_table.map(u64::from)),
@@ -177,15 +179,22 @@ impl Config {
         }
         let number = |text: String| text.parse().map_err(|_| ConfigError::Seed(text));
         let seed = env::SEED.get().map(number).transpose()?;
+        // Who names something about rows wants some.
+        let wants = (named != RowSettings::default()).then_some(true);
         let rows = RowSettings {
-            // Who names something about rows wants some.
-            enabled: named.enabled.or((named != RowSettings::default()).then_some(true)),
+            enabled: named.enabled.or(wants),
             cases: named.cases.or(written.cases),
             per_table: named.per_table.or(written.per_table),
             seed: named.seed.or(seed).or(written.seed),
             budget: named.budget.or(written.budget),
+            keep: named.keep.or_else(|| written.keep.clone()),
         };
         Ok(rows.enabled.or(written.enabled).unwrap_or(true).then_some(rows))
+    }
+
+    /// The folder in which rows are kept, if it is written down.
+    pub fn kept_rows(&self) -> Option<&Path> {
+        self.rows.keep.as_deref()
     }
 
     /// The file of known findings, if it is written down.

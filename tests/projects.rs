@@ -279,6 +279,57 @@ fn a_failing_test_keeps_its_database_when_asked_to() {
 }
 
 #[test]
+fn rows_that_a_migration_fails_on_are_kept_beside_the_tests() {
+    let projects = Projects::fresh();
+    let kept = projects.path("suite/tests/stairway-rows");
+    let rows = |variables: &[(&str, &str)]| {
+        let args = ["test", "--offline", "--quiet", "--test", "migrations", "--", "::rows"];
+        ran(projects.cargo("suite", &args).envs(variables.iter().copied()))
+    };
+    let change = |up: &str, down: &str| {
+        fs::write(projects.path("suite/migrations/3_seats.up.sql"), up).unwrap();
+        fs::write(projects.path("suite/migrations/3_seats.down.sql"), down).unwrap();
+    };
+    assert!(rows(&[]).passed);
+    assert!(!kept.exists(), "there was nothing to keep");
+    change(
+        "ALTER TABLE booking DROP COLUMN during;",
+        "ALTER TABLE booking ADD COLUMN during tstzrange NOT NULL DEFAULT 'empty';\n\
+         ALTER TABLE booking ALTER COLUMN during DROP DEFAULT;",
+    );
+    let said = "rows of 3 are kept in tests/stairway-rows/3.sql and tried first from now on";
+    for variables in [&[][..], &[("STAIRWAY_SEED", "7")]] {
+        let ran = rows(variables);
+        assert!(!ran.passed);
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        let names = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["3.sql"]);
+        let text = fs::read_to_string(kept.join("3.sql")).unwrap();
+        assert_eq!(text.matches("-- case: data-loss public.booking.during").count(), 1, "{text}");
+        assert_eq!(text.matches("\nINSERT INTO ").count(), 2, "{text}");
+    }
+    // Nobody would generate this room.
+    change("DELETE FROM room WHERE md5(name) = 'ce5bc12f1cd38c952dfbefb0742eb173';", "SELECT 1;");
+    assert!(rows(&[]).passed);
+    let by_hand = "INSERT INTO room (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'room 101');\n";
+    fs::write(kept.join("3.sql"), by_hand).unwrap();
+    let ran = rows(&[]);
+    assert!(!ran.passed);
+    assert!(ran.stdout.contains("1 row of public.room gone"), "{}", ran.stdout);
+    assert_eq!(fs::read_to_string(kept.join("3.sql")).unwrap(), by_hand);
+    let test = projects.path("suite/tests/migrations.rs");
+    let text = fs::read_to_string(&test).unwrap();
+    fs::write(&test, text.replace(".main()", ".no_kept_rows().main()")).unwrap();
+    assert!(rows(&[]).passed);
+    fs::write(&test, text.replace(".main()", ".keep_rows(\"rows\").main()")).unwrap();
+    assert!(rows(&[]).passed);
+    fs::create_dir(projects.path("suite/rows")).unwrap();
+    fs::rename(kept.join("3.sql"), projects.path("suite/rows/3.sql")).unwrap();
+    assert!(!rows(&[]).passed);
+    projects.nothing_is_left();
+}
+
+#[test]
 fn a_filter_hides_no_failure() {
     let projects = Projects::fresh();
     let only = |filter: &str| {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use stairway::finding::{CheckId, Finding, Severity};
-use stairway::runs::{Options, Silent, Verification, verify};
+use stairway::runs::{KeptRows, Options, Silent, Verification, verify};
 
 /// A history of two migrations, the second of which is judged.
 #[derive(Debug, Deserialize)]
@@ -115,7 +115,8 @@ fn cases() -> Vec<Case> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-async fn climb(case: &Case, major: u32, folder: &Path) -> Verification {
+/// The case as a folder of migrations, and how they are climbed.
+fn options(case: &Case, major: u32, folder: &Path) -> Options {
     let write = |name: &str, sql: &str| {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -135,7 +136,11 @@ async fn climb(case: &Case, major: u32, folder: &Path) -> Verification {
     let mut options = Options::new(folder);
     options.server = servers::spec(major);
     options.repro = Some(folder.join("repro"));
-    verify(&options, &mut Silent).await.unwrap_or_else(|error| panic!("{}: {error:?}", case.id))
+    options
+}
+
+async fn climb(case: &Case, options: &Options) -> Verification {
+    verify(options, &mut Silent).await.unwrap_or_else(|error| panic!("{}: {error:?}", case.id))
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -144,7 +149,8 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn judge(case: &Case, major: u32) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let verification = runtime().block_on(climb(case, major, folder.path()));
+    let options = options(case, major, folder.path());
+    let verification = runtime().block_on(climb(case, &options));
     let judged = verification.migrations.last().unwrap();
     let found = judged.findings.iter().filter(|finding| finding.counts(Severity::Error));
     let found: Vec<Finding> = found.cloned().collect();
@@ -346,4 +352,66 @@ fn psql_shows_what_was_found() {
     }
     assert!(seen > 0, "no script was run");
     assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is found, without what differs between runs on purpose.
+fn found(case: &Case, options: &Options) -> Vec<Finding> {
+    let mut verification = runtime().block_on(climb(case, options));
+    let judged = verification.migrations.pop().unwrap();
+    judged.findings.into_iter().map(|it| Finding { repro: None, is_kept: false, ..it }).collect()
+}
+
+/// How many findings rows of a case are kept for, and what is wrong with these: they change what is
+/// said, or do not show alone what they are kept for.
+fn unkept(case: &Case) -> (usize, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(case, servers::majors()[0], &folder.path().join("migrations"));
+    options.repro = None;
+    let kept = KeptRows::new(folder.path().join("kept"));
+    options.keep_rows = Some(kept.clone());
+    let first = found(case, &options);
+    let mut wrong = Vec::new();
+    let again = found(case, &options);
+    if first != again {
+        wrong.push(format!("{}: first {first:#?}\nand then {again:#?}", case.id));
+    }
+    options.keep_rows = Some(KeptRows { writes: false, ..kept });
+    let rows = options.rows.as_mut().unwrap();
+    (rows.seed, rows.rows_per_table) = (99, 1);
+    let alone = found(case, &options);
+    let is_of_kept = |it: &&Finding| it.counts(Severity::Error) && !it.rows.is_empty();
+    for finding in first.iter().filter(is_of_kept) {
+        let is_same = |other: &&Finding| {
+            other.check == finding.check
+                && (other.objects == finding.objects
+                    || other.objects.iter().any(|object| finding.objects.contains(object)))
+        };
+        if !alone.iter().any(|other| is_same(&other)) {
+            wrong.push(format!("{}: not found again: {finding:#?}", case.id));
+        }
+    }
+    (first.iter().filter(is_of_kept).count(), wrong)
+}
+
+#[test]
+fn kept_rows_show_it_again_and_change_nothing() {
+    let major = servers::majors()[0];
+    let cases: Vec<Case> = cases().into_iter().filter(|case| major >= case.min_pg).collect();
+    let (next, seen) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let take = || {
+        let mut wrong = Vec::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (kept, of_case) = unkept(case);
+            seen.fetch_add(kept, Ordering::Relaxed);
+            wrong.extend(of_case);
+        }
+        wrong
+    };
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let tasks: Vec<_> = (0..TASKS).map(|_| scope.spawn(take)).collect();
+        tasks.into_iter().flat_map(|task| task.join().unwrap()).collect()
+    });
+    let seen = seen.into_inner();
+    assert!(seen > 40, "rows are kept of {seen} findings only");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,5 +1,6 @@
 //! How rows are asked for and what is told of them, from the command line and `stairway.toml`.
 
+mod kept;
 mod servers;
 
 use std::path::Path;

@@ -97,8 +97,16 @@ pub(super) struct RowArgs {
     #[arg(long, value_name = "SECONDS", value_parser = count())]
     pub(super) rows_budget: Option<u32>,
     /// Climb on empty tables only: nothing is said about data
-    #[arg(long, conflicts_with_all = ["cases", "rows_per_table", "seed", "rows_budget"])]
+    #[arg(long, conflicts_with_all = ["cases", "rows_per_table", "seed", "rows_budget", "keep_rows"])]
     pub(super) no_rows: bool,
+    /// The folder of rows that are tried first: those that showed something once, which `stairway
+    /// verify` adds to it [default: stairway.toml, stairway-rows or tests/stairway-rows if it is
+    /// there]
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep_rows: Option<PathBuf>,
+    /// Try generated rows only, and keep none
+    #[arg(long, conflicts_with = "keep_rows")]
+    pub(super) no_kept_rows: bool,
 }
 
 fn count() -> impl TypedValueParser<Value = u32> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::Config;
 use crate::env;
-use crate::runs::{self, Baseline, Caching, Options, Verification};
+use crate::runs::{self, Baseline, Caching, KeptRows, Options, Verification};
 
 use super::args::BaselineArgs;
 use super::printer::Printer;
@@ -41,6 +41,9 @@ fn options(args: &BaselineArgs, config: &Config) -> Result<Options, Failure> {
     options.transaction = args.transaction.into();
     options.claims = config.claims().map_err(Failure::usage)?;
     options.rows = settings::rows(&args.rows, config)?;
+    // What is accepted is no regression.
+    let kept = settings::kept_rows(&args.rows, config, &options.folder);
+    options.keep_rows = kept.map(|kept| KeptRows { writes: false, ..kept });
     options.jobs = args.jobs.map(usize::from);
     if !args.no_cache && !env::NO_CACHE.is_on() {
         options.caching = Caching::On;

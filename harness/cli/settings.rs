@@ -6,7 +6,7 @@ use crate::config::{Config, RowSettings};
 use crate::env;
 use crate::migrations::{History, Tool};
 use crate::postgres::{Session, Target};
-use crate::runs::{BASELINE_FILE, RowOptions};
+use crate::runs::{BASELINE_FILE, KeptRows, RowOptions};
 use crate::server::ServerSpec;
 
 use super::args::{DatabaseArgs, FolderArgs, RowArgs, ServerArgs, VerifyArgs};
@@ -40,8 +40,17 @@ pub(super) fn rows(args: &RowArgs, config: &Config) -> Result<Option<RowOptions>
         per_table: args.rows_per_table,
         seed: args.seed,
         budget: args.rows_budget.map(u64::from),
+        keep: args.keep_rows.clone(),
     };
     RowOptions::written(config, named).map_err(Failure::usage)
+}
+
+/// Where rows are kept: in a folder that is named, or the usual one where it stands. A tool writes
+/// into no repository unasked.
+pub(super) fn kept_rows(args: &RowArgs, config: &Config, migrations: &Path) -> Option<KeptRows> {
+    let named = args.keep_rows.as_deref().or(config.kept_rows()).map(KeptRows::new);
+    let kept = named.or_else(|| KeptRows::usual(migrations));
+    kept.filter(|_| !args.no_kept_rows)
 }
 
 /// The file of the baseline, whether it is there or not.

@@ -69,6 +69,7 @@ fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
         (None, None) => Scope::All,
     };
     options.rows = settings::rows(&args.rows, config)?;
+    options.keep_rows = settings::kept_rows(&args.rows, config, &options.folder);
     options.baseline = settings::baseline_of(args, config);
     let shard = env::SHARD.get().map(|text| text.parse()).transpose();
     options.shard = args.shard.or(shard.map_err(Failure::usage)?);

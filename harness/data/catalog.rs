@@ -89,6 +89,7 @@ struct RawConstraint {
     r#type: String,
     name: String,
     deferrable: bool,
+    validated: bool,
     columns: Option<Vec<i16>>,
     check: Option<String>,
     parent: u32,
@@ -265,6 +266,7 @@ fn table(row: Vec<Option<String>>) -> Result<Table, DataError> {
         parent: it.parent,
         parent_columns: it.parent_columns.clone().unwrap_or_default(),
         match_full: it.match_full,
+        is_validated: it.validated,
         is_deferrable: it.deferrable,
     });
     let exclusions = of("x").map(|it| Exclusion {

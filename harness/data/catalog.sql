@@ -74,7 +74,7 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'constraints', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'type', k.contype, 'name', k.conname, 'deferrable', k.condeferrable, 'columns', k.conkey,
+      'type', k.contype, 'name', k.conname, 'deferrable', k.condeferrable, 'validated', k.convalidated, 'columns', k.conkey,
       'check', CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END,
       'parent', k.confrelid::bigint, 'match_full', k.confmatchtype = 'f', 'actions', k.confdeltype,
       'parent_columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY f.place)

@@ -205,6 +205,16 @@ impl Loader {
         Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
     }
 
+    /// Makes the transaction ready for rows beside those that the tables hold, when the next thing is
+    /// asked.
+    pub fn ready(&mut self, model: &Model, before: &Rows) {
+        // A row that refers to nothing is turned away at once, whatever its key says.
+        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
+        for statement in [RESET, "SET CONSTRAINTS ALL IMMEDIATE", &settled] {
+            self.wire.later(statement);
+        }
+    }
+
     /// Gives rows to the tables of `model` beside those that they hold; `script` is what is about to
     /// run.
     pub async fn fill(
@@ -214,11 +224,7 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        // A row that refers to nothing is turned away at once, whatever its key says.
-        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
-        for statement in [RESET, "SET CONSTRAINTS ALL IMMEDIATE", &settled] {
-            self.wire.later(statement);
-        }
+        self.ready(model, before);
         let Self { wire, shelf, .. } = self;
         let filled = Fill::new(wire, shelf, model, recipe, before, script).run().await?;
         for statement in settle(model, false) {
@@ -309,7 +315,8 @@ impl Loader {
                 let Some(held) = rows.0.get(&table.name) else { continue };
                 let mut added = insert(table, held, held.rows.iter());
                 given += usize::from(!added.is_empty());
-                as_they_are |= !added.is_empty() && table.has_insert_trigger;
+                let may_have_orphans = table.foreign_keys.iter().any(|key| !key.is_validated);
+                as_they_are |= !added.is_empty() && (table.has_insert_trigger || may_have_orphans);
                 inserts.append(&mut added);
             }
             // Rows that refer to each other have no order.

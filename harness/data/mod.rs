@@ -22,6 +22,7 @@ pub mod shrink;
 mod strategy;
 pub mod types;
 mod wire;
+mod written;
 
 pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
@@ -42,6 +43,7 @@ pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;
 pub use types::canonical;
+pub use written::Misfit;
 
 use crate::postgres::PostgresError;
 

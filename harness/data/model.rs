@@ -131,6 +131,8 @@ pub struct ForeignKey {
     pub parent_columns: Vec<String>,
     /// Whether all columns must be NULL or none (MATCH FULL).
     pub match_full: bool,
+    /// Whether it holds of all rows: it was not added NOT VALID.
+    pub is_validated: bool,
     /// Whether it may be checked at the end of the transaction.
     pub is_deferrable: bool,
 }

@@ -75,6 +75,9 @@ pub struct Finding {
     pub repro: Option<PathBuf>,
     /// The rows that bring it out, fewest first.
     pub rows: Vec<Row>,
+    /// Whether rows that are kept from earlier runs bring it out, too.
+    #[serde(default)]
+    pub is_kept: bool,
 }
 
 impl Finding {
@@ -92,6 +95,7 @@ impl Finding {
             allowed: None,
             repro: None,
             rows: Vec::new(),
+            is_kept: false,
         }
     }
 

@@ -273,6 +273,7 @@ mod tests {
             changes: None,
             tried: None,
             unjudged: None,
+            kept: None,
             cached: false,
         };
         let entry = Entry::new(Some("1"), &finding);

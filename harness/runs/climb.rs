@@ -14,7 +14,7 @@ use crate::steps::{self, Ground, Routine, StepFailure};
 use super::RunError;
 use super::coverage::Head;
 use super::outcome::{Judged, Seconds};
-use super::rows::{self, RowOptions};
+use super::rows::{self, Kept, RowOptions};
 
 /// A climb under way.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Climb<'h> {
     says_changes: bool,
     /// How rows are given, if they are.
     rows: Option<RowOptions>,
+    /// Rows that are tried before those.
+    kept: Option<&'h Kept>,
     /// Whether rows may be those of a backup.
     has_backup: bool,
 }
@@ -63,13 +65,14 @@ impl<'h> Climb<'h> {
             missing,
             says_changes: false,
             rows: None,
+            kept: None,
             has_backup: false,
         }
     }
 
-    /// Has each migration tried on rows.
-    pub(super) fn try_rows(&mut self, rows: Option<RowOptions>, has_backup: bool) {
-        (self.rows, self.has_backup) = (rows, has_backup);
+    /// Has each migration tried on rows, first on those that are kept.
+    pub(super) fn try_rows(&mut self, rows: Option<RowOptions>, kept: &'h Kept, has_backup: bool) {
+        (self.rows, self.kept, self.has_backup) = (rows, Some(kept), has_backup);
     }
 
     /// Has verdicts say what each migration changes.
@@ -128,8 +131,10 @@ impl<'h> Climb<'h> {
         let before = self.state().await?;
         let rows = match &self.rows {
             Some(options) => {
+                let kept = self.kept.and_then(|kept| kept.of(&migration.revision));
                 let loader = self.ground.loader().await?;
-                Some(Box::pin(rows::try_rows(loader, migration, options, self.has_backup)).await?)
+                let tried = rows::try_rows(loader, migration, options, kept, self.has_backup);
+                Some(Box::pin(tried).await?)
             }
             None => None,
         };
@@ -161,6 +166,7 @@ impl<'h> Climb<'h> {
             unjudged,
             changes,
             tried,
+            kept: None,
             cached: false,
         };
         Ok(Verdicted { judged, upgraded })

@@ -19,6 +19,7 @@ use crate::migrations::{History, Migration, Script};
 
 use super::climb::Verdicted;
 use super::outcome::Judged;
+use super::rows::Kept;
 use super::verify::Options;
 
 /// What was not used for so long is removed.
@@ -39,12 +40,14 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Of `migrations`, those of `history` that are run; `server` is all that is known about it.
+    /// Of `migrations`, those of `history` that are run; `server` is all that is known about it, and
+    /// `rows` are kept from earlier runs.
     pub(super) fn new(
         migrations: &[&Migration],
         history: &History,
         options: &Options,
         server: &str,
+        rows: &Kept,
     ) -> Self {
         let folder = &history.folder;
         let about = format!(
@@ -70,7 +73,12 @@ impl Keys {
             let claims = format!("{:?}", claims(migration));
             let rest = [upgrade.as_str(), &downgrade, &claims];
             let paths = paths.iter().map(String::as_str);
-            keys.verdicts.push(verdicts.link(facts.into_iter().chain(rest).chain(paths)));
+            let key = verdicts.link(facts.into_iter().chain(rest).chain(paths));
+            // Nothing that comes after it depends on the rows that it is tried on.
+            keys.verdicts.push(match rows.of(&migration.revision) {
+                Some(file) => Chain(key).link(file.content().iter().map(String::as_str)),
+                None => key,
+            });
         }
         keys
     }

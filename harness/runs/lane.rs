@@ -109,7 +109,8 @@ impl Lane {
         self.ended.parts.start += begun.elapsed().as_secs_f64();
         let (mut climb, first) = opened;
         climb.say_changes(work.options.changes);
-        climb.try_rows(work.options.rows, work.options.backup.is_some());
+        let has_backup = work.options.backup.is_some();
+        climb.try_rows(work.options.rows, &work.plan.rows, has_backup);
         for at in first..self.range.end {
             let Some((stage, migration)) = work.stage(at) else { break };
             if self.ended.applied.contains(&migration.version) {

@@ -29,6 +29,6 @@ pub use error::RunError;
 pub use event::{Event, Silent, Watch};
 pub use outcome::{Judged, Parts, Seconds, Verdict, Verification};
 pub use place::{head_schema, migrate, migrate_into};
-pub use rows::{NoRowOptions, RowOptions};
+pub use rows::{KeptRows, NoRowOptions, RowOptions};
 pub use scope::{NoShard, Scope, Shard};
 pub use verify::{Caching, Options, TransactionMode, load, verify};

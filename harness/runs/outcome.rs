@@ -95,6 +95,9 @@ pub struct Judged {
     /// The rows that it was tried on; `None` if no rows were asked for.
     #[serde(default)]
     pub tried: Option<Tried>,
+    /// Where the rows that it fails on are kept, or why they can't be, if they are to be.
+    #[serde(skip)]
+    pub kept: Option<String>,
     /// Whether an earlier run judged it, with the same migrations before it.
     #[serde(skip)]
     pub cached: bool,

@@ -8,6 +8,7 @@ use crate::server::{Chosen, Kept};
 
 use super::known::{Keys, Known, Store};
 use super::outcome::{Judged, Seconds};
+use super::rows;
 use super::scope::Asked;
 use super::verify::Options;
 
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     pub(super) store: Option<(Store, Keys)>,
     /// Data directories in which the first stages are applied; how many, most first.
     pub(super) kept: Vec<(usize, Kept)>,
+    /// Rows that are kept from earlier runs.
+    pub(super) rows: rows::Kept,
 }
 
 /// What a climb costs, in upgrades that are only run.
@@ -58,10 +61,12 @@ impl Plan {
         let (order, doubles) = without_doubles(history, asked);
         let migrations: Vec<&Migration> =
             order.iter().filter_map(|at| history.migrations.get(*at)).collect();
+        let keeps = options.keep_rows.as_ref().filter(|_| options.rows.is_some());
+        let rows = keeps.map(rows::Kept::read).unwrap_or_default();
         let store = server.map(|server| {
             (
                 Store::new(chosen.cache(), &history.folder),
-                Keys::new(&migrations, history, options, server),
+                Keys::new(&migrations, history, options, server, &rows),
             )
         });
         let mut stages: Vec<Stage> = order
@@ -89,7 +94,7 @@ impl Plan {
             let keys = keys.data.iter().enumerate().rev();
             kept = keys.filter_map(|(at, key)| Some((at + 1, chosen.kept(key)?))).collect();
         }
-        Self { stages, doubles, store, kept }
+        Self { stages, doubles, store, kept, rows }
     }
 
     /// Waits until no other process climbs the same; `None` if nothing is to be climbed, or nobody
@@ -173,6 +178,7 @@ fn without_doubles(history: &History, asked: &Asked) -> (Vec<usize>, Vec<Judged>
                 unjudged: Some(format!("it was not run: {} has its version", before.name)),
                 changes: None,
                 tried: None,
+                kept: None,
                 cached: false,
             }),
         }

@@ -18,7 +18,7 @@ use super::lane::{Ended, Work};
 use super::lanes::{self, Climbed};
 use super::outcome::Verification;
 use super::plan::{Plan, Task};
-use super::rows::RowOptions;
+use super::rows::{self, KeptRows, RowOptions};
 use super::scope::{Asked, Scope, Shard};
 use super::{Event, RunError, Watch, batch, keep, repro};
 
@@ -84,6 +84,9 @@ pub struct Options {
     pub changes: bool,
     /// How rows are given to each migration; `None` tries none.
     pub rows: Option<RowOptions>,
+    /// Where rows that show something are kept, to be tried first from then on; `None` neither
+    /// keeps nor tries any. Of a climb from a backup nothing is kept.
+    pub keep_rows: Option<KeptRows>,
 }
 
 impl Options {
@@ -107,13 +110,15 @@ impl Options {
             caching: Caching::Off,
             changes: false,
             rows: Some(RowOptions::default()),
+            keep_rows: None,
         }
     }
 }
 
 /// Climbs the history in `options.folder` and says what is wrong with it. Findings are in the
 /// result; an error means that the run could not be finished. Nothing is left on the machine but
-/// the repro scripts, and what is kept for the next run if `options.caching` says so.
+/// the repro scripts, rows where `options.keep_rows` says so, and what is kept for the next run if
+/// `options.caching` does.
 pub async fn verify(
     options: &Options,
     watch: &mut (dyn Watch + Send),
@@ -140,8 +145,16 @@ pub async fn verify(
     // Boxed: what they hold over their waits is large.
     let climbed = Box::pin(climb(&work, server, watch)).await?;
     let kept = Box::pin(keep::keep(&work, &climbed, watch)).await;
-    drop(turn);
     let mut verification = Box::pin(assemble(&work, climbed)).await?;
+    // Generated rows may refer to rows of a backup, which belong to nobody's repository.
+    let keeps = work.options.keep_rows.as_ref().filter(|_| work.options.backup.is_none());
+    if let Some(keeps) = keeps.filter(|keeps| keeps.writes) {
+        for note in rows::keep(keeps, &mut verification) {
+            watch.event(Event::Note(&note));
+        }
+    }
+    // Whoever climbs next finds these rows.
+    drop(turn);
     verification.parts.plan = planned;
     verification.parts.keep = kept;
     verification.seconds = start.elapsed().as_secs_f64();
@@ -306,6 +319,7 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
         place(together, &mut verification);
     }
     verification.findings.extend(verification.head.as_ref().and_then(Head::finding));
+    verification.findings.extend(work.plan.rows.idle(history));
     place(std::mem::take(&mut verification.findings), &mut verification);
     accept(work.baseline.as_ref(), options, history, &mut verification);
     verification.sources = sources(history, &verification);

@@ -61,7 +61,7 @@ pub use insta;
 use crate::config::{Config, RowSettings};
 use crate::env;
 use crate::finding::Severity;
-use crate::runs::{BASELINE_FILE, Caching, Options, RowOptions};
+use crate::runs::{BASELINE_FILE, Caching, KeptRows, Options, RowOptions};
 use crate::server::TestRun;
 
 /// What the environment and `stairway.toml` ask for, as the command line reads them.
@@ -73,6 +73,7 @@ fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
     options.fail_on = config.fail_on().unwrap_or(Severity::Error);
     options.claims = config.claims()?;
     options.rows = RowOptions::written(&config, RowSettings::default())?;
+    options.keep_rows = config.kept_rows().map(KeptRows::new);
     let usual = std::path::Path::new(BASELINE_FILE);
     let baseline = config.baseline().or(usual.exists().then_some(usual));
     options.baseline = baseline.map(std::path::Path::to_owned);

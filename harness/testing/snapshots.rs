@@ -21,14 +21,20 @@ impl Beside {
         Self { place, assert }
     }
 
-    /// Where insta keeps a snapshot, unless it was told another place.
-    fn path(self, name: &str, major: u32) -> Option<PathBuf> {
-        let [package, file, module] = self.place;
+    /// The folder of the test.
+    pub(super) fn folder(self) -> Option<PathBuf> {
+        let [package, file, _] = self.place;
         // The compiler names files from the root of the workspace.
         let roots = Path::new(package).ancestors();
         let test = roots.map(|root| root.join(file)).find(|path| path.is_file())?;
+        Some(test.parent()?.to_owned())
+    }
+
+    /// Where insta keeps a snapshot, unless it was told another place.
+    fn path(self, name: &str, major: u32) -> Option<PathBuf> {
+        let [.., module] = self.place;
         let module = module.replace("::", "__");
-        Some(test.parent()?.join("snapshots").join(format!("{module}__{name}@{major}.snap")))
+        Some(self.folder()?.join("snapshots").join(format!("{module}__{name}@{major}.snap")))
     }
 
     /// The finding if `text` is not the snapshot `name` for this major.

@@ -1,7 +1,7 @@
 //! A test target with `harness = false`: one test for each migration and family of checks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::env;
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::{History, Migration};
-use crate::runs::{Judged, Options, RowOptions, head_schema, load};
+use crate::runs::{Judged, KeptRows, Options, RowOptions, head_schema, load};
 use crate::server::causes;
 
 use super::database::say;
@@ -23,6 +23,8 @@ use super::{Beside, TestDatabase, TestError};
 pub struct Suite {
     options: Result<Options, TestError>,
     beside: Option<Beside>,
+    /// Whether rows are kept where nothing says where.
+    keeps_rows: bool,
 }
 
 /// What one test looks at.
@@ -48,14 +50,15 @@ struct Tests {
 
 impl Suite {
     /// Of the history in `folder`, on the server and with the threshold that the environment and
-    /// `stairway.toml` ask for.
+    /// `stairway.toml` ask for. Rows that show something are kept [beside the
+    /// tests](Suite::keep_rows).
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { options: super::options(folder.into()), beside: None }
+        Self { options: super::options(folder.into()), beside: None, keeps_rows: true }
     }
 
     /// Of the history and with what else `options` say.
     pub fn with(options: Options) -> Self {
-        Self { options: Ok(options), beside: None }
+        Self { options: Ok(options), beside: None, keeps_rows: false }
     }
 
     /// Adds a test for what each migration changes and one for the schema at head, against the
@@ -92,6 +95,26 @@ impl Suite {
         self
     }
 
+    /// Keeps the rows that a migration fails on in `folder`, one SQL file for each migration, to be
+    /// committed: they are tried first from then on, whatever the seed. Without this they are in
+    /// `stairway-rows` beside the test of [`Suite::snapshots`], else in `tests` of the package.
+    #[must_use]
+    pub fn keep_rows(mut self, folder: impl Into<PathBuf>) -> Self {
+        if let Ok(options) = &mut self.options {
+            options.keep_rows = Some(KeptRows::new(folder));
+        }
+        self
+    }
+
+    /// Keeps no rows, and tries none that are kept.
+    #[must_use]
+    pub fn no_kept_rows(mut self) -> Self {
+        if let Ok(options) = &mut self.options {
+            options.keep_rows = None;
+        }
+        Self { keeps_rows: false, ..self }
+    }
+
     fn with_rows(mut self, change: impl FnOnce(&mut RowOptions)) -> Self {
         if let Ok(options) = &mut self.options {
             change(options.rows.get_or_insert_default());
@@ -115,6 +138,9 @@ impl Suite {
     fn trials(self, arguments: &Arguments) -> Result<Vec<Trial>, TestError> {
         let mut options = self.options?;
         options.changes = self.beside.is_some();
+        if self.keeps_rows && options.keep_rows.is_none() {
+            options.keep_rows = Some(kept_rows(self.beside, &options.folder));
+        }
         let history = load(&options)?;
         let mut subjects = subjects(&history, self.beside.is_some());
         if let Some(shard) = options.shard.take() {
@@ -146,6 +172,19 @@ impl Suite {
         };
         Ok(subjects.into_iter().map(trial).collect())
     }
+}
+
+/// Where rows are kept if nothing says where.
+fn kept_rows(beside: Option<Beside>, migrations: &Path) -> KeptRows {
+    let here = std::env::current_dir().unwrap_or_default();
+    let beside = beside.and_then(Beside::folder);
+    let beside =
+        beside.map(|folder| KeptRows::beside(folder.strip_prefix(&here).unwrap_or(&folder)));
+    beside.or_else(|| KeptRows::usual(migrations)).unwrap_or_else(|| {
+        // Tests are run in the folder of their package.
+        let tests = Path::new("tests");
+        KeptRows::beside(if tests.is_dir() { tests } else { Path::new("") })
+    })
 }
 
 fn subjects(history: &History, snapshots: bool) -> Vec<(String, Subject)> {
@@ -218,9 +257,10 @@ impl Tests {
         let (_, judged, _) = self.judged(at)?;
         let findings = judged.findings.iter();
         let about = findings.filter(|finding| Family::of(finding.check) == Some(family));
-        self.verdicts.failure(about).map_err(|text| match self.kept(at, family) {
-            Some(kept) => format!("{text}\n{kept}"),
-            None => text,
+        self.verdicts.failure(about).map_err(|text| {
+            let rows = judged.kept.clone().filter(|_| family == Family::Rows);
+            let notes = rows.into_iter().chain(self.kept(at, family));
+            std::iter::once(text).chain(notes).collect::<Vec<_>>().join("\n")
         })?;
         if let Some(why) = &judged.unjudged {
             return Err(format!("not judged: {why}"));

@@ -7,16 +7,21 @@
 mod blamed;
 mod counterexample;
 mod head;
+mod kept;
 mod options;
 mod probe;
+mod replay;
 mod words;
 
 pub(super) use head::head;
+pub use kept::KeptRows;
+pub(super) use kept::{File as KeptFile, Kept, keep};
 pub use options::NoRowOptions;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
@@ -90,11 +95,12 @@ pub(super) struct Stage {
     given: usize,
 }
 
-/// Tries `migration` on rows.
+/// Tries `migration` on rows: those of `kept` first.
 pub(super) async fn try_rows(
     loader: &mut Loader,
     migration: &Migration,
     options: &RowOptions,
+    kept: Option<&KeptFile>,
     has_backup: bool,
 ) -> Result<RowVerdict, DataError> {
     let trial = match Trial::of(migration) {
@@ -102,12 +108,16 @@ pub(super) async fn try_rows(
         Err(why) => return Ok(not_tried(migration, &why)),
     };
     let spoken = words::of(migration);
-    if !spoken.has_to_do_with_rows {
-        return Ok(RowVerdict::default());
-    }
+    let replayed = match kept {
+        Some(kept) => {
+            replay::replay(loader, (migration, &trial, &spoken), options, kept, has_backup).await?
+        }
+        None => Replayed::default(),
+    };
     let begun = Instant::now();
     let mut verdict = RowVerdict::default();
-    for case in 0..options.cases.max(1) {
+    let cases = if spoken.has_to_do_with_rows { options.cases.max(1) } else { 0 };
+    for case in 0..cases {
         let recipe = Recipe {
             seed: options.seed,
             case,
@@ -125,6 +135,7 @@ pub(super) async fn try_rows(
     }
     // Nothing may stay open: it would hold its locks.
     loader.session().await?;
+    replayed.join(&mut verdict);
     if has_backup {
         verdict.findings = verdict.findings.into_iter().map(discreet).collect();
     }
