@@ -37,6 +37,8 @@ pub struct Filled {
     pub unfilled: Vec<Unfilled>,
     /// How many rows the tables took.
     pub given: usize,
+    /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
+    pub never_null: Vec<(Name, String)>,
 }
 
 /// How many candidates for a row whose columns are tied by constraints.
@@ -51,11 +53,11 @@ pub(super) struct Fill<'a> {
     pub(super) model: &'a Model,
     pub(super) recipe: Recipe,
     /// What the tables hold so far, by place.
-    held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    pub(super) held: BTreeMap<usize, Vec<Vec<Cell>>>,
     script: BTreeMap<(usize, String), Vec<String>>,
     words: BTreeSet<String>,
     has_star: bool,
-    filled: Filled,
+    pub(super) filled: Filled,
 }
 
 impl<'a> Fill<'a> {
@@ -100,6 +102,7 @@ impl<'a> Fill<'a> {
             }
             let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
+            self.complete(&filled).await?;
             // What triggers of the next tables draw must not be there already.
             let mut tops = Tops::new();
             for at in filled {
@@ -169,7 +172,7 @@ impl<'a> Fill<'a> {
     }
 
     /// The keys that rows of `holders` have in these columns.
-    fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
+    pub(super) fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
         let mut keys = Vec::new();
         for holder in holders {
             let Some(table) = self.model.tables.get(*holder) else { continue };
@@ -358,19 +361,31 @@ impl<'a> Fill<'a> {
 
     async fn one_by_one(&mut self, at: usize, planned: &Planned) -> Result<(), DataError> {
         let Some(table) = self.model.tables.get(at) else { return Ok(()) };
+        let one = |row: &Vec<Cell>| Planned {
+            columns: planned.columns.clone(),
+            wanted: 1,
+            rows: vec![row.clone()],
+        };
+        let rows: Vec<Planned> = planned.rows.iter().map(one).collect();
+        let (taken, why) = self.each(table, &rows).await?;
+        self.took(at, taken, planned.rows.len(), why);
+        Ok(())
+    }
+
+    /// Inserts one after the other: the rows that were taken, and the first refusal.
+    pub(super) async fn each(
+        &mut self,
+        table: &Table,
+        rows: &[Planned],
+    ) -> Result<(Vec<Vec<Cell>>, Option<Box<SqlFailure>>), DataError> {
         let mut taken = Vec::new();
         let mut why = None;
         let (mut next, mut turned_away) = (0, 0);
-        while next < planned.rows.len() && (turned_away < PATIENCE || !taken.is_empty()) {
+        while next < rows.len() && (turned_away < PATIENCE || !taken.is_empty()) {
             let mut message = String::new();
-            for row in planned.rows.iter().skip(next) {
+            for row in rows.iter().skip(next) {
                 message.push_str("SAVEPOINT stairway_row;");
-                let one = Planned {
-                    columns: planned.columns.clone(),
-                    wanted: 1,
-                    rows: vec![row.clone()],
-                };
-                insert_into(table, &one, &mut message);
+                insert_into(table, row, &mut message);
                 message.push_str(";RELEASE stairway_row;");
             }
             let (sets, result) = self.session.query_so_far(&message).await;
@@ -389,8 +404,7 @@ impl<'a> Fill<'a> {
                 Err(other) => return Err(other.into()),
             }
         }
-        self.took(at, taken, planned.rows.len(), why);
-        Ok(())
+        Ok((taken, why))
     }
 
     fn took(

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled, Wanted,
-    all_columns, tops, without,
+    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled,
+    Wanted, all_columns, tops, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
@@ -109,6 +109,7 @@ pub(super) async fn try_rows(
             case,
             rows_per_table: options.rows_per_table,
             leaves_defaults: false,
+            effort: Effort::Tables,
         };
         let mut session =
             Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };

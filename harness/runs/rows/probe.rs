@@ -1,7 +1,7 @@
 //! Asking after the upgrade whether its tables still take a row.
 
 use crate::checks;
-use crate::data::{DataError, Model, Name, Recipe, Rows, Unfilled, all_columns};
+use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
 use crate::steps::Way;
 
@@ -85,8 +85,13 @@ impl Session<'_> {
         rows: &Rows,
         leaves_defaults: bool,
     ) -> Result<Vec<Unfilled>, DataError> {
-        let recipe =
-            Recipe { seed: self.options.seed, case: CASE, rows_per_table: ROWS, leaves_defaults };
+        let recipe = Recipe {
+            seed: self.options.seed,
+            case: CASE,
+            rows_per_table: ROWS,
+            leaves_defaults,
+            effort: Effort::Once,
+        };
         self.loader.session().execute("SAVEPOINT stairway_probe").await?;
         let filled = self.loader.fill(model, rows, "", recipe).await?;
         self.loader.session().execute("ROLLBACK TO stairway_probe").await?;
