@@ -15,7 +15,7 @@ use super::order::holders;
 use super::pool::Effort;
 use super::question::ask;
 use super::rows::Cell;
-use crate::postgres::{PostgresError, quote_ident};
+use crate::postgres::PostgresError;
 
 /// How many values of a column are tried.
 const VALUES: usize = 12;
@@ -51,35 +51,6 @@ impl Fill<'_> {
             self.give(at, &larder, &lacks).await?;
         }
         Ok(())
-    }
-
-    /// What triggers of other tables put into those that took nothing.
-    async fn look_again(&mut self, filled: &[usize]) -> Result<(), DataError> {
-        let is_bare = |at: &usize| self.held.get(at).is_none_or(Vec::is_empty);
-        let bare: Vec<usize> = filled.iter().copied().filter(is_bare).collect();
-        if bare.is_empty() {
-            return Ok(());
-        }
-        let mut asked = Vec::new();
-        for at in &bare {
-            let Some(table) = self.model.tables.get(*at) else { continue };
-            let names: Vec<_> = table.columns.iter().map(|it| quote_ident(&it.name)).collect();
-            asked.push(format!("SELECT {} FROM ONLY {}", names.join(", "), table.name.sql()));
-        }
-        let sets = self.session.query(&asked.join(";")).await?;
-        for (at, rows) in bare.into_iter().zip(sets) {
-            if !rows.is_empty() {
-                self.held.insert(at, rows);
-                self.has_rows(at);
-            }
-        }
-        Ok(())
-    }
-
-    /// It is not without rows after all.
-    fn has_rows(&mut self, at: usize) {
-        let Some(table) = self.model.tables.get(at) else { return };
-        self.filled.unfilled.retain(|it| it.table != table.name);
     }
 
     /// The bodies of the triggers that look at inserted rows, by table.

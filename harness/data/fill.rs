@@ -11,7 +11,7 @@ use super::catalog::Model;
 use super::compose::{Ingredients, Planned, apart, elsewhere, part, places, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::model::{Table, TableKind};
-use super::order::{Unit, holders, levels};
+use super::order::{Unit, holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
@@ -54,6 +54,8 @@ pub(super) struct Fill<'a> {
     pub(super) recipe: Recipe,
     /// What the tables hold so far, by place.
     pub(super) held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    /// For each table those that its triggers insert into.
+    pub(super) written: Vec<Vec<usize>>,
     script: BTreeMap<(usize, String), Vec<String>>,
     words: BTreeSet<String>,
     has_star: bool,
@@ -80,6 +82,7 @@ impl<'a> Fill<'a> {
             model,
             recipe,
             held: held.collect(),
+            written: written(&model.tables),
             script: of_script(script, &model.tables, &model.types),
             words: named.collect(),
             has_star: names_all_columns(script),
@@ -90,6 +93,7 @@ impl<'a> Fill<'a> {
     pub(super) async fn run(mut self) -> Result<Filled, DataError> {
         for level in levels(&self.model.tables) {
             let mut plans: Vec<BTreeMap<usize, Planned>> = Vec::new();
+            let level = self.without_copies(level).await?;
             for unit in level {
                 let plan = self.plan(&unit);
                 plans.push(plan);

@@ -9,6 +9,7 @@ mod compare;
 mod complete;
 mod compose;
 pub mod constraints;
+mod copies;
 mod fill;
 mod generated;
 mod lacking;

@@ -23,6 +23,8 @@ pub struct Table {
     pub has_insert_rule: bool,
     /// Whether a trigger of its own runs when a row is updated.
     pub has_update_trigger: bool,
+    /// The bodies of its triggers that may insert rows elsewhere when a row is inserted.
+    pub inserting: Vec<String>,
     /// The live columns, by position.
     pub columns: Vec<Column>,
     /// The texts of its CHECK constraints as `pg_get_expr` gives them, e.g.

@@ -32,4 +32,4 @@ pub use mine::{Mined, mine};
 pub use script::of_script;
 pub use suggest::suggest;
 pub use tied::{Tied, tied};
-pub use triggers::{LookUp, look_ups, of_trigger};
+pub use triggers::{LookUp, inserts_into, look_ups, of_trigger};

@@ -67,6 +67,7 @@ fn table(name: &str, columns: &[(&str, u32)], checks: &[&str]) -> Table {
         is_empty: true,
         has_insert_rule: false,
         has_update_trigger: false,
+        inserting: Vec::new(),
         columns: (1..).zip(columns).map(column).collect(),
         checks: checks.iter().map(|check| (*check).to_owned()).collect(),
         uniques: Vec::new(),

@@ -9,6 +9,7 @@ use super::class::Class;
 use super::columns::columns;
 use super::fact::Fact;
 use super::find::find;
+use super::insert::inserts;
 use super::phrase::Phrase;
 use super::values::values;
 use super::words::Kind;
@@ -71,6 +72,19 @@ pub fn look_ups(body: &str, own: &Table, tables: &[Table]) -> Vec<LookUp> {
         }
     }
     found
+}
+
+/// The tables that the body of a trigger inserts into, by place.
+pub fn inserts_into(body: &str, tables: &[Table]) -> Vec<usize> {
+    let found = inserts(&Phrase::new(body));
+    let is_named = |table: &Table| {
+        found.iter().any(|insert| match insert.table.as_slice() {
+            [schema, name] => *schema == table.name.schema && *name == table.name.name,
+            [name] => *name == table.name.name,
+            _ => false,
+        })
+    };
+    (0..tables.len()).filter(|at| tables.get(*at).is_some_and(is_named)).collect()
 }
 
 /// Whether a word is a table that rows are read from.
