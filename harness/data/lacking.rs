@@ -289,20 +289,28 @@ impl Attempt {
 
 /// How many combinations the server is asked about at most.
 const COMBINED: usize = 1500;
+/// With fewer values of each column all combinations would be almost none.
+const FEWEST: usize = 2;
+/// How many values of one column are tried where columns are changed one by one.
+const SINGLE: usize = 4;
 
-/// All combinations of these values, fewer of each where there are too many.
+/// Combinations of these values: all, with fewer of each where there are too many; and where there
+/// are too many columns for that, all columns alike but for one or two.
 pub(super) fn combined(lists: &[Vec<Cell>]) -> Vec<Vec<Cell>> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
     let count = |most: usize| {
         lists.iter().map(|list| list.len().min(most)).try_fold(1_usize, usize::checked_mul)
     };
     let fits = |most: &usize| count(*most).is_some_and(|count| count <= COMBINED);
-    let most = (1..=longest).rev().find(fits).unwrap_or(1);
+    match (FEWEST.min(longest)..=longest).rev().find(fits) {
+        Some(most) => product(lists, most),
+        None => near(lists),
+    }
+}
+
+fn product(lists: &[Vec<Cell>], most: usize) -> Vec<Vec<Cell>> {
     let mut rows: Vec<Vec<Cell>> = vec![Vec::new()];
     for list in lists {
-        if rows.len() * list.len().min(most) > COMBINED {
-            return Vec::new();
-        }
         let longer = rows.iter().flat_map(|row| {
             list.iter().take(most).map(|cell| row.iter().cloned().chain([cell.clone()]).collect())
         });
@@ -311,7 +319,63 @@ pub(super) fn combined(lists: &[Vec<Cell>]) -> Vec<Vec<Cell>> {
     rows
 }
 
+/// The first of each, then the second of each, and what differs from these in one or two columns.
+fn near(lists: &[Vec<Cell>]) -> Vec<Vec<Cell>> {
+    let base = |nth: usize| -> Vec<Cell> {
+        let cell = |list: &Vec<Cell>| list.get(nth).or(list.first()).cloned().flatten();
+        lists.iter().map(cell).collect()
+    };
+    let mut rows = vec![base(0), base(1)];
+    let mut done = 0;
+    for _ in 0..2 {
+        let end = rows.len();
+        for from in done..end {
+            for (at, list) in lists.iter().enumerate() {
+                for cell in list.iter().take(SINGLE) {
+                    if rows.len() >= COMBINED {
+                        return rows;
+                    }
+                    let Some(mut row) = rows.get(from).cloned() else { continue };
+                    if let Some(slot) = row.get_mut(at).filter(|slot| **slot != *cell) {
+                        slot.clone_from(cell);
+                        rows.push(row);
+                    }
+                }
+            }
+        }
+        done = end;
+    }
+    rows
+}
+
 /// The columns of a foreign key, and whether one NULL frees it.
 pub(super) fn bond(table: &Table, key: &ForeignKey, rows: Vec<Vec<Cell>>) -> Bond {
     Bond { places: places(table, &key.columns), rows, is_loose: !key.match_full }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, combined};
+
+    fn list(texts: &[&str]) -> Vec<Cell> {
+        let cell = |text: &&str| (*text != "-").then(|| (*text).to_owned());
+        texts.iter().map(cell).collect()
+    }
+
+    #[test]
+    fn few_columns_are_combined_in_all_ways_and_many_one_by_one() {
+        let few = [list(&["-", "a"]), list(&["1", "2"]), list(&["x"])];
+        let all = combined(&few);
+        assert_eq!(all.len(), 4);
+        assert!(all.contains(&list(&["-", "2", "x"])));
+        let many = vec![list(&["-", "a", "b"]); 17];
+        let some = combined(&many);
+        assert!(some.len() <= super::COMBINED);
+        let values = |row: &Vec<Cell>| row.iter().flatten().count();
+        for place in 0..17 {
+            let alone = |row: &Vec<Cell>| values(row) == 1 && row.get(place) != Some(&None);
+            let missing = |row: &Vec<Cell>| values(row) == 16 && row.get(place) == Some(&None);
+            assert!(some.iter().any(alone) && some.iter().any(missing), "{place}");
+        }
+    }
 }
