@@ -8,6 +8,7 @@ mod counterexample;
 mod head;
 mod options;
 mod probe;
+mod seeds;
 mod words;
 
 pub(super) use head::head;
