@@ -217,6 +217,7 @@ async fn table(session: &mut Session, name: &str) -> Table {
         has_insert_rule: false,
         has_update_trigger: false,
         has_insert_trigger: false,
+        inserting: Vec::new(),
         columns: columns.iter().map(|row| column(row)).collect(),
         checks: checks.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
         uniques: Vec::new(),

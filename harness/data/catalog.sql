@@ -51,6 +51,10 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
       WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 16) <> 0),
   'has_insert_trigger', c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger t
       WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
+  'inserting', CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.json_agg(p.prosrc ORDER BY t.tgname)
+      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
+        AND p.prosrc ~* 'insert') END,
   'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', a.attname, 'number', a.attnum, 'type', a.atttypid::bigint, 'modifier', a.atttypmod,
       'not_null', a.attnotnull, 'generated', a.attgenerated <> '', 'identity', a.attidentity,

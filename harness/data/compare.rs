@@ -63,7 +63,7 @@ pub fn table(before: &TableRows, after: &TableRows) -> Difference {
     let key: Option<Vec<(usize, usize)>> =
         before.key.iter().map(|at| columns.iter().find(|(old, _)| old == at).copied()).collect();
     let pairs = match key.filter(|key| !key.is_empty()) {
-        Some(key) => by_key(before, after, &key),
+        Some(key) => renumbered(before, after, &columns, &key, by_key(before, after, &key)),
         None => by_likeness(before, after, &columns),
     };
     let mut difference = Difference::default();
@@ -104,6 +104,36 @@ fn by_key(
         pairs.push((at, places.get_mut(&own).and_then(Vec::pop)));
     }
     pairs
+}
+
+/// Where all that is gone is there with another key, it is the key that changed.
+fn renumbered(
+    before: &TableRows,
+    after: &TableRows,
+    columns: &[(usize, usize)],
+    key: &[(usize, usize)],
+    pairs: Vec<(usize, Option<usize>)>,
+) -> Vec<(usize, Option<usize>)> {
+    let rest: Vec<(usize, usize)> =
+        columns.iter().filter(|it| !key.contains(it)).copied().collect();
+    let lost: Vec<usize> = pairs.iter().filter(|(_, to)| to.is_none()).map(|it| it.0).collect();
+    if rest.is_empty() || lost.is_empty() {
+        return pairs;
+    }
+    let met: BTreeSet<usize> = pairs.iter().filter_map(|(_, to)| *to).collect();
+    let came: Vec<usize> = (0..after.rows.len()).filter(|at| !met.contains(at)).collect();
+    let only = |held: &TableRows, places: &[usize]| TableRows {
+        rows: places.iter().filter_map(|at| held.rows.get(*at).cloned()).collect(),
+        ..TableRows::default()
+    };
+    let again = by_key(&only(before, &lost), &only(after, &came), &rest);
+    let partner = |(at, to): &(usize, Option<usize>)| {
+        Some((*lost.get(*at)?, to.and_then(|to| came.get(to).copied())?))
+    };
+    let Some(partners) = again.iter().map(partner).collect::<Option<HashMap<_, _>>>() else {
+        return pairs;
+    };
+    pairs.into_iter().map(|(at, to)| (at, to.or_else(|| partners.get(&at).copied()))).collect()
 }
 
 /// Equal rows belong together; of the others those that have most in common, if that is half of it.
@@ -161,6 +191,20 @@ mod tests {
         assert_eq!(difference.added, [0]);
         let columns = vec!["a".to_owned()];
         assert_eq!(difference.changed, [Changed { before: 0, after: 1, columns }]);
+    }
+
+    #[test]
+    fn rows_that_have_another_key_are_not_gone() {
+        let before = rows(&[0], &[&["1", "x", "y"], &["2", "x", "z"], &["3", "x", "z"]]);
+        let mut after = rows(&[0], &[&["8", "x", "z"], &["1", "x", "y"], &["9", "x", "z"]]);
+        let difference = table(&before, &after);
+        let columns = || vec!["id".to_owned()];
+        let changed = |before, after| Changed { before, after, columns: columns() };
+        assert_eq!(difference.changed, [changed(1, 0), changed(2, 2)]);
+        assert!(difference.lost.is_empty() && difference.added.is_empty());
+        after.rows.pop();
+        let difference = table(&before, &after);
+        assert_eq!((difference.lost, difference.added), (vec![1, 2], vec![0]), "one is gone");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Ingredients<'a> {
 
 /// Keys begin here: those that migrations and people write by hand are small.
 const FIRST_KEY: u64 = 101;
+/// Keys that no other row of any table has begin here.
+const ELSEWHERE: u64 = 2001;
 const ALONE: usize = 8;
 const COMPANY: usize = 4;
 const SISTERS: usize = 12;
@@ -393,6 +395,35 @@ pub(super) fn apart(
         }
     }
     (planned, must)
+}
+
+/// The rows one by one, with keys of one column that no row of any table is given otherwise.
+pub(super) fn elsewhere<'p>(
+    table: &'p Table,
+    types: &'p Types,
+    planned: &'p Planned,
+) -> impl Iterator<Item = Planned> + 'p {
+    let is_free = |place: &usize| {
+        let name = table.columns.get(*place).map(|it| &it.name);
+        let refers = |key: &ForeignKey| name.is_some_and(|it| key.columns.contains(it));
+        let is_key = |columns: &[String]| matches!(columns, [own] if Some(own) == name);
+        table.uniques.iter().any(|unique| is_key(&unique.columns))
+            && !table.foreign_keys.iter().any(refers)
+    };
+    let free: Vec<usize> = planned.columns.iter().copied().filter(is_free).collect();
+    planned.rows.iter().zip(ELSEWHERE..).map(move |(row, nth)| {
+        let mut row = row.clone();
+        for place in &free {
+            let column = table.columns.get(*place);
+            let own = column.and_then(|it| types::distinct(types, it.type_oid, it.modifier, nth));
+            if let (Some(slot), Some(own)) = (row.get_mut(*place), own)
+                && slot.is_some()
+            {
+                *slot = Some(own);
+            }
+        }
+        Planned { columns: planned.columns.clone(), wanted: 1, rows: vec![row] }
+    })
 }
 
 /// The parts of a key that other keys decide as well: a tenant, say.

@@ -8,10 +8,10 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, apart, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, elsewhere, part, places, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::model::{Table, TableKind};
-use super::order::{Unit, holders, levels};
+use super::order::{Unit, holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
@@ -27,7 +27,7 @@ pub struct Unfilled {
     pub table: Name,
     /// Why, in the server's words where it has any.
     pub why: String,
-    /// The SQLSTATE of the server's refusal, if it is one.
+    /// The SQLSTATE of the server's refusal, if it is one of what a row can be.
     pub sqlstate: Option<String>,
 }
 
@@ -38,6 +38,8 @@ pub struct Filled {
     pub unfilled: Vec<Unfilled>,
     /// How many rows the tables took.
     pub given: usize,
+    /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
+    pub never_null: Vec<(Name, String)>,
 }
 
 /// How many candidates for a row whose columns are tied by constraints.
@@ -52,11 +54,13 @@ pub(super) struct Fill<'a> {
     pub(super) model: &'a Model,
     pub(super) recipe: Recipe,
     /// What the tables hold so far, by place.
-    held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    pub(super) held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    /// For each table those that its triggers insert into.
+    pub(super) written: Vec<Vec<usize>>,
     script: BTreeMap<(usize, String), Vec<String>>,
     words: BTreeSet<String>,
     has_star: bool,
-    filled: Filled,
+    pub(super) filled: Filled,
 }
 
 impl<'a> Fill<'a> {
@@ -79,6 +83,7 @@ impl<'a> Fill<'a> {
             model,
             recipe,
             held: held.collect(),
+            written: written(&model.tables),
             script: of_script(script, &model.tables, &model.types),
             words: named.collect(),
             has_star: names_all_columns(script),
@@ -89,6 +94,7 @@ impl<'a> Fill<'a> {
     pub(super) async fn run(mut self) -> Result<Filled, DataError> {
         for level in levels(&self.model.tables) {
             let mut plans: Vec<BTreeMap<usize, Planned>> = Vec::new();
+            let level = self.without_copies(level).await?;
             for unit in level {
                 let plan = self.plan(&unit);
                 plans.push(plan);
@@ -101,6 +107,7 @@ impl<'a> Fill<'a> {
             }
             let filled: Vec<usize> = plans.iter().flat_map(BTreeMap::keys).copied().collect();
             self.insert(plans).await?;
+            self.complete(&filled).await?;
             // What triggers of the next tables draw must not be there already.
             let mut tops = Tops::new();
             for at in filled {
@@ -167,7 +174,7 @@ impl<'a> Fill<'a> {
     }
 
     /// The keys that rows of `holders` have in these columns.
-    fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
+    pub(super) fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
         let mut keys = Vec::new();
         for holder in holders {
             let Some(table) = self.model.tables.get(*holder) else { continue };
@@ -371,18 +378,56 @@ impl<'a> Fill<'a> {
 
     async fn one_by_one(&mut self, at: usize, planned: &Planned) -> Result<(), DataError> {
         let Some(table) = self.model.tables.get(at) else { return Ok(()) };
+        let one = |row: &Vec<Cell>| Planned {
+            columns: planned.columns.clone(),
+            wanted: 1,
+            rows: vec![row.clone()],
+        };
+        let rows: Vec<Planned> = planned.rows.iter().map(one).collect();
+        let (mut taken, mut why) = self.each(table, &rows).await?;
+        let is_own = |name: &String| table.uniques.iter().any(|unique| unique.name == *name);
+        let collides =
+            |why: &SqlFailure| why.sqlstate == "23505" && !why.object.as_ref().is_some_and(is_own);
+        if taken.is_empty() && why.as_deref().is_some_and(collides) {
+            // What a trigger puts into another table has keys that are taken there.
+            let rows: Vec<Planned> = elsewhere(table, &self.model.types, planned).collect();
+            let again = self.each(table, &rows).await?;
+            (taken, why) = (again.0, again.1.or(why));
+        }
+        // A NULL that was given for want of a value says nothing of the table.
+        let is_ours = |why: &SqlFailure| {
+            let names = planned.columns.iter().filter_map(|place| table.columns.get(*place));
+            why.sqlstate == "23502"
+                && names.map(|it| Some(&it.name)).any(|it| it == why.object.as_ref())
+        };
+        let is_ours = why.as_deref().is_some_and(is_ours);
+        self.took(at, taken, planned.rows.len(), why);
+        if let Some(last) = self.filled.unfilled.last_mut().filter(|_| is_ours)
+            && last.table == table.name
+        {
+            last.sqlstate = None;
+        }
+        Ok(())
+    }
+
+    /// Inserts one after the other: the rows that were taken, and the first refusal.
+    pub(super) async fn each(
+        &mut self,
+        table: &Table,
+        rows: &[Planned],
+    ) -> Result<(Vec<Vec<Cell>>, Option<Box<SqlFailure>>), DataError> {
         let mut taken = Vec::new();
         let mut why = None;
         let (mut next, mut turned_away) = (0, 0);
-        while next < planned.rows.len()
+        while next < rows.len()
             && taken.len() < self.recipe.enough
             && (turned_away < PATIENCE || !taken.is_empty())
         {
             let mut batch = Batch::default();
             let wanted = self.recipe.enough.saturating_sub(taken.len());
-            for row in planned.rows.iter().skip(next).take(wanted) {
+            for row in rows.iter().skip(next).take(wanted) {
                 batch.say("SAVEPOINT stairway_row");
-                batch.say(&insert_into(table, &planned.columns, std::slice::from_ref(row)));
+                batch.say(&insert_into(table, &row.columns, &row.rows));
                 batch.say("RELEASE stairway_row");
             }
             let (answers, result) = self.wire.send_so_far(&batch).await;
@@ -399,8 +444,7 @@ impl<'a> Fill<'a> {
                 Err(other) => return Err(other),
             }
         }
-        self.took(at, taken, planned.rows.len(), why);
-        Ok(())
+        Ok((taken, why))
     }
 
     fn took(

@@ -6,10 +6,13 @@
 
 mod catalog;
 mod compare;
+mod complete;
 mod compose;
 pub mod constraints;
+mod copies;
 mod fill;
 mod generated;
+mod lacking;
 mod load;
 mod model;
 mod order;
@@ -37,7 +40,7 @@ pub use model::{
     TypeKind, Types, Unique,
 };
 pub use order::holders;
-pub use pool::{Recipe, Shelf};
+pub use pool::{Effort, Recipe, Shelf};
 pub use rows::{Cell, Name, Rows, TableRows, without};
 pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};

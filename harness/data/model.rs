@@ -25,6 +25,8 @@ pub struct Table {
     pub has_update_trigger: bool,
     /// Whether a trigger fires on INSERT.
     pub has_insert_trigger: bool,
+    /// The bodies of its triggers that may insert rows elsewhere when a row is inserted.
+    pub inserting: Vec<String>,
     /// The live columns, by position.
     pub columns: Vec<Column>,
     /// The texts of its CHECK constraints as `pg_get_expr` gives them, e.g.

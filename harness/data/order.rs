@@ -1,10 +1,11 @@
 //! In which order tables are filled: those that others refer to come first, and those that refer to
 //! each other come together.
 //!
-//! Knows foreign keys between tables. Must not know rows.
+//! Knows foreign keys between tables, and which tables triggers insert into. Must not know rows.
 
 use std::collections::BTreeMap;
 
+use super::constraints::inserts_into;
 use super::model::{Table, TableKind};
 
 /// Tables that are filled at once, by their places: one, or several that refer to each other.
@@ -12,7 +13,8 @@ pub(super) type Unit = Vec<usize>;
 
 /// Units level by level: what a level refers to is in the levels before it.
 pub(super) fn levels(tables: &[Table]) -> Vec<Vec<Unit>> {
-    let edges = edges(tables);
+    let mut edges = edges(tables);
+    after_triggers(&mut edges, &written(tables));
     let units = components(&edges);
     let mut unit_of = vec![0; tables.len()];
     for (at, unit) in units.iter().enumerate() {
@@ -76,6 +78,46 @@ fn edges(tables: &[Table]) -> Vec<Vec<usize>> {
             to
         })
         .collect()
+}
+
+/// For each table those that its triggers insert into, without itself.
+pub(super) fn written(tables: &[Table]) -> Vec<Vec<usize>> {
+    let of = |(at, table): (usize, &Table)| {
+        let found = table.inserting.iter().flat_map(|body| inserts_into(body, tables));
+        found.filter(|other| *other != at).collect()
+    };
+    tables.iter().enumerate().map(of).collect()
+}
+
+/// A table that triggers insert into comes after those that they belong to, so that it holds what
+/// they put there; but not where it would be referred to itself.
+fn after_triggers(edges: &mut [Vec<usize>], written: &[Vec<usize>]) {
+    for (source, targets) in written.iter().enumerate() {
+        for target in targets {
+            if !reaches(edges, source, *target)
+                && let Some(to) = edges.get_mut(*target)
+            {
+                to.push(source);
+                to.sort_unstable();
+                to.dedup();
+            }
+        }
+    }
+}
+
+fn reaches(edges: &[Vec<usize>], from: usize, to: usize) -> bool {
+    let mut seen = vec![false; edges.len()];
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
+        }
+        if let Some(seen) = seen.get_mut(at).filter(|seen| !**seen) {
+            *seen = true;
+            open.extend(edges.get(at).into_iter().flatten());
+        }
+    }
+    false
 }
 
 /// Strongly connected components, each after those that it points at (Tarjan), without recursion.
@@ -169,7 +211,14 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use super::components;
+    use super::{after_triggers, components};
+
+    #[test]
+    fn what_triggers_insert_into_comes_after_them_but_makes_no_circle() {
+        let mut edges = vec![vec![], vec![0], vec![]];
+        after_triggers(&mut edges, &[vec![2], vec![0, 2], vec![]]);
+        assert_eq!(edges, [vec![], vec![0], vec![0, 1]]);
+    }
 
     #[test]
     fn what_is_referred_to_comes_first_and_circles_stay_together() {

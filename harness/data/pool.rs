@@ -25,11 +25,32 @@ pub struct Recipe {
     pub leaves_defaults: bool,
     /// Once a table has taken so many rows, no others are tried.
     pub enough: usize,
+    /// How far what a first round left out is looked at.
+    pub effort: Effort,
+}
+
+/// How far what a first round of rows left out is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Not at all.
+    #[default]
+    Once,
+    /// Tables that took no row are tried again.
+    Tables,
+    /// So are columns without a value, or without a NULL though they may have one.
+    Columns,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { seed: 0, case: 0, rows_per_table: 32, leaves_defaults: false, enough: usize::MAX }
+        Self {
+            seed: 0,
+            case: 0,
+            rows_per_table: 32,
+            leaves_defaults: false,
+            enough: usize::MAX,
+            effort: Effort::Once,
+        }
     }
 }
 

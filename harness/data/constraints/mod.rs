@@ -24,6 +24,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod tied;
+mod triggers;
 mod values;
 mod words;
 
@@ -31,3 +32,4 @@ pub use mine::{Mined, mine};
 pub use script::of_script;
 pub use suggest::suggest;
 pub use tied::{Tied, tied};
+pub use triggers::{LookUp, inserts_into, look_ups, of_trigger};

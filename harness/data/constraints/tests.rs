@@ -68,6 +68,7 @@ fn table(name: &str, columns: &[(&str, u32)], checks: &[&str]) -> Table {
         has_insert_rule: false,
         has_update_trigger: false,
         has_insert_trigger: false,
+        inserting: Vec::new(),
         columns: (1..).zip(columns).map(column).collect(),
         checks: checks.iter().map(|check| (*check).to_owned()).collect(),
         uniques: Vec::new(),

@@ -3,8 +3,8 @@
 
 use super::{RowOptions, RowVerdict, Stage};
 use crate::data::{
-    Column, DataError, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows, ToRead,
-    Unfilled, Wanted, all_columns, constraints, types,
+    Column, DataError, Effort, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows,
+    ToRead, Unfilled, Wanted, all_columns, constraints, types,
 };
 use crate::postgres::{PostgresError, ident, quote_ident};
 use crate::runs::coverage::{Gap, Head, Tried};
@@ -58,13 +58,17 @@ async fn look(
     options: &RowOptions,
 ) -> Result<Head, DataError> {
     let mut all = all_columns(model);
-    let recipe =
-        Recipe { seed: options.seed, rows_per_table: options.rows_per_table, ..Recipe::default() };
+    let recipe = Recipe {
+        seed: options.seed,
+        rows_per_table: options.rows_per_table,
+        effort: Effort::Columns,
+        ..Recipe::default()
+    };
     let filled = loader.fill(model, &seeds, "", recipe).await?;
     all.sort();
     let rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };
     let mut head = count(model, &rows, &filled.unfilled, "no rows were made for it");
-    probe(loader, model, &rows, &mut head).await?;
+    probe(loader, model, &rows, &filled.never_null, &mut head).await?;
     Ok(head)
 }
 
@@ -113,6 +117,7 @@ async fn probe(
     loader: &mut Loader,
     model: &Model,
     rows: &Rows,
+    never: &[(Name, String)],
     head: &mut Head,
 ) -> Result<(), DataError> {
     for table in &model.tables {
@@ -126,8 +131,14 @@ async fn probe(
             }
             let refusal = set_null(loader, table, column).await?;
             let state = refusal.as_ref().map(|(state, _)| state.as_str());
-            // A domain says so, or a CHECK of this column alone.
-            if state == Some("23502") || state == Some("23514") && alone.contains(&column.name) {
+            let is_never = || {
+                let is_it = |(table_name, name): &(Name, String)| {
+                    *table_name == table.name && *name == column.name
+                };
+                alone.contains(&column.name) || never.iter().any(is_it)
+            };
+            // A domain says so, or CHECKs, whatever the other columns hold.
+            if state == Some("23502") || state == Some("23514") && is_never() {
                 head.columns_covered += 1;
                 continue;
             }

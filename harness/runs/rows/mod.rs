@@ -11,6 +11,7 @@ mod kept;
 mod options;
 mod probe;
 mod replay;
+mod seeds;
 mod words;
 
 pub(super) use head::head;
@@ -25,8 +26,8 @@ use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled, Wanted,
-    all_columns, constraints, tops, without,
+    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled,
+    Wanted, all_columns, constraints, tops, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
 use crate::migrations::Migration;
@@ -122,6 +123,7 @@ pub(super) async fn try_rows(
             seed: options.seed,
             case,
             rows_per_table: options.rows_per_table,
+            effort: Effort::Tables,
             ..Recipe::default()
         };
         let mut session =

@@ -1,7 +1,7 @@
 //! Asking after the upgrade whether its tables still take a row.
 
 use crate::checks;
-use crate::data::{DataError, Model, Name, Recipe, Rows, Unfilled, all_columns};
+use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
 use crate::postgres::Batch;
 use crate::steps::Way;
@@ -94,6 +94,7 @@ impl Session<'_> {
             rows_per_table: ROWS,
             leaves_defaults,
             enough: 1,
+            effort: Effort::Once,
         };
         self.loader.later("SAVEPOINT stairway_probe");
         let filled = self.loader.fill(model, rows, "", recipe).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::seeds::without_seeds;
 use crate::migrations::{Migration, Script};
 use crate::sql::{self, StatementKind as K, TokenKind};
 
@@ -22,7 +23,7 @@ pub(in crate::runs) struct Spoken {
     pub(super) may_refuse: bool,
     /// Whether what the upgrade does may depend on the order in which it meets rows.
     pub(super) depends_on_order: bool,
-    /// Both scripts.
+    /// Both scripts, as far as their constants are worth trying.
     pub(super) text: String,
 }
 
@@ -34,9 +35,10 @@ pub(super) fn of(migration: &Migration) -> Spoken {
     let made = made(&migration.upgrade);
     for script in std::iter::once(&migration.upgrade).chain(&migration.downgrade) {
         script_of(script, &made, &mut spoken);
-        spoken.text.push_str(&script.text);
-        spoken.text.push('\n');
     }
+    let downgrade = migration.downgrade.as_ref().map_or("", |script| &script.text);
+    let (upgrade, downgrade) = without_seeds(&migration.upgrade.text, downgrade);
+    spoken.text = format!("{upgrade}\n{downgrade}\n");
     spoken.may_move_sequences = may_move_sequences(&migration.upgrade);
     spoken.inserts = says(&migration.upgrade.text, &["insert", "copy", "merge"]);
     spoken.may_refuse = may_refuse(&migration.upgrade);
