@@ -33,7 +33,7 @@ wanted(oid, is_named) AS MATERIALIZED (
   WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
-        AND d.objsubid = 0 AND d.deptype = 'e')),
+        AND d.objsubid = 0 AND d.deptype = 'e' OFFSET 0)),
 needed(oid) AS (
   SELECT oid FROM wanted
   UNION

@@ -11,7 +11,7 @@ use super::catalog::Model;
 use super::compose::{Ingredients, Planned, apart, elsewhere, part, places, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::model::{Table, TableKind};
-use super::order::{Unit, holders, levels, written};
+use super::order::{holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
 use super::rows::{Cell, Name, Rows};
@@ -96,8 +96,16 @@ impl<'a> Fill<'a> {
             let mut plans: Vec<BTreeMap<usize, Planned>> = Vec::new();
             let level = self.without_copies(level).await?;
             for unit in level {
-                let plan = self.plan(&unit);
-                plans.push(plan);
+                if self.recipe.enough == usize::MAX {
+                    plans.push(self.plan(&unit, &unit));
+                } else {
+                    // To see whether a table takes a row, what is there is enough to refer to.
+                    let is_named = |at: &&usize| {
+                        self.model.tables.get(**at).is_some_and(|table| table.is_named)
+                    };
+                    let named: Vec<usize> = unit.iter().filter(is_named).copied().collect();
+                    plans.extend(named.iter().map(|at| self.plan(&[*at], &[])));
+                }
             }
             self.judge(&mut plans).await?;
             for plan in plans.iter_mut().filter(|plan| plan.len() > 1) {
@@ -120,23 +128,27 @@ impl<'a> Fill<'a> {
         Ok(self.filled)
     }
 
-    /// Composes the rows of one unit, more than are wanted where constraints tie columns.
-    fn plan(&mut self, unit: &Unit) -> BTreeMap<usize, Planned> {
+    /// Composes the rows of one unit, more than are wanted where constraints tie columns. They refer
+    /// to rows of `among` that are still to be, and to rows of other tables that are there.
+    fn plan(&mut self, unit: &[usize], among: &[usize]) -> BTreeMap<usize, Planned> {
         let mut planned = BTreeMap::new();
         for at in unit {
             let Some(table) = self.model.tables.get(*at) else { continue };
             match self.cannot(table) {
                 Some(why) => self.unfilled(table, why, None),
                 None => {
-                    planned.insert(*at, self.compose(table, unit));
+                    planned.insert(*at, self.compose(table, among));
                 }
             }
         }
-        refer_within(&mut planned, &self.model.tables, &|oid| holders(&self.model.tables, oid));
+        if !among.is_empty() {
+            let tables = &self.model.tables;
+            refer_within(&mut planned, tables, &|oid| holders(tables, oid));
+        }
         planned
     }
 
-    fn compose(&mut self, table: &Table, unit: &Unit) -> Planned {
+    fn compose(&mut self, table: &Table, unit: &[usize]) -> Planned {
         let at = self.model.tables.iter().position(|it| it.oid == table.oid).unwrap_or_default();
         let suggested = suggest(table, &self.model.types);
         let mut focus = BTreeSet::new();
@@ -242,18 +254,28 @@ impl<'a> Fill<'a> {
         if asked.is_empty() {
             return Ok(());
         }
+        // The same was asked for another migration more often than not.
+        let mut open = Vec::new();
+        for question in &mut asked {
+            match self.shelf.agreed.get(&question.sql) {
+                Some(rows) => question.take(rows),
+                None => open.push(question),
+            }
+        }
         let mut next = 0;
-        while let Some(rest) = asked.get(next..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = open.get_mut(next..).filter(|rest| !rest.is_empty()) {
             let mut batch = Batch::default();
             batch.say("SAVEPOINT stairway_filter");
-            for question in rest {
+            for question in &*rest {
                 batch.say(&question.sql);
             }
             batch.say("RELEASE stairway_filter");
             let (answers, result) = self.wire.send_so_far(&batch).await;
             let answered = answers.after(1);
-            for (question, answer) in asked.iter_mut().skip(next).zip(answered.by(1)) {
-                question.take(answer.first().map(Vec::as_slice).unwrap_or_default());
+            for (question, answer) in rest.iter_mut().zip(answered.by(1)) {
+                let rows = answer.first().map(Vec::as_slice).unwrap_or_default();
+                question.take(rows);
+                self.shelf.agreed.insert(question.sql.clone(), rows.to_vec());
             }
             match result {
                 Ok(()) => break,
@@ -299,33 +321,26 @@ impl<'a> Fill<'a> {
             for (at, planned) in rest {
                 let Some(table) = tables.get(*at) else { continue };
                 batch.say("SAVEPOINT stairway_fill");
-                let sent = planned.rows.get(..self.recipe.enough).unwrap_or(&planned.rows);
-                batch.say(&insert_into(table, &planned.columns, sent));
+                batch.say(&insert_into(table, &planned.columns, &planned.rows));
                 batch.say("RELEASE stairway_fill");
             }
             let (answers, result) = self.wire.send_so_far(&batch).await;
             let whole = answers.count() / 3;
-            let mut again = Vec::new();
             for ((at, planned), answer) in rest.iter().zip(answers.by(3)) {
                 let taken = answer.get(1).cloned().unwrap_or_default();
-                if taken.is_empty() && self.recipe.enough < planned.rows.len() {
-                    again.push((*at, planned.clone()));
-                } else {
-                    self.took(*at, taken, planned.rows.len(), None);
-                }
+                self.took(*at, taken, planned.rows.len(), None);
             }
-            next += whole;
             match result {
-                Ok(()) => {}
+                Ok(()) => return Ok(()),
                 Err(DataError::Postgres(PostgresError::Sql(_))) => {
                     self.wire.later("ROLLBACK TO stairway_fill");
-                    again.extend(rest.get(whole).cloned());
-                    next += 1;
+                    if let Some((at, planned)) = rest.get(whole) {
+                        let (at, planned) = (*at, planned.clone());
+                        self.one_by_one(at, &planned).await?;
+                    }
+                    next += whole + 1;
                 }
                 Err(other) => return Err(other),
-            }
-            for (at, planned) in again {
-                self.one_by_one(at, &planned).await?;
             }
         }
         Ok(())
@@ -424,8 +439,7 @@ impl<'a> Fill<'a> {
             && (turned_away < PATIENCE || !taken.is_empty())
         {
             let mut batch = Batch::default();
-            let wanted = self.recipe.enough.saturating_sub(taken.len());
-            for row in rows.iter().skip(next).take(wanted) {
+            for row in rows.iter().skip(next) {
                 batch.say("SAVEPOINT stairway_row");
                 batch.say(&insert_into(table, &row.columns, &row.rows));
                 batch.say("RELEASE stairway_row");

@@ -279,11 +279,9 @@ impl Loader {
     pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
         let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let mut batch = Batch::default();
-        batch.say_all(LOOK_UP);
         let asked = batch.say(&format!("EXECUTE stairway_sequences('{{{list}}}')"));
         let found = self.send(&batch).await?.take(asked);
         let mut drawn: Vec<Drawn> = found.into_iter().filter_map(drawn).collect();
-        self.wire.later(RESET);
         let mut batch = Batch::default();
         let stands = |it: &Drawn| {
             let (column, table) = (quote_ident(&it.column), it.table.sql());
@@ -392,10 +390,7 @@ pub fn pin(batch: &mut Batch) {
 /// Asks what the transaction has to do with, and about the tables `oids` besides.
 pub fn ask_state(batch: &mut Batch, oids: &[u32]) -> Asked {
     let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    batch.say_all(LOOK_UP);
-    let asked = batch.say(&format!("EXECUTE stairway_state('{{{oids}}}')"));
-    batch.say(RESET);
-    asked
+    batch.say(&format!("EXECUTE stairway_state('{{{oids}}}')"))
 }
 
 /// Asks when the open transaction began and what time it is, in UTC; how values are printed must be

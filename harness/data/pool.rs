@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::model::{Column, Table, TypeKind, Types};
 use super::rows::Cell;
 use super::types::{self, Values};
+use crate::postgres::ResultSet;
 
 /// What rows are made from, beside the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +64,25 @@ pub(super) struct Pool {
     pub(super) plain: Vec<Cell>,
 }
 
-/// Values by type and modifier: made once, since most columns share a few types.
+/// What is made or asked once in a session.
 #[derive(Debug, Default)]
-pub struct Shelf(HashMap<(u32, i32), Option<Values>>);
+pub struct Shelf {
+    /// Values by type and modifier, since most columns share a few types.
+    values: HashMap<(u32, i32), Option<Values>>,
+    /// What the server said of candidates, by the question. Where a function has changed since, rows
+    /// are turned away as they are put in.
+    pub(super) agreed: HashMap<String, ResultSet>,
+}
 
 impl Shelf {
     /// Forgets the types that a migration can change.
     pub(super) fn forget_own(&mut self) {
-        self.0.retain(|(oid, _), _| *oid < 16384);
+        self.values.retain(|(oid, _), _| *oid < 16384);
     }
 
     pub(super) fn values(&mut self, types: &Types, column: &Column) -> Option<&Values> {
         let key = (column.type_oid, column.modifier);
-        self.0.entry(key).or_insert_with(|| types::values(types, key.0, key.1)).as_ref()
+        self.values.entry(key).or_insert_with(|| types::values(types, key.0, key.1)).as_ref()
     }
 }
 
