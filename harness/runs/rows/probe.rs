@@ -75,8 +75,10 @@ impl Session<'_> {
             let named = stage.model.tables.iter().filter(|table| table.is_named);
             let model = self.loader.model(named.map(|table| table.oid)).await?;
             let rows = self.loader.rows(&all_columns(&model)).await?;
-            refused.given = self.try_to_fill(&model, &rows, false).await?;
             refused.defaults = self.try_to_fill(&model, &rows, true).await?;
+            if !refused.defaults.is_empty() {
+                refused.given = self.try_to_fill(&model, &rows, false).await?;
+            }
         }
         self.loader.end(&[]);
         Ok(refused)
