@@ -14,6 +14,7 @@ use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
+use super::told::{Answers, tell};
 use crate::postgres::{Session, ident, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
@@ -96,6 +97,8 @@ pub struct Loader {
     builtin: Builtin,
     shelf: Shelf,
     is_prepared: bool,
+    /// What the server said of types that nobody knows.
+    told: Answers,
     /// Where sequences stood when that was asked, until rows are given.
     standing: Vec<Position>,
 }
@@ -108,6 +111,7 @@ impl Loader {
             builtin: Builtin::default(),
             shelf: Shelf::default(),
             is_prepared: false,
+            told: Answers::new(),
             standing: Vec::new(),
         }
     }
@@ -138,7 +142,8 @@ impl Loader {
         let begin = format!("{first}{AFRESH};BEGIN;{PINS};{LOOK_UP};{newest}");
         let newest = self.session.value(&begin).await?;
         self.shelf.forget_own();
-        let model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
+        let mut model = catalog::read(&mut self.session, &mut self.builtin, wanted).await?;
+        tell(&mut self.session, &mut self.told, &mut model).await?;
         Ok((model, newest.and_then(|oid| oid.parse().ok()).unwrap_or(u32::MAX)))
     }
 
@@ -236,7 +241,8 @@ impl Loader {
         let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
         self.session.execute(&format!("{PINS};{LOOK_UP}")).await?;
         self.shelf.forget_own();
-        let model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
+        let mut model = catalog::read(&mut self.session, &mut self.builtin, &wanted).await?;
+        tell(&mut self.session, &mut self.told, &mut model).await?;
         self.session.execute("RESET ALL").await?;
         Ok(model)
     }

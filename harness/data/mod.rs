@@ -23,6 +23,7 @@ mod seen;
 mod sequences;
 pub mod shrink;
 mod strategy;
+mod told;
 pub mod types;
 
 pub use catalog::{Model, Wanted};
