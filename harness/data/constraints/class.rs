@@ -45,7 +45,6 @@ impl Class {
         let inner = |oid, modifier| Self::read(types, oid, modifier, depth - 1);
         match &kind.kind {
             TypeKind::Base => Self::base(kind, modifier),
-            TypeKind::Told(_) => Self::Other,
             TypeKind::Enum(labels) => Self::Enum(labels.clone()),
             TypeKind::Domain { base, modifier, .. } => inner(*base, *modifier),
             TypeKind::Array(element) => Self::Array(Box::new(inner(*element, modifier))),
@@ -54,7 +53,7 @@ impl Class {
                 Self::Range(subtype) => Self::Multirange(subtype),
                 _ => Self::Other,
             },
-            TypeKind::Composite(_) => Self::Other,
+            TypeKind::Told(_) | TypeKind::Composite(_) => Self::Other,
         }
     }
 
