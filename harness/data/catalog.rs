@@ -190,7 +190,7 @@ async fn types(
 /// The types that a type is made of.
 fn parts(kind: &TypeKind) -> Vec<u32> {
     match kind {
-        TypeKind::Base | TypeKind::Enum(_) => Vec::new(),
+        TypeKind::Base | TypeKind::Told(_) | TypeKind::Enum(_) => Vec::new(),
         TypeKind::Array(oid) | TypeKind::Range(oid) | TypeKind::Multirange(oid) => vec![*oid],
         TypeKind::Domain { base, .. } => vec![*base],
         TypeKind::Composite(attributes) => attributes.iter().map(|it| it.type_oid).collect(),

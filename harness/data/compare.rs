@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn rows_meet_by_key() {
         let before = rows(&[0], &[&["1", "x", "y"], &["2", "x", "y"]]);
-        let after = rows(&[0], &[&["3", "x", "y"], &["1", "-", "y"]]);
+        let after = rows(&[0], &[&["3", "x", "z"], &["1", "-", "y"]]);
         let difference = table(&before, &after);
         assert_eq!(difference.lost, [1]);
         assert_eq!(difference.added, [0]);

@@ -112,7 +112,7 @@ impl Fill<'_> {
         let mut sets = Vec::new();
         for set in tied(table, &self.model.types) {
             let places = places(table, &set.columns);
-            let combined = combined(&self.lists(table, &places, &values, &bonds));
+            let combined = combined(&lists(table, &places, &values, &bonds));
             let good = if combined.is_empty() {
                 None
             } else {
@@ -146,33 +146,6 @@ impl Fill<'_> {
             all.push(texts);
         }
         all
-    }
-
-    /// What each of these columns is tried with.
-    fn lists(
-        &self,
-        table: &Table,
-        places: &[usize],
-        values: &[Vec<String>],
-        bonds: &[Bond],
-    ) -> Vec<Vec<Cell>> {
-        let list = |place: &usize| {
-            let column = table.columns.get(*place);
-            let null = column.is_some_and(|it| !it.not_null).then_some(None);
-            let bound = bonds.iter().find_map(|bond| {
-                let at = bond.places.iter().position(|it| it == place)?;
-                Some(bond.rows.iter().filter_map(move |row| row.get(at).cloned().flatten()))
-            });
-            let mut texts: Vec<String> = Vec::new();
-            for text in bound.into_iter().flatten() {
-                if texts.len() < KEYS && !texts.contains(&text) {
-                    texts.push(text);
-                }
-            }
-            texts.extend(values.get(*place).into_iter().flatten().cloned());
-            null.into_iter().chain(texts.into_iter().map(Some)).collect()
-        };
-        places.iter().map(list).collect()
     }
 
     /// The numbers that the server agrees to; `None` where it can't say.
@@ -259,4 +232,30 @@ impl Fill<'_> {
         }
         Ok(())
     }
+}
+
+/// What each of these columns is tried with.
+fn lists(
+    table: &Table,
+    places: &[usize],
+    values: &[Vec<String>],
+    bonds: &[Bond],
+) -> Vec<Vec<Cell>> {
+    let list = |place: &usize| {
+        let column = table.columns.get(*place);
+        let null = column.is_some_and(|it| !it.not_null).then_some(None);
+        let bound = bonds.iter().find_map(|bond| {
+            let at = bond.places.iter().position(|it| it == place)?;
+            Some(bond.rows.iter().filter_map(move |row| row.get(at).cloned().flatten()))
+        });
+        let mut texts: Vec<String> = Vec::new();
+        for text in bound.into_iter().flatten() {
+            if texts.len() < KEYS && !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts.extend(values.get(*place).into_iter().flatten().cloned());
+        null.into_iter().chain(texts.into_iter().map(Some)).collect()
+    };
+    places.iter().map(list).collect()
 }

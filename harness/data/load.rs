@@ -14,6 +14,7 @@ use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
+use super::told::{Told, tell};
 use super::wire::Wire;
 use crate::postgres::{
     Answers, Asked, Batch, ResultSet, Session, ident, quote_ident, quote_literal,
@@ -118,6 +119,8 @@ pub struct Loader {
     builtin: Builtin,
     shelf: Shelf,
     is_prepared: bool,
+    /// What the server said of types that nobody knows.
+    told: Told,
     /// Where sequences stood when that was asked, until rows are given.
     standing: Vec<Position>,
 }
@@ -130,6 +133,7 @@ impl Loader {
             builtin: Builtin::default(),
             shelf: Shelf::default(),
             is_prepared: false,
+            told: Told::new(),
             standing: Vec::new(),
         }
     }
@@ -178,7 +182,9 @@ impl Loader {
 
     async fn model_of(&mut self, tables: ResultSet) -> Result<Model, DataError> {
         self.shelf.forget_own();
-        catalog::read(&mut self.wire, &mut self.builtin, tables).await
+        let mut model = catalog::read(&mut self.wire, &mut self.builtin, tables).await?;
+        tell(&mut self.wire, &mut self.told, &mut model).await?;
+        Ok(model)
     }
 
     /// Begins a transaction, when the next thing is asked.

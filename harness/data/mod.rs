@@ -23,6 +23,7 @@ mod seen;
 mod sequences;
 pub mod shrink;
 mod strategy;
+mod told;
 pub mod types;
 mod wire;
 mod written;

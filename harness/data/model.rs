@@ -168,6 +168,8 @@ pub struct Type {
 pub enum TypeKind {
     /// Nothing that the catalog tells.
     Base,
+    /// A base type that nobody knows, with the texts that the server took for it, by modifier.
+    Told(BTreeMap<i32, Vec<String>>),
     /// Its labels, in order.
     Enum(Vec<String>),
     /// Another type, with constraints.

@@ -53,7 +53,7 @@ impl Class {
                 Self::Range(subtype) => Self::Multirange(subtype),
                 _ => Self::Other,
             },
-            TypeKind::Composite(_) => Self::Other,
+            TypeKind::Told(_) | TypeKind::Composite(_) => Self::Other,
         }
     }
 

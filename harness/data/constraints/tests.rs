@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Tied, of_script, suggest, tied};
+use super::{LookUp, Tied, inserts_into, look_ups, of_script, of_trigger, suggest, tied};
 use crate::data::{Column, Name, Partition, Table, TableKind, Type, TypeKind, Types, Unique};
 
 const TEXT: u32 = 25;
@@ -423,4 +423,24 @@ fn torn_text_is_survived() {
         let _ =
             (scripted(sql), suggested(TEXT, sql), sets(&table("orders", &[("a", INT)], &[sql])));
     }
+}
+
+#[test]
+fn triggers_say_what_they_compare_and_look_up() {
+    let own = table("reply", &[("id", INT), ("room", INT), ("answers", INT), ("kind", TEXT)], &[]);
+    let other = table("message", &[("id", INT), ("room", INT), ("text", TEXT)], &[]);
+    let body = "DECLARE found record; BEGIN \
+        IF NEW.kind NOT IN ('short', 'long') THEN RAISE EXCEPTION 'kind'; END IF; \
+        SELECT id, room INTO found FROM public.message m WHERE m.id = NEW.answers; \
+        IF found.room IS DISTINCT FROM NEW.room OR NEW.id <> OLD.id THEN RETURN NULL; END IF; \
+        INSERT INTO message (id) VALUES (1); RETURN NEW; END";
+    let tables = [own, other];
+    let [own, other] = &tables;
+    let kinds = &of_trigger(body, own, &types())["kind"];
+    assert!(kinds.contains(&"short".to_owned()) && kinds.contains(&"long".to_owned()), "{kinds:?}");
+    let pair = |one: &str, two: &str| (one.to_owned(), two.to_owned());
+    let pairs = vec![pair("id", "answers"), pair("room", "room")];
+    assert_eq!(look_ups(body, own, &tables), [LookUp { table: 1, pairs }]);
+    assert_eq!(look_ups(body, other, std::slice::from_ref(own)), []);
+    assert_eq!(inserts_into(body, &tables), [1]);
 }

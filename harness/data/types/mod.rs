@@ -19,6 +19,7 @@ mod search;
 mod system;
 mod text;
 mod time;
+mod told;
 
 use proptest::strategy::BoxedStrategy;
 
@@ -26,6 +27,7 @@ use super::model::{Attribute, Type, TypeKind, Types};
 use containers::{Array, Composite, Labels, Part};
 use family::Family;
 use range::{Multirange, Range};
+use told::Told;
 
 /// The server does not let a type contain itself; a catalog that was read wrongly might.
 const DEPTH: u32 = 32;
@@ -46,6 +48,30 @@ pub struct Values {
 pub fn values(types: &Types, type_oid: u32, modifier: i32) -> Option<Values> {
     let family = family(types, type_oid, modifier, DEPTH)?;
     Some(Values { boundary: family.boundary(), plain: family.plain(), any: family.any() })
+}
+
+/// The base types, each with a modifier, that a type is made of and that nobody knows.
+pub fn unknown(types: &Types, type_oid: u32, modifier: i32) -> Vec<(u32, i32)> {
+    let mut found = Vec::new();
+    let mut open = vec![(type_oid, modifier, DEPTH)];
+    while let Some((oid, modifier, depth)) = open.pop() {
+        let (Some(own), Some(depth)) = (types.get(oid), depth.checked_sub(1)) else { continue };
+        match &own.kind {
+            TypeKind::Base if own.schema != "pg_catalog" && base(own, modifier).is_none() => {
+                found.push((oid, modifier));
+            }
+            TypeKind::Domain { base, modifier, .. } => open.push((*base, *modifier, depth)),
+            TypeKind::Array(inner) => open.push((*inner, modifier, depth)),
+            TypeKind::Range(inner) | TypeKind::Multirange(inner) => {
+                open.push((*inner, -1, depth));
+            }
+            TypeKind::Composite(attributes) => {
+                open.extend(attributes.iter().map(|it| (it.type_oid, it.modifier, depth)));
+            }
+            TypeKind::Base | TypeKind::Told(_) | TypeKind::Enum(_) => {}
+        }
+    }
+    found
 }
 
 /// Texts to try as casts on a type that [`values`] does not know.
@@ -75,6 +101,7 @@ fn family(types: &Types, oid: u32, modifier: i32, depth: u32) -> Option<Box<dyn 
     let inner = |oid: u32, modifier: i32| family(types, oid, modifier, depth);
     Some(match &own.kind {
         TypeKind::Base => return None,
+        TypeKind::Told(texts) => Box::new(Told::new(texts.get(&modifier)?)?),
         TypeKind::Enum(labels) => Box::new(Labels::new(labels)?),
         TypeKind::Domain { base, modifier, .. } => inner(*base, *modifier)?,
         TypeKind::Array(element) => Box::new(Array {
@@ -193,6 +220,10 @@ const CANDIDATES: &[&str] = &[
     "SRID=4326;MULTIPOLYGON(((0 0,1 0,1 1,0 0)))",
     "SRID=3857;POINT(0 0)",
     "978-0-306-40615-7",
+    "978-3-16-148410-0",
+    "979-0-2600-0043-8",
+    "0378-5955",
+    "036000291452",
     "USD 1",
     "#ff0000",
     "1.0.0",
