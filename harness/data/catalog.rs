@@ -330,6 +330,7 @@ fn column(raw: RawColumn) -> Column {
         type_oid: raw.r#type,
         modifier: raw.modifier,
         not_null: raw.not_null,
+        sequence: raw.sequence.or_else(|| raw.default.as_deref().and_then(drawn_from)),
         default: raw.default,
         is_generated: raw.generated,
         identity: match raw.identity.as_str() {
@@ -337,6 +338,26 @@ fn column(raw: RawColumn) -> Column {
             "d" => Some(Identity::ByDefault),
             _ => None,
         },
-        sequence: raw.sequence,
+    }
+}
+
+/// The sequence of a default as the server prints it where no schema is searched:
+/// `nextval('public.t_id_seq'::regclass)`.
+fn drawn_from(default: &str) -> Option<String> {
+    let (_, rest) = default.split_once("nextval('")?;
+    let (name, _) = rest.split_once("'::regclass")?;
+    Some(name.replace("''", "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drawn_from;
+
+    #[test]
+    fn the_sequence_of_a_default() {
+        let default = "nextval('public.\"it''s\"'::regclass)";
+        assert_eq!(drawn_from(default).as_deref(), Some("public.\"it's\""));
+        assert_eq!(drawn_from("('x'::text || nextval('s.q'::regclass))").as_deref(), Some("s.q"));
+        assert_eq!(drawn_from("now()"), None);
     }
 }

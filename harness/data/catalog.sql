@@ -59,20 +59,8 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
       'name', a.attname, 'number', a.attnum, 'type', a.atttypid::bigint, 'modifier', a.atttypmod,
       'not_null', a.attnotnull, 'generated', a.attgenerated <> '', 'identity', a.attidentity,
       'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-      'sequence', CASE WHEN a.attidentity <> '' OR d.oid IS NOT NULL THEN (
-        SELECT q.seq FROM (
-          SELECT pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname) AS seq
-          FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
-          JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-          WHERE p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND p.objid = d.oid
-            AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-          UNION ALL
-          SELECT pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname)
-          FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class s ON s.oid = p.objid AND s.relkind = 'S'
-          JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-          WHERE a.attidentity <> '' AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype = 'i') q LIMIT 1) END)
+      'sequence', CASE WHEN a.attidentity <> '' THEN pg_catalog.pg_get_serial_sequence(
+        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), a.attname) END)
       ORDER BY a.attnum), '[]')
     FROM pg_catalog.pg_attribute a
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -72,7 +72,7 @@ pub struct Tried {
     pub strangers: BTreeSet<u32>,
     /// The tables after the downgrade, or after the upgrade if that was the last.
     pub tables: Vec<Now>,
-    /// The time of the transaction, asked at its end.
+    /// The time of the transaction, asked where there is nothing more to run.
     pub clock: Clock,
     /// The sequences before and after the upgrade, if they were looked at.
     pub sequences: Option<(Vec<Drawn>, Vec<Drawn>)>,
@@ -123,11 +123,13 @@ impl Trial {
             tried.upgraded = Some(loader.rows(&readable(model, &state)).await?);
         }
         tried.tables = state.tables;
-        if looks.until == Way::Up || !self.goes_back() {
+        if !self.goes_back() {
             let mut batch = Batch::default();
             pin(&mut batch);
             let clock = ask_clock(&mut batch);
             tried.clock = Clock::from_rows(loader.send(&batch).await?.take(clock));
+        }
+        if looks.until == Way::Up || !self.goes_back() {
             return Ok(tried);
         }
         let Some(state) = self.look(loader, model, newest, Way::Down, &mut tried).await? else {

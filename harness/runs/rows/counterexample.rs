@@ -141,6 +141,20 @@ impl Session<'_> {
         Ok(Vec::new())
     }
 
+    /// Runs the upgrade on exactly these rows beside the seeds.
+    async fn upwards(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        looks: Looks,
+    ) -> Result<Tried, DataError> {
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
+        let tried = self.run(stage, given, looks).await?;
+        self.loader.end(&[]);
+        Ok(tried)
+    }
+
     async fn ordered_few(
         &mut self,
         stage: &Stage,
@@ -151,8 +165,8 @@ impl Session<'_> {
         for held in reversed.0.values_mut() {
             held.rows.reverse();
         }
-        let (_, first) = self.again(stage, given, looks).await?;
-        let (_, other) = self.again(stage, &reversed, looks).await?;
+        let first = self.upwards(stage, given, looks).await?;
+        let other = self.upwards(stage, &reversed, looks).await?;
         let (Some(one), Some(two)) = (&first.upgraded, &other.upgraded) else {
             return Ok(Vec::new());
         };
@@ -160,7 +174,7 @@ impl Session<'_> {
             return Ok(Vec::new());
         }
         let looks = Looks { at_model: true, ..looks };
-        let (_, third) = self.again(stage, given, looks).await?;
+        let third = self.upwards(stage, given, looks).await?;
         let (Some(again), Some(model)) = (&third.upgraded, &third.model) else {
             return Ok(Vec::new());
         };
