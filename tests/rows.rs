@@ -200,3 +200,47 @@ fn nonsense_is_named() {
         assert!(ran.stderr.contains(expected), "{expected}\n{}", ran.stderr);
     }
 }
+
+#[test]
+fn what_is_in_the_way_of_a_trial_is_said_and_the_next_one_goes_on() {
+    let forgets = ("DEALLOCATE ALL; UPDATE guest SET phone = '' WHERE id < 0;", "SELECT 1;");
+    let project = project("", &[TABLE, forgets, LOSS]);
+    let ran = verify(project.path(), &["--format", "json"]);
+    let report = json(&ran);
+    let findings = findings(&report);
+    let told: Vec<(&str, &str)> = findings
+        .iter()
+        .map(|it| (it["check"].as_str().unwrap(), it["severity"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [("seed-coverage", "warning"), ("data-loss", "error")], "{}", ran.stdout);
+    let message = findings[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("no rows were tried: "), "{message}");
+}
+
+#[test]
+fn a_second_upgrade_that_fails_on_what_the_downgrade_left_is_found() {
+    let table = ("CREATE TABLE seat (id int PRIMARY KEY, name text NOT NULL);", "DROP TABLE seat;");
+    // It is claimed that names get lost, but not that nobody can go up again.
+    let share = (
+        "-- stairway: lossy seat.name reason: names are given anew\n\
+         ALTER TABLE seat ADD COLUMN share int;\n\
+         UPDATE seat SET share = 12 / CASE WHEN name = repeat('x', 7) THEN 0 ELSE 1 END;",
+        "ALTER TABLE seat DROP COLUMN share;\nUPDATE seat SET name = repeat('x', 7);",
+    );
+    let project = project("", &[table, share]);
+    let ran = verify(project.path(), &["--format", "json"]);
+    let report = json(&ran);
+    let found = findings(&report);
+    let [finding] = found.as_slice() else { panic!("{}", ran.stdout) };
+    assert_eq!(finding["check"], "data-dependent-failure");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.starts_with("the second upgrade fails with rows: division by zero"), "{message}");
+    assert_eq!(finding["rows"].as_array().map(Vec::len), Some(1), "{}", ran.stdout);
+}
+
+/// What is told, but for what was accepted.
+fn findings(report: &Value) -> Vec<&Value> {
+    let migrations = report["migrations"].as_array().unwrap();
+    let all = migrations.iter().flat_map(|it| it["findings"].as_array().unwrap());
+    all.filter(|it| it["allowed"].is_null()).collect()
+}

@@ -362,6 +362,14 @@ impl Loader {
         self.wire.later(&settled(positions, tops));
     }
 
+    /// Ends what is open after an error that nobody expected, and begins the session anew.
+    pub fn recover(&mut self) {
+        for statement in ["ROLLBACK", "DEALLOCATE ALL"] {
+            self.wire.later(statement);
+        }
+        self.is_prepared = false;
+    }
+
     /// Ends what is open, puts sequences back and waits until that is done.
     pub async fn restore(&mut self, positions: &[Position]) -> Result<(), DataError> {
         self.wire.later(&put_back(positions));
