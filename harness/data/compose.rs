@@ -56,7 +56,7 @@ impl Ingredients<'_> {
             (true, most) if self.focus.len() == 1 => 2 + most + self.sisters(),
             (true, most) => 2 + most + most.div_ceil(2) + self.sisters(),
         };
-        wanted.min(self.recipe.rows_per_table.max(1))
+        wanted.max(self.recipe.at_least).min(self.recipe.rows_per_table.max(1))
     }
 
     fn sisters(&self) -> usize {
