@@ -6,7 +6,9 @@ mod servers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use servers::TestServer;
-use stairway::data::{Loader, Model, Recipe, Rows, TableKind, TypeKind, Types, Wanted};
+use stairway::data::{
+    Cell, Loader, Model, Recipe, Rows, Table, TableKind, TypeKind, Types, Wanted,
+};
 use stairway::postgres::Session;
 
 /// What only PostgreSQL 18 has.
@@ -130,10 +132,17 @@ const EXCEPT: &[(&str, &str)] = &[("rewritten", "at")];
 struct Made {
     model: Model,
     rows: Rows,
+    /// How many of them went in by COPY.
+    copied: usize,
 }
 
-/// Fills an empty database, looks at what came of it and at what is left.
+/// Fills a new database by the usual recipe.
 async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
+    make(server, database, only_18).await;
+    give(server, database, Recipe::default()).await
+}
+
+async fn make(server: &TestServer, database: &str, only_18: bool) {
     let mut admin = server.session("postgres").await;
     server.create_database(&mut admin, database).await;
     let mut session = server.session(database).await;
@@ -141,12 +150,18 @@ async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
     for statement in FIRST.iter().chain(TABLES).chain(&newest) {
         session.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
+    session.close().await.unwrap();
+}
+
+/// Fills a database, looks at what came of it and at what is left.
+async fn give(server: &TestServer, database: &str, recipe: Recipe) -> Made {
+    let mut session = server.session(database).await;
     let sequences = sequences(&mut session).await;
     let mut loader = Loader::new(session);
     let wanted = Wanted { all: true, ..Wanted::default() };
     let (model, _) = loader.begin(&wanted).await.unwrap();
     let (positions, _) = loader.look(&model, &[]).await.unwrap();
-    let filled = loader.fill(&model, &Rows::default(), "", Recipe::default()).await.unwrap();
+    let filled = loader.fill(&model, &Rows::default(), "", recipe).await.unwrap();
     assert!(filled.unfilled.is_empty(), "on {}: {:#?}", server.major, filled.unfilled);
     let columns = stairway::data::all_columns(&model);
     let rows = loader.rows(&columns).await.unwrap();
@@ -158,7 +173,7 @@ async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
     let mut session = loader.into_session();
     assert_eq!(self::sequences(&mut session).await, sequences, "sequences are not where they were");
     session.close().await.unwrap();
-    Made { model, rows }
+    Made { model, rows, copied: filled.copied }
 }
 
 /// Where all sequences stand.
@@ -243,4 +258,69 @@ fn every_constraint_lets_rows_in_the_same_ones_everywhere() {
 /// A trigger that writes the time.
 fn is_of_the_clock(table: &str) -> bool {
     table == "rewritten"
+}
+
+/// A trigger on every table that changes nothing: such tables are not copied into.
+const HARMLESS: &str = "DO $do$ DECLARE own regclass; BEGIN
+    CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    FOR own IN SELECT oid FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+      EXECUTE format('CREATE TRIGGER zz BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION harmless()', own);
+    END LOOP; END $do$";
+
+const MANY: usize = 2000;
+
+#[test]
+fn many_rows_are_copied_and_are_those_that_would_be_inserted() {
+    let major = servers::majors().iter().copied().max().unwrap();
+    let server = servers::server(major).unwrap();
+    let recipe = Recipe { rows_per_table: MANY, at_least: MANY, ..Recipe::default() };
+    let (copied, inserted) = runtime().block_on(async {
+        make(&server, "many", false).await;
+        let copied = give(&server, "many", recipe).await;
+        let mut session = server.session("many").await;
+        session.execute(HARMLESS).await.unwrap();
+        session.close().await.unwrap();
+        (copied, give(&server, "many", recipe).await)
+    });
+    assert!(copied.copied * 2 > copied.rows.count(), "{} were copied", copied.copied);
+    assert_eq!(inserted.copied, 0);
+    let of = |made: &Made, name: &str| {
+        let held = made.rows.0.iter().find(|(own, _)| own.name == name).unwrap().1;
+        held.rows.iter().cloned().collect::<BTreeSet<_>>()
+    };
+    for name in copied.rows.0.keys().filter(|name| !is_of_the_clock(&name.name)) {
+        let (one, other) = (of(&copied, &name.name), of(&inserted, &name.name));
+        let differ: Vec<_> = one.symmetric_difference(&other).take(4).collect();
+        assert!(differ.is_empty(), "{name:?} has {} and {}: {differ:?}", one.len(), other.len());
+    }
+    assert_eq!(of(&copied, "not_null").len(), MANY);
+    refers_to_rows(&copied);
+}
+
+/// Each foreign key, unless it is NULL, is that of a row.
+fn refers_to_rows(made: &Made) {
+    let mut compared = 0;
+    for table in made.model.tables.iter().filter(|table| table.kind == TableKind::Plain) {
+        for key in &table.foreign_keys {
+            let parents = stairway::data::holders(&made.model.tables, key.parent);
+            let parents = parents.into_iter().map(|at| &made.model.tables[at]);
+            let parents: BTreeSet<_> =
+                parents.flat_map(|it| keys(made, it, &key.parent_columns)).collect();
+            for own in keys(made, table, &key.columns) {
+                compared += 1;
+                let is_null = own.contains(&None);
+                assert!(is_null || parents.contains(&own), "{}: {own:?}", table.name.name);
+            }
+        }
+    }
+    assert!(compared > MANY, "only {compared} rows refer to others");
+}
+
+fn keys(made: &Made, table: &Table, names: &[String]) -> Vec<Vec<Cell>> {
+    let held = &made.rows.0[&table.name];
+    let place = |name: &String| held.columns.iter().position(|it| it == name).unwrap();
+    let places: Vec<usize> = names.iter().map(place).collect();
+    let key = |row: &Vec<Cell>| places.iter().map(|at| row[*at].clone()).collect();
+    held.rows.iter().map(key).collect()
 }

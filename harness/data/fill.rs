@@ -38,12 +38,18 @@ pub struct Filled {
     pub unfilled: Vec<Unfilled>,
     /// How many rows the tables took.
     pub given: usize,
+    /// How many of them went in by COPY.
+    pub copied: usize,
     /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
     pub never_null: Vec<(Name, String)>,
 }
 
 /// How many candidates for a row whose columns are tied by constraints.
 const CANDIDATES: usize = 8;
+/// How many more candidates than rows at most: values are tried with many rows already.
+const SPARE: usize = 512;
+/// How many rows go into one message, one by one.
+const ONE_BY_ONE: usize = 64;
 /// After so many rows turned away in a row, and none taken, a table is given up.
 const PATIENCE: usize = 24;
 
@@ -169,8 +175,9 @@ impl<'a> Fill<'a> {
         let recipe = self.recipe;
         let ingredients = Ingredients { table, types, pools, focus, parents, recipe };
         let wanted = ingredients.count();
-        let spare = if tied(table, types).is_empty() { 1 } else { CANDIDATES };
-        ingredients.compose(0, wanted * spare, wanted)
+        let is_tied = !tied(table, types).is_empty();
+        let spare = if is_tied { (wanted * (CANDIDATES - 1)).min(SPARE) } else { 0 };
+        ingredients.compose(0, wanted + spare, wanted)
     }
 
     /// The keys that rows of `holders` have in these columns.
@@ -187,6 +194,16 @@ impl<'a> Fill<'a> {
         keys
     }
 
+    fn has_key(&self, holders: &[usize], columns: &[String]) -> bool {
+        holders.iter().any(|holder| {
+            let Some(table) = self.model.tables.get(*holder) else { return false };
+            let places = places(table, columns);
+            let has =
+                |row: &Vec<Cell>| places.iter().all(|at| row.get(*at).is_some_and(Option::is_some));
+            places.len() == columns.len() && self.held.get(holder).into_iter().flatten().any(has)
+        })
+    }
+
     /// Why a table can't be given rows at all.
     fn cannot(&self, table: &Table) -> Option<String> {
         if table.kind == TableKind::Foreign {
@@ -195,8 +212,10 @@ impl<'a> Fill<'a> {
         for key in &table.foreign_keys {
             let must = |name: &String| table.column(name).is_some_and(|column| column.not_null);
             let holders = holders(&self.model.tables, key.parent);
-            let is_empty = self.keys(&holders, &key.parent_columns).is_empty();
-            if key.columns.iter().all(must) && is_empty && !self.is_in_circle(table, &holders) {
+            if key.columns.iter().all(must)
+                && !self.has_key(&holders, &key.parent_columns)
+                && !self.is_in_circle(table, &holders)
+            {
                 let parent = self.model.tables.iter().find(|it| it.oid == key.parent);
                 let parent = parent.map_or_else(|| "a table".to_owned(), |it| it.name.sql());
                 return Some(format!("it refers to {parent}, which has no rows"));
@@ -278,7 +297,6 @@ impl<'a> Fill<'a> {
     }
 
     async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
-        let tables = &self.model.tables;
         let mut alone = Vec::new();
         for mut plan in plans {
             // What no row is left for would be no statement.
@@ -288,10 +306,27 @@ impl<'a> Fill<'a> {
             }
             match plan.len() {
                 0 => {}
-                1 => alone.extend(plan),
+                1 => {
+                    for (at, planned) in plan {
+                        if self.is_for_copy(at, &planned) {
+                            // What is there first stays, also where a partition is given rows twice.
+                            self.insert_alone(std::mem::take(&mut alone)).await?;
+                            if self.copied(at, &planned).await? {
+                                continue;
+                            }
+                        }
+                        alone.push((at, planned));
+                    }
+                }
                 _ => self.insert_together(plan).await?,
             }
         }
+        self.insert_alone(alone).await
+    }
+
+    /// Tables whose rows refer to no other of them, in this order.
+    async fn insert_alone(&mut self, alone: Vec<(usize, Planned)>) -> Result<(), DataError> {
+        let tables = &self.model.tables;
         let mut next = 0;
         while next < alone.len() {
             let rest = alone.get(next..).unwrap_or_default();
@@ -424,7 +459,7 @@ impl<'a> Fill<'a> {
             && (turned_away < PATIENCE || !taken.is_empty())
         {
             let mut batch = Batch::default();
-            let wanted = self.recipe.enough.saturating_sub(taken.len());
+            let wanted = self.recipe.enough.saturating_sub(taken.len()).min(ONE_BY_ONE);
             for row in rows.iter().skip(next).take(wanted) {
                 batch.say("SAVEPOINT stairway_row");
                 batch.say(&insert_into(table, &row.columns, &row.rows));
@@ -447,7 +482,7 @@ impl<'a> Fill<'a> {
         Ok((taken, why))
     }
 
-    fn took(
+    pub(super) fn took(
         &mut self,
         at: usize,
         rows: Vec<Vec<Cell>>,

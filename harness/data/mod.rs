@@ -4,6 +4,7 @@
 //! and how a counterexample is made small. Must not know migrations, nor what a difference means to
 //! a user.
 
+mod bulk;
 mod catalog;
 mod compare;
 mod complete;
@@ -11,6 +12,7 @@ mod compose;
 pub mod constraints;
 mod copies;
 mod fill;
+mod frame;
 mod generated;
 mod lacking;
 mod load;
