@@ -14,7 +14,7 @@ use super::rows::Cell;
 use crate::postgres::{Batch, PostgresError, copy_from, copy_line, quote_ident};
 
 /// From so many rows on; below, INSERT is as fast, and tells by itself what it has put in.
-const MANY: usize = 128;
+const MANY: usize = 64;
 
 /// What must be read back of rows that COPY has put in, by place.
 #[derive(Debug, Default)]

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, apart, elsewhere, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, elsewhere, refer_within};
 use super::constraints::{of_script, suggest, tied};
+use super::insert::insert_into;
 use super::model::{Table, TableKind};
 use super::order::{Unit, holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
@@ -17,7 +18,7 @@ use super::question::Question;
 use super::rows::{Cell, Name, Rows};
 use super::sequences::{Tops, moved, raise};
 use super::wire::Wire;
-use crate::postgres::{Batch, PostgresError, SqlFailure, quote_ident, quote_literal};
+use crate::postgres::{Batch, PostgresError, SqlFailure};
 use crate::sql;
 
 /// A table that was given no rows.
@@ -178,67 +179,6 @@ impl<'a> Fill<'a> {
         let is_tied = !tied(table, types).is_empty();
         let spare = if is_tied { (wanted * (CANDIDATES - 1)).min(SPARE) } else { 0 };
         ingredients.compose(0, wanted + spare, wanted)
-    }
-
-    /// The keys that rows of `holders` have in these columns.
-    pub(super) fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
-        let mut keys = Vec::new();
-        for holder in holders {
-            let Some(table) = self.model.tables.get(*holder) else { continue };
-            let places = places(table, columns);
-            for row in self.held.get(holder).into_iter().flatten() {
-                let key: Option<Vec<String>> = part(row, &places).into_iter().collect();
-                keys.extend(key.filter(|key| key.len() == columns.len()));
-            }
-        }
-        keys
-    }
-
-    fn has_key(&self, holders: &[usize], columns: &[String]) -> bool {
-        holders.iter().any(|holder| {
-            let Some(table) = self.model.tables.get(*holder) else { return false };
-            let places = places(table, columns);
-            let has =
-                |row: &Vec<Cell>| places.iter().all(|at| row.get(*at).is_some_and(Option::is_some));
-            places.len() == columns.len() && self.held.get(holder).into_iter().flatten().any(has)
-        })
-    }
-
-    /// Why a table can't be given rows at all.
-    fn cannot(&self, table: &Table) -> Option<String> {
-        if table.kind == TableKind::Foreign {
-            return Some("it is a foreign table".to_owned());
-        }
-        for key in &table.foreign_keys {
-            let must = |name: &String| table.column(name).is_some_and(|column| column.not_null);
-            let holders = holders(&self.model.tables, key.parent);
-            if key.columns.iter().all(must)
-                && !self.has_key(&holders, &key.parent_columns)
-                && !self.is_in_circle(table, &holders)
-            {
-                let parent = self.model.tables.iter().find(|it| it.oid == key.parent);
-                let parent = parent.map_or_else(|| "a table".to_owned(), |it| it.name.sql());
-                return Some(format!("it refers to {parent}, which has no rows"));
-            }
-        }
-        None
-    }
-
-    fn is_in_circle(&self, table: &Table, others: &[usize]) -> bool {
-        let mut open: Vec<usize> = others.to_vec();
-        let mut seen = BTreeSet::new();
-        while let Some(at) = open.pop() {
-            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else {
-                continue;
-            };
-            if other.oid == table.oid {
-                return true;
-            }
-            for key in &other.foreign_keys {
-                open.extend(holders(&self.model.tables, key.parent));
-            }
-        }
-        false
     }
 
     fn unfilled(&mut self, table: &Table, why: String, sqlstate: Option<String>) {
@@ -510,44 +450,4 @@ fn names_all_columns(script: &str) -> bool {
         token.kind == sql::TokenKind::Operator
             && script.get(token.bytes).is_some_and(|it| it == "*")
     })
-}
-
-fn insert_into(table: &Table, places: &[usize], rows: &[Vec<Cell>]) -> String {
-    let mut out = String::new();
-    if places.is_empty() {
-        // There is no such form for several rows.
-        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
-        out.push_str(if table.columns.is_empty() { "true" } else { "*" });
-        return out;
-    }
-    let _ = write!(out, "INSERT INTO {} (", table.name.sql());
-    for (nth, place) in places.iter().enumerate() {
-        let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
-        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(name));
-    }
-    out.push_str(") OVERRIDING SYSTEM VALUE VALUES ");
-    for (nth, row) in rows.iter().enumerate() {
-        out.push_str(if nth == 0 { "(" } else { ", (" });
-        for (nth, place) in places.iter().enumerate() {
-            if nth > 0 {
-                out.push_str(", ");
-            }
-            out.push_str(&literal(row.get(*place).and_then(Option::as_deref)));
-        }
-        out.push(')');
-    }
-    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
-        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
-    if !table.has_insert_rule && !is_deferrable {
-        out.push_str(" ON CONFLICT DO NOTHING");
-    }
-    out.push_str(" RETURNING ");
-    for (nth, column) in table.columns.iter().enumerate() {
-        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(&column.name));
-    }
-    out
-}
-
-pub(super) fn literal(cell: Option<&str>) -> String {
-    cell.map_or_else(|| "NULL".to_owned(), quote_literal)
 }

@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::{self, Builtin, Model, Wanted};
-use super::fill::{Fill, Filled, literal};
+use super::fill::{Fill, Filled};
+use super::insert::literal;
 use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};

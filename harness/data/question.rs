@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::catalog::Model;
 use super::compose::{Planned, part, places};
 use super::constraints::Tied;
-use super::fill::literal;
+use super::insert::literal;
 use super::model::Table;
 use super::rows::Cell;
 use crate::postgres::quote_ident;
