@@ -35,9 +35,10 @@ pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
+pub use insert::insert_readably;
 pub use load::{
     AFRESH, Loader, Now, Position, State, ToRead, all_columns, ask_clock, ask_rows, ask_state,
-    in_order, insert_readably, pin, settle,
+    in_order, pin, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
