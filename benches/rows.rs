@@ -95,7 +95,8 @@ async fn report(server: &Server, counts: &[usize], rounds: usize) -> Result<()> 
             session.execute("TRUNCATE customer, invoice, line").await?;
             let floor = copy(&mut session, &model, &rows).await?;
             count = rows.count();
-            let rate = |time: Duration| rows.count() as f64 / time.as_secs_f64();
+            let rows = f64::from(u32::try_from(count)?);
+            let rate = |time: Duration| rows / time.as_secs_f64();
             copied.push(rate(floor));
             given.push(rate(took));
             ratios.push(rate(took) / rate(floor) * 100.0);
