@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use servers::TestServer;
 use stairway::data::{
-    Effort, Filled, Loader, Model, Name, Recipe, Rows, TableKind, TypeKind, Types, Wanted,
+    Cell, Effort, Filled, ForeignKey, Loader, Model, Name, Recipe, Rows, Table, TableKind,
+    TypeKind, Types, Wanted,
 };
 use stairway::postgres::Session;
 
@@ -45,6 +46,8 @@ const TABLES: &[&str] = &[
     "CREATE TABLE key_small (id smallint PRIMARY KEY CHECK (id > 0), name char(7))",
     "CREATE TABLE key_type (at timestamptz PRIMARY KEY, ip inet UNIQUE, mac macaddr UNIQUE, b bytea UNIQUE, t interval UNIQUE)",
     // FOREIGN KEY
+    "CREATE TABLE fk_told (id int PRIMARY KEY, code numeric(12,2) NOT NULL UNIQUE, twice int GENERATED ALWAYS AS (id * 2) STORED UNIQUE)",
+    "CREATE TABLE fk_of_told (id int PRIMARY KEY, code numeric(12,2) NOT NULL REFERENCES fk_told (code), twice int REFERENCES fk_told (twice))",
     "CREATE TABLE fk_parent (tenant int, id int, name text, PRIMARY KEY (tenant, id), UNIQUE (id))",
     "CREATE TABLE fk_composite (id int PRIMARY KEY, tenant int NOT NULL, parent int NOT NULL, FOREIGN KEY (tenant, parent) REFERENCES fk_parent)",
     "CREATE TABLE fk_optional (id int PRIMARY KEY, tenant int NOT NULL, parent int, FOREIGN KEY (tenant, parent) REFERENCES fk_parent)",
@@ -132,10 +135,17 @@ const EXCEPT: &[(&str, &str)] = &[("rewritten", "at")];
 struct Made {
     model: Model,
     rows: Rows,
+    /// How many of them went in by COPY.
+    copied: usize,
 }
 
-/// Fills an empty database, looks at what came of it and at what is left.
+/// Fills a new database by the usual recipe.
 async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
+    make(server, database, only_18).await;
+    give(server, database, Recipe::default()).await
+}
+
+async fn make(server: &TestServer, database: &str, only_18: bool) {
     let mut admin = server.session("postgres").await;
     server.create_database(&mut admin, database).await;
     let mut session = server.session(database).await;
@@ -143,12 +153,18 @@ async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
     for statement in FIRST.iter().chain(TABLES).chain(&newest) {
         session.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
+    session.close().await.unwrap();
+}
+
+/// Fills a database, looks at what came of it and at what is left.
+async fn give(server: &TestServer, database: &str, recipe: Recipe) -> Made {
+    let mut session = server.session(database).await;
     let sequences = sequences(&mut session).await;
     let mut loader = Loader::new(session);
     let wanted = Wanted { all: true, ..Wanted::default() };
     let (model, _) = loader.begin(&wanted).await.unwrap();
     let (positions, _) = loader.look(&model, &[]).await.unwrap();
-    let filled = loader.fill(&model, &Rows::default(), "", Recipe::default()).await.unwrap();
+    let filled = loader.fill(&model, &Rows::default(), "", recipe).await.unwrap();
     assert!(filled.unfilled.is_empty(), "on {}: {:#?}", server.major, filled.unfilled);
     let columns = stairway::data::all_columns(&model);
     let rows = loader.rows(&columns).await.unwrap();
@@ -160,7 +176,7 @@ async fn fill(server: &TestServer, database: &str, only_18: bool) -> Made {
     let mut session = loader.into_session();
     assert_eq!(self::sequences(&mut session).await, sequences, "sequences are not where they were");
     session.close().await.unwrap();
-    Made { model, rows }
+    Made { model, rows, copied: filled.copied }
 }
 
 /// Where all sequences stand.
@@ -320,5 +336,77 @@ async fn given(loader: &mut Loader, effort: Effort) -> (Made, Filled) {
     let rows = loader.rows(&stairway::data::all_columns(&model)).await.unwrap();
     loader.end(&positions);
     loader.session().await.unwrap();
-    (Made { model, rows }, filled)
+    (Made { model, rows, copied: filled.copied }, filled)
+}
+
+/// A trigger on every table that changes nothing: such tables are not copied into.
+const HARMLESS: &str = "DO $do$ DECLARE own regclass; BEGIN
+    CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    FOR own IN SELECT oid FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+      EXECUTE format('CREATE TRIGGER zz BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION harmless()', own);
+    END LOOP; END $do$";
+
+const MANY: usize = 2000;
+
+#[test]
+fn many_rows_are_copied_and_are_those_that_would_be_inserted() {
+    let major = servers::majors().iter().copied().max().unwrap();
+    let server = servers::server(major).unwrap();
+    let recipe = Recipe { rows_per_table: MANY, at_least: MANY, ..Recipe::default() };
+    let (copied, inserted) = runtime().block_on(async {
+        make(&server, "many", false).await;
+        let copied = give(&server, "many", recipe).await;
+        let mut session = server.session("many").await;
+        session.execute(HARMLESS).await.unwrap();
+        session.close().await.unwrap();
+        (copied, give(&server, "many", recipe).await)
+    });
+    assert!(copied.copied * 2 > copied.rows.count(), "{} were copied", copied.copied);
+    assert_eq!(inserted.copied, 0);
+    let of = |made: &Made, name: &str| {
+        let held = made.rows.0.iter().find(|(own, _)| own.name == name).unwrap().1;
+        let mut rows = held.rows.clone();
+        rows.sort_unstable();
+        rows
+    };
+    for name in copied.rows.0.keys().filter(|name| !is_of_the_clock(&name.name)) {
+        let (one, other) = (of(&copied, &name.name), of(&inserted, &name.name));
+        let differ = one.iter().zip(&other).find(|(one, other)| one != other);
+        assert!(one == other, "{name:?} has {} and {}: {differ:?}", one.len(), other.len());
+    }
+    assert_eq!(of(&copied, "not_null").len(), MANY);
+    refers_to_rows(&copied);
+}
+
+/// Each foreign key, unless it is NULL, is that of a row.
+fn refers_to_rows(made: &Made) {
+    let mut compared = 0;
+    for table in made.model.tables.iter().filter(|table| table.kind == TableKind::Plain) {
+        // To a partitioned table there is a further key for each partition, which holds of none alone.
+        let is_whole = |key: &&ForeignKey| {
+            let parent = made.model.tables.iter().find(|it| it.oid == key.parent).unwrap();
+            parent.partition.is_none()
+        };
+        for key in table.foreign_keys.iter().filter(is_whole) {
+            let parents = stairway::data::holders(&made.model.tables, key.parent);
+            let parents = parents.into_iter().map(|at| &made.model.tables[at]);
+            let parents: BTreeSet<_> =
+                parents.flat_map(|it| keys(made, it, &key.parent_columns)).collect();
+            for own in keys(made, table, &key.columns) {
+                compared += 1;
+                let is_null = own.contains(&None);
+                assert!(is_null || parents.contains(&own), "{}: {own:?}", table.name.name);
+            }
+        }
+    }
+    assert!(compared > MANY, "only {compared} rows refer to others");
+}
+
+fn keys(made: &Made, table: &Table, names: &[String]) -> Vec<Vec<Cell>> {
+    let held = &made.rows.0[&table.name];
+    let place = |name: &String| held.columns.iter().position(|it| it == name).unwrap();
+    let places: Vec<usize> = names.iter().map(place).collect();
+    let key = |row: &Vec<Cell>| places.iter().map(|at| row[*at].clone()).collect();
+    held.rows.iter().map(key).collect()
 }

@@ -234,7 +234,10 @@ fn a_second_upgrade_that_fails_on_what_the_downgrade_left_is_found() {
     let [finding] = found.as_slice() else { panic!("{}", ran.stdout) };
     assert_eq!(finding["check"], "data-dependent-failure");
     let message = finding["message"].as_str().unwrap();
-    assert!(message.starts_with("the second upgrade fails with rows: division by zero"), "{message}");
+    assert!(
+        message.starts_with("the second upgrade fails with rows: division by zero"),
+        "{message}"
+    );
     assert_eq!(finding["rows"].as_array().map(Vec::len), Some(1), "{}", ran.stdout);
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::frame::Frame;
 use super::model::{Column, ForeignKey, Table, Types};
 use super::order::holders;
 use super::pool::{Pool, Recipe};
@@ -35,8 +36,6 @@ pub(super) struct Ingredients<'a> {
     pub(super) recipe: Recipe,
 }
 
-/// Keys begin here: those that migrations and people write by hand are small.
-const FIRST_KEY: u64 = 101;
 /// Keys that no other row of any table has begin here.
 const ELSEWHERE: u64 = 2001;
 const ALONE: usize = 8;
@@ -56,7 +55,7 @@ impl Ingredients<'_> {
             (true, most) if self.focus.len() == 1 => 2 + most + self.sisters(),
             (true, most) => 2 + most + most.div_ceil(2) + self.sisters(),
         };
-        wanted.min(self.recipe.rows_per_table.max(1))
+        wanted.max(self.recipe.at_least).min(self.recipe.rows_per_table.max(1))
     }
 
     fn sisters(&self) -> usize {
@@ -66,7 +65,9 @@ impl Ingredients<'_> {
     /// Rows `first..first + count`; they differ with their numbers only.
     pub(super) fn compose(&self, first: usize, count: usize, wanted: usize) -> Planned {
         let columns = self.given();
-        let rows = (first..first + count).map(|at| self.row(at, wanted, &columns)).collect();
+        let mut frame = Frame::new(self, &columns);
+        let rows = (first..first + count).map(|at| self.row(at, wanted, &columns, &mut frame));
+        let rows = rows.collect();
         Planned { columns, wanted, rows }
     }
 
@@ -86,7 +87,7 @@ impl Ingredients<'_> {
         self.table.columns.iter().enumerate().filter(is_given).map(|(at, _)| at).collect()
     }
 
-    fn row(&self, at: usize, wanted: usize, given: &[usize]) -> Vec<Cell> {
+    fn row(&self, at: usize, wanted: usize, given: &[usize], frame: &mut Frame<'_>) -> Vec<Cell> {
         let sisters = if self.table.is_named { self.sisters() } else { 0 };
         let body = wanted.saturating_sub(sisters).max(1);
         // Past the wanted rows come more of the same, for those that are turned away.
@@ -103,8 +104,8 @@ impl Ingredients<'_> {
                 *slot = cell;
             }
         }
-        self.refer(&mut row, at, sister.map(|nth| round * wanted + body + nth / 2));
-        self.make_unique(&mut row, at, given);
+        frame.refer(&mut row, at, sister.map(|nth| round * wanted + body + nth / 2));
+        frame.make_unique(&mut row, at);
         row
     }
 
@@ -124,9 +125,11 @@ impl Ingredients<'_> {
                 Some(ordinal) => {
                     let step = place - 2;
                     let alone = self.focus.len() == 1;
-                    let is_edge = |step: usize| alone || !(step + ordinal).is_multiple_of(3);
-                    let edge = (0..step).filter(|step| is_edge(*step)).count() + round * 7;
-                    match is_edge(step).then(|| pool.edge.get(edge)).flatten() {
+                    let is_edge = alone || !(step + ordinal).is_multiple_of(3);
+                    // Every third one is not.
+                    let others = (step + ordinal).div_ceil(3) - ordinal.div_ceil(3);
+                    let edge = step - if alone { 0 } else { others } + round * 7;
+                    match is_edge.then(|| pool.edge.get(edge)).flatten() {
                         Some(cell) => cell.clone(),
                         None => plain(),
                     }
@@ -152,162 +155,6 @@ impl Ingredients<'_> {
             is_shared.then(|| types::distinct(self.types, it.type_oid, it.modifier, nth)).flatten()
         });
         shared.map_or_else(|| self.cell(column, pair, round + usize::from(differs)), Some)
-    }
-
-    /// Fills in foreign keys to rows that are there; sisters share theirs.
-    fn refer(&self, row: &mut [Cell], at: usize, shared: Option<usize>) {
-        let mut fixed = BTreeSet::new();
-        let keys = self.table.foreign_keys.iter().enumerate();
-        let optional: Vec<usize> =
-            keys.filter(|(_, key)| self.is_optional(key)).map(|(nth, _)| nth).collect();
-        for (nth, (key, parents)) in self.table.foreign_keys.iter().zip(&self.parents).enumerate() {
-            let Some(parents) = parents else { continue };
-            let places = self.places(&key.columns);
-            let at = shared.filter(|_| !self.is_unique(key)).unwrap_or(at);
-            let is_optional = optional.iter().position(|it| *it == nth).is_some_and(|nth| {
-                // All refer, none does, only one does, only one does not.
-                let chosen = nth == (at / 4) % optional.len();
-                [false, true, !chosen, chosen].get(at % 4) == Some(&true)
-            });
-            let fits = |parent: &&Vec<String>| {
-                places.iter().zip(parent.iter()).all(|(place, value)| {
-                    !fixed.contains(place)
-                        || row.get(*place).is_some_and(|it| it.as_ref() == Some(value))
-                })
-            };
-            let fitting: Vec<&Vec<String>> = if fixed.is_empty() {
-                parents.iter().collect()
-            } else {
-                parents.iter().filter(fits).collect()
-            };
-            let count = fitting.len().max(1);
-            // Ends first, so that few rows reach both; then every pair of two keys comes once.
-            let turn = (at + nth * (at / count)) % count;
-            let turn = if turn.is_multiple_of(2) { turn / 2 } else { count - 1 - turn / 2 };
-            let parent = fitting.get(turn).filter(|_| !is_optional);
-            for (part, place) in places.iter().enumerate() {
-                // One NULL is enough for a key to refer to nothing.
-                let must = self.table.columns.get(*place).is_some_and(|it| it.not_null);
-                if parent.is_none() && (must || fixed.contains(place)) {
-                    continue;
-                }
-                if let Some(slot) = row.get_mut(*place) {
-                    *slot = parent.and_then(|parent| parent.get(part).cloned());
-                }
-                fixed.insert(*place);
-            }
-        }
-    }
-
-    /// Whether no two rows may refer to one parent by this key.
-    fn is_unique(&self, key: &ForeignKey) -> bool {
-        let within = |name: &String| key.columns.contains(name);
-        self.table.uniques.iter().any(|unique| unique.columns.iter().all(within))
-    }
-
-    fn is_optional(&self, key: &ForeignKey) -> bool {
-        let nullable = |name: &String| self.table.column(name).is_some_and(|it| !it.not_null);
-        if key.match_full {
-            key.columns.iter().all(nullable)
-        } else {
-            key.columns.iter().any(nullable)
-        }
-    }
-
-    fn places(&self, names: &[String]) -> Vec<usize> {
-        let place = |name: &String| self.table.columns.iter().position(|it| it.name == *name);
-        names.iter().filter_map(place).collect()
-    }
-
-    /// Gives keys of one column a value of their own.
-    fn make_unique(&self, row: &mut [Cell], at: usize, given: &[usize]) {
-        for unique in self.table.uniques.iter().filter(|it| !it.has_expression) {
-            let places = self.places(&unique.columns);
-            let refers = |place: &usize| {
-                let name = self.table.columns.get(*place).map(|it| &it.name);
-                self.table
-                    .foreign_keys
-                    .iter()
-                    .any(|key| name.is_some_and(|it| key.columns.contains(it)))
-            };
-            // The last column that nothing else decides.
-            let free = places.iter().rev().find(|place| given.contains(place) && !refers(place));
-            let Some(place) = free else { continue };
-            let Some(column) = self.table.columns.get(*place) else { continue };
-            if places.len() > 1 && !unique.is_primary {
-                continue;
-            }
-            let own = self.own_value(*place, column, at, unique.is_primary);
-            let Some(slot) = row.get_mut(*place) else { continue };
-            // Where NULLs are not distinct, one row may have one.
-            let takes_null = self.pools.get(*place).is_some_and(|pool| pool.edge.contains(&None));
-            if unique.nulls_not_distinct && takes_null && at == 1 {
-                *slot = None;
-            } else if let Some(value) = own
-                && (slot.is_some() || unique.nulls_not_distinct || column.not_null)
-            {
-                *slot = Some(value);
-            }
-        }
-        // What a sequence gives is never at the end of its type.
-        for place in given {
-            let column = self.table.columns.get(*place).filter(|it| it.sequence.is_some());
-            let is_own = |name: &String| {
-                self.table.uniques.iter().any(|unique| unique.columns == [name.as_str()])
-            };
-            let refers = |name: &String| {
-                self.table.foreign_keys.iter().any(|key| key.columns.contains(name))
-            };
-            let Some(column) = column.filter(|it| !is_own(&it.name) && !refers(&it.name)) else {
-                continue;
-            };
-            let value = self.own_value(*place, column, at, false);
-            if let (Some(slot), Some(value)) = (row.get_mut(*place), value) {
-                *slot = Some(value);
-            }
-        }
-    }
-
-    /// The value of a unique column in row `at`: the edges first where the script speaks of it or
-    /// it is not a number, then endlessly many.
-    fn own_value(
-        &self,
-        place: usize,
-        column: &Column,
-        at: usize,
-        is_primary: bool,
-    ) -> Option<String> {
-        let nth =
-            FIRST_KEY + u64::try_from(at).unwrap_or_default() + u64::from(self.recipe.case) * 1000;
-        let endless = |nth| types::distinct(self.types, column.type_oid, column.modifier, nth);
-        let pool = self.pools.get(place);
-        let is_number = self
-            .types
-            .base_name(column.type_oid)
-            .is_some_and(|name| matches!(name, "int2" | "int4" | "int8" | "numeric" | "oid"));
-        if is_number && (is_primary || column.sequence.is_some()) {
-            // One that does not fit into the next narrower type.
-            let wide = match self.types.base_name(column.type_oid) {
-                Some("int8") => "2147483648",
-                Some("int4") => "32768",
-                _ => return endless(nth),
-            };
-            return if at == 2 && self.focus.contains(&place) {
-                Some(wide.to_owned())
-            } else {
-                endless(nth)
-            };
-        }
-        let edges = pool.into_iter().flat_map(|pool| pool.edge.iter().chain(&pool.plain)).flatten();
-        let edges: Vec<&String> = edges.collect();
-        let mut seen = BTreeSet::new();
-        let edges: Vec<&String> = edges.into_iter().filter(|it| seen.insert(*it)).collect();
-        // What numbers a key may not satisfy what is asked of it.
-        let is_checked = !self.table.checks.is_empty();
-        match edges.get(at) {
-            Some(edge) if self.table.is_named || !is_primary || is_checked => Some((*edge).clone()),
-            _ => endless(nth).or_else(|| edges.get(at).map(|it| (*it).clone())),
-        }
     }
 }
 

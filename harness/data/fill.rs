@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::Model;
-use super::compose::{Ingredients, Planned, apart, elsewhere, part, places, refer_within};
+use super::compose::{Ingredients, Planned, apart, elsewhere, refer_within};
 use super::constraints::{of_script, suggest, tied};
+use super::insert::insert_into;
 use super::model::{Table, TableKind};
 use super::order::{holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
@@ -17,7 +18,7 @@ use super::question::Question;
 use super::rows::{Cell, Name, Rows};
 use super::sequences::{Tops, moved, raise};
 use super::wire::Wire;
-use crate::postgres::{Batch, PostgresError, SqlFailure, quote_ident, quote_literal};
+use crate::postgres::{Batch, PostgresError, SqlFailure};
 use crate::sql;
 
 /// A table that was given no rows.
@@ -38,12 +39,20 @@ pub struct Filled {
     pub unfilled: Vec<Unfilled>,
     /// How many rows the tables took.
     pub given: usize,
+    /// How many of them went in by COPY.
+    pub copied: usize,
     /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
     pub never_null: Vec<(Name, String)>,
 }
 
 /// How many candidates for a row whose columns are tied by constraints.
 const CANDIDATES: usize = 8;
+/// How many more candidates than rows at most: values are tried with many rows already.
+const SPARE: usize = 512;
+/// How many rows go into one message, one by one.
+const ONE_BY_ONE: usize = 64;
+/// Questions that are longer are of rows in bulk: what is said of them is not kept. In bytes.
+const KEPT: usize = 1 << 16;
 /// After so many rows turned away in a row, and none taken, a table is given up.
 const PATIENCE: usize = 24;
 
@@ -181,57 +190,9 @@ impl<'a> Fill<'a> {
         let recipe = self.recipe;
         let ingredients = Ingredients { table, types, pools, focus, parents, recipe };
         let wanted = ingredients.count();
-        let spare = if tied(table, types).is_empty() { 1 } else { CANDIDATES };
-        ingredients.compose(0, wanted * spare, wanted)
-    }
-
-    /// The keys that rows of `holders` have in these columns.
-    pub(super) fn keys(&self, holders: &[usize], columns: &[String]) -> Vec<Vec<String>> {
-        let mut keys = Vec::new();
-        for holder in holders {
-            let Some(table) = self.model.tables.get(*holder) else { continue };
-            let places = places(table, columns);
-            for row in self.held.get(holder).into_iter().flatten() {
-                let key: Option<Vec<String>> = part(row, &places).into_iter().collect();
-                keys.extend(key.filter(|key| key.len() == columns.len()));
-            }
-        }
-        keys
-    }
-
-    /// Why a table can't be given rows at all.
-    fn cannot(&self, table: &Table) -> Option<String> {
-        if table.kind == TableKind::Foreign {
-            return Some("it is a foreign table".to_owned());
-        }
-        for key in &table.foreign_keys {
-            let must = |name: &String| table.column(name).is_some_and(|column| column.not_null);
-            let holders = holders(&self.model.tables, key.parent);
-            let is_empty = self.keys(&holders, &key.parent_columns).is_empty();
-            if key.columns.iter().all(must) && is_empty && !self.is_in_circle(table, &holders) {
-                let parent = self.model.tables.iter().find(|it| it.oid == key.parent);
-                let parent = parent.map_or_else(|| "a table".to_owned(), |it| it.name.sql());
-                return Some(format!("it refers to {parent}, which has no rows"));
-            }
-        }
-        None
-    }
-
-    fn is_in_circle(&self, table: &Table, others: &[usize]) -> bool {
-        let mut open: Vec<usize> = others.to_vec();
-        let mut seen = BTreeSet::new();
-        while let Some(at) = open.pop() {
-            let Some(other) = self.model.tables.get(at).filter(|_| seen.insert(at)) else {
-                continue;
-            };
-            if other.oid == table.oid {
-                return true;
-            }
-            for key in &other.foreign_keys {
-                open.extend(holders(&self.model.tables, key.parent));
-            }
-        }
-        false
+        let is_tied = !tied(table, types).is_empty();
+        let spare = if is_tied { (wanted * (CANDIDATES - 1)).min(SPARE) } else { 0 };
+        ingredients.compose(0, wanted + spare, wanted)
     }
 
     fn unfilled(&mut self, table: &Table, why: String, sqlstate: Option<String>) {
@@ -275,7 +236,9 @@ impl<'a> Fill<'a> {
             for (question, answer) in rest.iter_mut().zip(answered.by(1)) {
                 let rows = answer.first().map(Vec::as_slice).unwrap_or_default();
                 question.take(rows);
-                self.shelf.agreed.insert(question.sql.clone(), rows.to_vec());
+                if question.sql.len() < KEPT {
+                    self.shelf.agreed.insert(question.sql.clone(), rows.to_vec());
+                }
             }
             match result {
                 Ok(()) => break,
@@ -300,7 +263,6 @@ impl<'a> Fill<'a> {
     }
 
     async fn insert(&mut self, plans: Vec<BTreeMap<usize, Planned>>) -> Result<(), DataError> {
-        let tables = &self.model.tables;
         let mut alone = Vec::new();
         for mut plan in plans {
             // What no row is left for would be no statement.
@@ -310,10 +272,27 @@ impl<'a> Fill<'a> {
             }
             match plan.len() {
                 0 => {}
-                1 => alone.extend(plan),
+                1 => {
+                    for (at, planned) in plan {
+                        if self.is_for_copy(at, &planned) {
+                            // What is there first stays, also where a partition is given rows twice.
+                            self.insert_alone(std::mem::take(&mut alone)).await?;
+                            if self.copied(at, &planned).await? {
+                                continue;
+                            }
+                        }
+                        alone.push((at, planned));
+                    }
+                }
                 _ => self.insert_together(plan).await?,
             }
         }
+        self.insert_alone(alone).await
+    }
+
+    /// Tables whose rows refer to no other of them, in this order.
+    async fn insert_alone(&mut self, alone: Vec<(usize, Planned)>) -> Result<(), DataError> {
+        let tables = &self.model.tables;
         let mut next = 0;
         while next < alone.len() {
             let rest = alone.get(next..).unwrap_or_default();
@@ -439,7 +418,7 @@ impl<'a> Fill<'a> {
             && (turned_away < PATIENCE || !taken.is_empty())
         {
             let mut batch = Batch::default();
-            for row in rows.iter().skip(next) {
+            for row in rows.iter().skip(next).take(ONE_BY_ONE) {
                 batch.say("SAVEPOINT stairway_row");
                 batch.say(&insert_into(table, &row.columns, &row.rows));
                 batch.say("RELEASE stairway_row");
@@ -461,7 +440,7 @@ impl<'a> Fill<'a> {
         Ok((taken, why))
     }
 
-    fn took(
+    pub(super) fn took(
         &mut self,
         at: usize,
         rows: Vec<Vec<Cell>>,
@@ -489,44 +468,4 @@ fn names_all_columns(script: &str) -> bool {
         token.kind == sql::TokenKind::Operator
             && script.get(token.bytes).is_some_and(|it| it == "*")
     })
-}
-
-fn insert_into(table: &Table, places: &[usize], rows: &[Vec<Cell>]) -> String {
-    let mut out = String::new();
-    if places.is_empty() {
-        // There is no such form for several rows.
-        let _ = write!(out, "INSERT INTO {} DEFAULT VALUES RETURNING ", table.name.sql());
-        out.push_str(if table.columns.is_empty() { "true" } else { "*" });
-        return out;
-    }
-    let _ = write!(out, "INSERT INTO {} (", table.name.sql());
-    for (nth, place) in places.iter().enumerate() {
-        let name = table.columns.get(*place).map(|it| it.name.as_str()).unwrap_or_default();
-        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(name));
-    }
-    out.push_str(") OVERRIDING SYSTEM VALUE VALUES ");
-    for (nth, row) in rows.iter().enumerate() {
-        out.push_str(if nth == 0 { "(" } else { ", (" });
-        for (nth, place) in places.iter().enumerate() {
-            if nth > 0 {
-                out.push_str(", ");
-            }
-            out.push_str(&literal(row.get(*place).and_then(Option::as_deref)));
-        }
-        out.push(')');
-    }
-    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
-        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
-    if !table.has_insert_rule && !is_deferrable {
-        out.push_str(" ON CONFLICT DO NOTHING");
-    }
-    out.push_str(" RETURNING ");
-    for (nth, column) in table.columns.iter().enumerate() {
-        let _ = write!(out, "{}{}", if nth == 0 { "" } else { ", " }, quote_ident(&column.name));
-    }
-    out
-}
-
-pub(super) fn literal(cell: Option<&str>) -> String {
-    cell.map_or_else(|| "NULL".to_owned(), quote_literal)
 }

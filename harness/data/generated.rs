@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::DataError;
-use super::fill::literal;
+use super::insert::literal;
 use super::rows::{Cell, Name};
 use crate::postgres::ident;
 

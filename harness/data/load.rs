@@ -3,11 +3,11 @@
 //! Knows what is sent when. Must not know which scripts run between.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use super::DataError;
 use super::catalog::{self, Builtin, Model, Wanted};
-use super::fill::{Fill, Filled, literal};
+use super::fill::{Fill, Filled};
+use super::insert::insert;
 use super::model::{Table, TableKind};
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
@@ -16,9 +16,7 @@ use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
 use super::told::{Told, tell};
 use super::wire::Wire;
-use crate::postgres::{
-    Answers, Asked, Batch, ResultSet, Session, ident, quote_ident, quote_literal,
-};
+use crate::postgres::{Answers, Asked, Batch, ResultSet, Session, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
 const PINS: &[&str] = &[
@@ -473,82 +471,6 @@ fn position(row: Vec<Cell>) -> Option<Position> {
     let is_called = cells.next()? == "t";
     let mut number = || cells.next()?.parse().ok();
     Some(Position { sequence, last, is_called, start: number()?, increment: number()? })
-}
-
-/// The statements that insert rows, generated columns left out: one, or one for each row where there
-/// are no columns; none for no rows.
-fn insert<'r>(
-    table: &Table,
-    held: &TableRows,
-    rows: impl Iterator<Item = &'r Vec<Cell>>,
-) -> Vec<String> {
-    let given: Vec<usize> = (0..held.columns.len())
-        .filter(|at| {
-            let name = held.columns.get(*at);
-            let column = name.and_then(|name| table.column(name));
-            column.is_some_and(|column| !column.is_generated)
-        })
-        .collect();
-    let names: Vec<String> =
-        given.iter().filter_map(|at| held.columns.get(*at)).map(|name| quote_ident(name)).collect();
-    if names.is_empty() {
-        return rows.map(|_| format!("INSERT INTO {} DEFAULT VALUES", table.name.sql())).collect();
-    }
-    let mut out = String::new();
-    for row in rows {
-        if out.is_empty() {
-            let (name, columns) = (table.name.sql(), names.join(", "));
-            let _ = write!(out, "INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE VALUES ");
-        } else {
-            out.push_str(", ");
-        }
-        let cells: Vec<String> =
-            given.iter().map(|at| literal(row.get(*at).and_then(Option::as_deref))).collect();
-        let _ = write!(out, "({})", cells.join(", "));
-    }
-    Some(out).filter(|out| !out.is_empty()).into_iter().collect()
-}
-
-/// One row as a statement to be read: columns that are NULL and have no default are left out, and
-/// so are those that say what the default says.
-pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String {
-    let mut names = Vec::new();
-    let mut values = Vec::new();
-    let mut overrides = false;
-    for (name, cell) in held.columns.iter().zip(row) {
-        let Some(column) = table.column(name).filter(|column| !column.is_generated) else {
-            continue;
-        };
-        if cell.is_none() && column.default.is_none() && column.identity.is_none() {
-            continue;
-        }
-        overrides |= column.identity == Some(super::model::Identity::Always);
-        names.push(ident(name));
-        values.push(readable(cell.as_deref()));
-    }
-    let table = table.name.sql();
-    if names.is_empty() {
-        return format!("INSERT INTO {table} DEFAULT VALUES;");
-    }
-    let overriding = if overrides { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!(
-        "INSERT INTO {table} ({}){overriding} VALUES ({});",
-        names.join(", "),
-        values.join(", ")
-    )
-}
-
-/// A literal; numbers stand without quotes.
-fn readable(cell: Option<&str>) -> String {
-    let is_number = |text: &str| {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let is_plain = digits.len() < 19 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        !digits.is_empty() && is_plain && (digits == "0" || !digits.starts_with('0'))
-    };
-    match cell {
-        Some(text) if is_number(text) => text.to_owned(),
-        other => literal(other),
-    }
 }
 
 /// The tables that hold rows, by place, those first that others refer to.

@@ -4,6 +4,7 @@
 //! and how a counterexample is made small. Must not know migrations, nor what a difference means to
 //! a user.
 
+mod bulk;
 mod catalog;
 mod compare;
 mod complete;
@@ -11,11 +12,14 @@ mod compose;
 pub mod constraints;
 mod copies;
 mod fill;
+mod frame;
 mod generated;
+mod insert;
 mod lacking;
 mod load;
 mod model;
 mod order;
+mod parents;
 mod pool;
 mod question;
 mod rows;
@@ -32,9 +36,10 @@ pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
+pub use insert::insert_readably;
 pub use load::{
     AFRESH, Loader, Now, Position, State, ToRead, all_columns, ask_clock, ask_rows, ask_state,
-    in_order, insert_readably, pin, settle,
+    in_order, pin, settle,
 };
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,

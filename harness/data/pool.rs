@@ -22,6 +22,8 @@ pub struct Recipe {
     pub case: u32,
     /// At most so many rows for a table.
     pub rows_per_table: usize,
+    /// At least so many, where fewer would do to try what is worth trying and `rows_per_table` lets it.
+    pub at_least: usize,
     /// Whether columns that have a default are left to it.
     pub leaves_defaults: bool,
     /// Once a table has taken so many rows, no others are tried.
@@ -48,6 +50,7 @@ impl Default for Recipe {
             seed: 0,
             case: 0,
             rows_per_table: 32,
+            at_least: 1,
             leaves_defaults: false,
             enough: usize::MAX,
             effort: Effort::Once,

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::catalog::Model;
 use super::compose::{Planned, part, places};
 use super::constraints::Tied;
-use super::fill::literal;
+use super::insert::literal;
 use super::model::Table;
 use super::rows::Cell;
 use crate::postgres::quote_ident;
@@ -67,14 +67,17 @@ impl Question {
         let good: Vec<&Vec<Cell>> = good.iter().filter_map(|at| self.values.get(*at)).collect();
         let known: BTreeSet<&Vec<Cell>> = good.iter().copied().collect();
         let mut used: BTreeSet<Vec<Cell>> = BTreeSet::new();
-        let mut turn = 0;
+        let (mut turn, mut next) = (0, 0);
         planned.rows.retain_mut(|row| {
             let own = part(row, &self.places);
             if known.contains(&own) && (!self.is_unique || used.insert(own)) {
                 return true;
             }
             let value = if self.is_unique {
-                good.iter().find(|value| !used.contains(**value)).copied()
+                // What was used once stays used.
+                let unused = good.iter().skip(next).position(|value| !used.contains(*value));
+                next = unused.map_or(good.len(), |nth| next + nth);
+                good.get(next).copied()
             } else {
                 turn += 1;
                 good.get((turn - 1) % good.len().max(1)).copied()

@@ -4,6 +4,7 @@
 //! where the server came from, what a migration is, or what a schema holds.
 
 mod batch;
+mod copy;
 mod failure;
 mod ident;
 mod session;
@@ -11,6 +12,7 @@ mod target;
 mod version;
 
 pub use batch::{Answers, Asked, Batch};
+pub use copy::{copy_from, copy_line};
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use session::{ResultSet, Session};

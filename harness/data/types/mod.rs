@@ -86,6 +86,20 @@ pub fn distinct(types: &Types, type_oid: u32, modifier: i32, n: u64) -> Option<S
     family(types, type_oid, modifier, DEPTH)?.distinct(n)
 }
 
+/// The distinct values of one type, for many of them.
+pub(super) struct Endless(Option<Box<dyn Family>>);
+
+/// What [`distinct`] gives, one after the other.
+pub(super) fn endless(types: &Types, type_oid: u32, modifier: i32) -> Endless {
+    Endless(family(types, type_oid, modifier, DEPTH))
+}
+
+impl Endless {
+    pub(super) fn nth(&self, n: u64) -> Option<String> {
+        self.0.as_ref()?.distinct(n)
+    }
+}
+
 /// The values that read best, the very simplest first; empty for a type that nobody knows.
 pub fn canonical(types: &Types, type_oid: u32, modifier: i32) -> Vec<String> {
     family(types, type_oid, modifier, DEPTH).map(|it| it.canonical()).unwrap_or_default()

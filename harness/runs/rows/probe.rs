@@ -94,6 +94,7 @@ impl Session<'_> {
             seed: self.options.seed,
             case: CASE,
             rows_per_table: ROWS,
+            at_least: 1,
             leaves_defaults,
             enough: 1,
             effort: Effort::Once,

@@ -90,10 +90,10 @@ async fn a_spent_budget_gives_the_best_so_far() {
 
 #[tokio::test]
 async fn an_error_ends_the_search() {
-    let mut oracle = Looks { fails_at: 3, ..looks(|_: &Case| true) };
+    let mut oracle = Looks { fails_at: 2, ..looks(|_: &Case| true) };
     let ended = shrink(chain(), &[(2, 0)], &mut oracle, Budget::default()).await;
     assert_eq!(ended, Err("the server is gone"));
-    assert_eq!(oracle.asked.len(), 3);
+    assert_eq!(oracle.asked.len(), 2);
 }
 
 #[tokio::test]
