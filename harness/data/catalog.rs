@@ -18,7 +18,7 @@ use crate::postgres::{Batch, ResultSet, quote_literal};
 
 /// To be sent once in a session before the first reading.
 pub(super) fn prepare_tables() -> String {
-    format!("PREPARE stairway_tables(text[], oid[], bool) AS {}", include_str!("catalog.sql"))
+    format!("PREPARE stairway_tables(text[], oid[], bool, bool) AS {}", include_str!("catalog.sql"))
 }
 
 /// Likewise.
@@ -29,7 +29,8 @@ pub(super) fn prepare_types() -> String {
 /// The first object id that can be a user's.
 const FIRST_USER: u32 = 16384;
 
-/// Which tables are asked for; those that they refer to come along.
+/// Which tables are asked for; those that they refer to come along, and those that these must refer
+/// to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Names of tables, indexes, sequences, types, functions; folded, without a schema.
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub oids: BTreeSet<u32>,
     /// All of them.
     pub all: bool,
+    /// With all that the tables which come along may refer to.
+    pub deep: bool,
 }
 
 /// Tables, and the types that they use.
@@ -131,9 +134,10 @@ pub(super) fn ask_tables(wanted: &Wanted) -> String {
     let words = wanted.words.iter().map(|word| array_item(word)).collect::<Vec<_>>().join(",");
     let oids = wanted.oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     format!(
-        "EXECUTE stairway_tables({}, '{{{oids}}}', {})",
+        "EXECUTE stairway_tables({}, '{{{oids}}}', {}, {})",
         quote_literal(&format!("{{{words}}}")),
-        wanted.all
+        wanted.all,
+        wanted.deep,
     )
 }
 

@@ -39,6 +39,11 @@ needed(oid) AS (
   UNION
   SELECT x.oid FROM needed n CROSS JOIN LATERAL (
     SELECT f.confrelid FROM pg_catalog.pg_constraint f WHERE f.conrelid = n.oid AND f.contype = 'f'
+      AND ($4 OR f.confmatchtype = 'f' OR n.oid IN (SELECT w.oid FROM wanted w)
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = f.conrelid
+          AND a.attnum = ANY (f.conkey) AND NOT a.attnotnull)
+        OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.conrelid
+          AND k.contype = 'c' AND k.conkey && f.conkey))
     UNION ALL
     SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = n.oid) x(oid)
 )
