@@ -22,7 +22,7 @@ use super::pool::{Recipe, refuses_null, runner};
 use super::question::ask;
 use super::rows::{Cell, Name};
 use super::{DataError, types};
-use crate::postgres::{PostgresError, Session};
+use crate::postgres::{Batch, PostgresError, Session};
 
 /// Rows that a table may hold, for properties of your own.
 ///
@@ -364,24 +364,26 @@ impl<'a> Reading<'a> {
         let mut good = Vec::new();
         let mut open = vec![candidates];
         while let Some(next) = open.pop().filter(|next| !next.is_empty()) {
-            let sql = ask(self.model, self.table, columns, &next, predicates);
-            match loader.session().await?.query(&sql).await {
-                Ok(sets) => {
-                    let rows = sets.get(1).into_iter().flatten();
+            let mut batch = Batch::default();
+            batch.say("SAVEPOINT stairway_filter");
+            let asked = batch.say(&ask(self.model, self.table, columns, &next, predicates));
+            batch.say("RELEASE stairway_filter");
+            match loader.send(&batch).await {
+                Ok(mut answers) => {
+                    let rows = answers.take(asked).into_iter();
                     let nth = rows.filter_map(|row| row.first()?.as_ref()?.parse::<usize>().ok());
                     let nth: BTreeSet<usize> = nth.collect();
                     good.extend(nth.into_iter().filter_map(|at| next.get(at).cloned()));
                 }
-                Err(PostgresError::Sql(_)) => {
-                    let back = "ROLLBACK TO stairway_filter";
-                    loader.session().await?.execute(back).await.map_err(DataError::from)?;
+                Err(DataError::Postgres(PostgresError::Sql(_))) => {
+                    loader.later("ROLLBACK TO stairway_filter");
                     // One of them fails the whole question.
                     if next.len() > 1 {
                         let (one, other) = next.split_at(next.len() / 2);
                         open.extend([other.to_vec(), one.to_vec()]);
                     }
                 }
-                Err(other) => return Err(DataError::from(other).into()),
+                Err(other) => return Err(other.into()),
             }
         }
         Ok(good)
