@@ -6,7 +6,9 @@
 
 mod blamed;
 mod counterexample;
+mod harmless;
 mod head;
+mod items;
 mod kept;
 mod options;
 mod probe;
