@@ -13,30 +13,32 @@ use super::order::levels;
 use super::pool::{Recipe, Shelf};
 use super::rows::{Cell, Name, Rows, TableRows};
 use super::seen::{Clock, Drawn, drawn};
-use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
+use super::sequences::{Tops, moved, put_back, sequences, settled};
 use super::told::{Told, tell};
 use super::wire::Wire;
 use crate::postgres::{Answers, Asked, Batch, ResultSet, Session, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
-const PINS: &[&str] = &[
-    "SET LOCAL search_path TO ''",
-    "SET LOCAL datestyle TO 'ISO, YMD'",
-    "SET LOCAL intervalstyle TO 'postgres'",
-    "SET LOCAL timezone TO 'UTC'",
-    "SET LOCAL bytea_output TO 'hex'",
-    "SET LOCAL extra_float_digits TO 1",
+const PINS: &[(&str, &str)] = &[
+    ("search_path", ""),
+    ("datestyle", "ISO, YMD"),
+    ("intervalstyle", "postgres"),
+    ("timezone", "UTC"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
 ];
+const PIN: &str = "EXECUTE stairway_pin";
 
 /// How the catalog is planned for: a few rows by index, as large as it may have become since.
-const LOOK_UP: &[&str] = &[
-    "SET LOCAL plan_cache_mode TO 'force_generic_plan'",
-    "SET LOCAL enable_seqscan TO off",
-    "SET LOCAL enable_hashjoin TO off",
-    "SET LOCAL enable_mergejoin TO off",
-    "SET LOCAL jit TO off",
-    "SET LOCAL max_parallel_workers_per_gather TO 0",
+const PLANS: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
 ];
+const LOOK_UP: &str = "EXECUTE stairway_look_up";
 
 const RESET: &str = "RESET ALL";
 
@@ -119,8 +121,6 @@ pub struct Loader {
     is_prepared: bool,
     /// What the server said of types that nobody knows.
     told: Told,
-    /// Where sequences stood when that was asked, until rows are given.
-    standing: Vec<Position>,
 }
 
 impl Loader {
@@ -132,7 +132,6 @@ impl Loader {
             shelf: Shelf::default(),
             is_prepared: false,
             told: Told::new(),
-            standing: Vec::new(),
         }
     }
 
@@ -165,11 +164,14 @@ impl Loader {
                 &catalog::prepare_types(),
                 concat!("PREPARE stairway_state(oid[]) AS ", include_str!("state.sql")),
                 concat!("PREPARE stairway_sequences(oid[]) AS ", include_str!("sequences.sql")),
+                // One statement is cheaper than one for each setting.
+                &format!("PREPARE stairway_pin AS {}", set_local(PINS)),
+                &format!("PREPARE stairway_look_up AS {}", set_local(PLANS)),
             ]);
         }
         batch.say("BEGIN");
-        batch.say_all(PINS);
-        batch.say_all(LOOK_UP);
+        batch.say(PIN);
+        batch.say(LOOK_UP);
         let newest = batch.say("SELECT oid FROM pg_catalog.pg_class ORDER BY oid DESC LIMIT 1");
         let tables = batch.say(&catalog::ask_tables(wanted));
         let mut answers = self.send(&batch).await?;
@@ -202,19 +204,17 @@ impl Loader {
         let view = format!("SELECT {} FROM ONLY {}{condition}", names.join(", "), name.sql());
         let mut batch = Batch::default();
         batch.say(RESET);
-        batch.say_all(PINS.get(1..).unwrap_or_default());
+        batch.say(&set_local(PINS.get(1..).unwrap_or_default()));
         let asked = batch.say(&view);
         let rows = self.send(&batch).await?.take(asked);
         self.wire.later(RESET);
         Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
     }
 
-    /// Makes the transaction ready for rows beside those that the tables hold, when the next thing is
-    /// asked.
-    pub fn ready(&mut self, model: &Model, before: &Rows) {
+    /// Makes the transaction ready for rows, when the next thing is asked.
+    pub fn ready(&mut self) {
         // A row that refers to nothing is turned away at once, whatever its key says.
-        let settled = settled(&std::mem::take(&mut self.standing), &tops(model, before));
-        for statement in [RESET, "SET CONSTRAINTS ALL IMMEDIATE", &settled] {
+        for statement in [RESET, "SET CONSTRAINTS ALL IMMEDIATE"] {
             self.wire.later(statement);
         }
     }
@@ -228,7 +228,7 @@ impl Loader {
         script: &str,
         recipe: Recipe,
     ) -> Result<Filled, DataError> {
-        self.ready(model, before);
+        self.ready();
         let Self { wire, shelf, .. } = self;
         let filled = Fill::new(wire, shelf, model, recipe, before, script).run().await?;
         for statement in settle(model, false) {
@@ -252,14 +252,13 @@ impl Loader {
             Some(_) => answers.take(positions).into_iter().filter_map(position).collect(),
             None => Vec::new(),
         };
-        self.standing.clone_from(&positions);
         Ok((positions, rows.read(&mut answers)))
     }
 
     /// The rows of these tables; columns that are not there are an error of the caller.
     pub async fn rows(&mut self, tables: &[ToRead]) -> Result<Rows, DataError> {
         let mut batch = Batch::default();
-        batch.say_all(PINS);
+        batch.say(PIN);
         let rows = ask_rows(&mut batch, tables);
         let mut answers = self.send(&batch).await?;
         self.wire.later(RESET);
@@ -270,8 +269,8 @@ impl Loader {
     pub async fn model(&mut self, oids: impl IntoIterator<Item = u32>) -> Result<Model, DataError> {
         let wanted = Wanted { oids: oids.into_iter().collect(), ..Wanted::default() };
         let mut batch = Batch::default();
-        batch.say_all(PINS);
-        batch.say_all(LOOK_UP);
+        batch.say(PIN);
+        batch.say(LOOK_UP);
         let tables = batch.say(&catalog::ask_tables(&wanted));
         let tables = self.send(&batch).await?.take(tables);
         let model = self.model_of(tables).await?;
@@ -351,13 +350,23 @@ impl Loader {
     /// does; all that when the next thing is asked.
     pub fn end(&mut self, positions: &[Position]) {
         self.wire.later("ROLLBACK");
+        self.put_back(positions);
+    }
+
+    /// Brings sequences from `positions` to where rows with these tops bring them.
+    pub fn align(&mut self, positions: &[Position], tops: &Tops) {
+        self.wire.later(&settled(positions, tops));
+    }
+
+    /// Puts sequences back, when the next thing is asked.
+    pub fn put_back(&mut self, positions: &[Position]) {
         self.wire.later(&put_back(positions));
     }
 
     /// Brings sequences, which stood at `positions` once, to where rows with these tops bring them.
     pub fn stand(&mut self, positions: &[Position], tops: &Tops) {
-        self.wire.later(&put_back(positions));
-        self.wire.later(&settled(positions, tops));
+        self.put_back(positions);
+        self.align(positions, tops);
     }
 
     /// Ends what is open after an error that nobody expected, and begins the session anew.
@@ -370,7 +379,7 @@ impl Loader {
 
     /// Ends what is open, puts sequences back and waits until that is done.
     pub async fn restore(&mut self, positions: &[Position]) -> Result<(), DataError> {
-        self.wire.later(&put_back(positions));
+        self.put_back(positions);
         self.wire.session().await.map(|_| ())
     }
 }
@@ -396,7 +405,7 @@ impl RowsAsked {
 
 /// Settles how values are printed, for what is asked next.
 pub fn pin(batch: &mut Batch) {
-    batch.say_all(PINS);
+    batch.say(PIN);
 }
 
 /// Asks what the transaction has to do with, and about the tables `oids` besides.
@@ -447,6 +456,14 @@ impl State {
         }
         Ok(state)
     }
+}
+
+/// The statement that gives settings these values up to the end of the transaction.
+fn set_local(settings: &[(&str, &str)]) -> String {
+    let set = |(name, value): &(&str, &str)| {
+        format!("pg_catalog.set_config('{name}', {}, true)", quote_literal(value))
+    };
+    format!("SELECT {}", settings.iter().map(set).collect::<Vec<_>>().join(", "))
 }
 
 /// The statement that asks where sequences stand; empty for none.

@@ -50,12 +50,20 @@ pub struct Looks {
     pub at_sequences: bool,
     /// Whether the tables are read from the catalog after the upgrade.
     pub at_model: bool,
+    /// Whether what the upgrade had to do with is looked at before the downgrade, which may fail.
+    pub at_tables: bool,
 }
 
 impl Looks {
     /// Nothing but whether the scripts run, up to this one.
     pub fn until(until: Way) -> Self {
-        Self { until, at_upgraded: false, at_sequences: false, at_model: false }
+        Self { until, at_upgraded: false, at_sequences: false, at_model: false, at_tables: false }
+    }
+
+    /// Whether anything is looked at after the upgrade.
+    fn at_upgrade(self, trial: &Trial) -> bool {
+        let is_last = self.until == Way::Up || !trial.goes_back();
+        is_last || self.at_upgraded || self.at_sequences || self.at_model || self.at_tables
     }
 }
 
@@ -70,7 +78,8 @@ pub struct Tried {
     pub downgraded: Option<Rows>,
     /// Relations of before, by object id, that the scripts had to do with and the model lacks.
     pub strangers: BTreeSet<u32>,
-    /// The tables after the downgrade, or after the upgrade if that was the last.
+    /// The tables after the downgrade, or after the upgrade if that was the last that ran and was
+    /// looked at.
     pub tables: Vec<Now>,
     /// The time of the transaction, asked where there is nothing more to run.
     pub clock: Clock,
@@ -106,9 +115,26 @@ impl Trial {
         before: &Rows,
         looks: Looks,
     ) -> Result<Tried, DataError> {
+        let tried = self.run_up(loader, model, newest, looks).await?;
+        self.run_back(loader, model, newest, before, looks, tried).await
+    }
+
+    /// The first half of [`Trial::run`]: the upgrade.
+    pub async fn run_up(
+        &self,
+        loader: &mut Loader,
+        model: &Model,
+        newest: u32,
+        looks: Looks,
+    ) -> Result<Tried, DataError> {
         let mut tried = Tried::default();
         let known: Vec<u32> = model.tables.iter().map(|table| table.oid).collect();
         let drawn = if looks.at_sequences { loader.drawn(&known).await? } else { Vec::new() };
+        if !looks.at_upgrade(self) {
+            // Its locks are held to the end: what it had to do with is seen after the downgrade.
+            self.step(loader, model, Way::Up, &Batch::default(), &mut tried).await?;
+            return Ok(tried);
+        }
         let Some(state) = self.look(loader, model, newest, Way::Up, &mut tried).await? else {
             return Ok(tried);
         };
@@ -123,9 +149,25 @@ impl Trial {
             tried.upgraded = Some(loader.rows(&readable(model, &state)).await?);
         }
         tried.tables = state.tables;
+        Ok(tried)
+    }
+
+    /// The second half: the downgrade, and the second upgrade where it is worth it.
+    pub async fn run_back(
+        &self,
+        loader: &mut Loader,
+        model: &Model,
+        newest: u32,
+        before: &Rows,
+        looks: Looks,
+        mut tried: Tried,
+    ) -> Result<Tried, DataError> {
+        if tried.failed.is_some() {
+            return Ok(tried);
+        }
+        let mut batch = Batch::default();
+        pin(&mut batch);
         if !self.goes_back() {
-            let mut batch = Batch::default();
-            pin(&mut batch);
             let clock = ask_clock(&mut batch);
             tried.clock = Clock::from_rows(loader.send(&batch).await?.take(clock));
         }
@@ -135,8 +177,6 @@ impl Trial {
         let Some(state) = self.look(loader, model, newest, Way::Down, &mut tried).await? else {
             return Ok(tried);
         };
-        let mut batch = Batch::default();
-        pin(&mut batch);
         let rows = ask_rows(&mut batch, &readable(model, &state));
         let clock = ask_clock(&mut batch);
         let mut answers = loader.send(&batch).await?;

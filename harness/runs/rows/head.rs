@@ -4,7 +4,7 @@
 use super::{RowOptions, RowVerdict, Stage};
 use crate::data::{
     Column, DataError, Effort, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows,
-    ToRead, Unfilled, Wanted, all_columns, constraints, types,
+    ToRead, Unfilled, Wanted, all_columns, constraints, tops, types,
 };
 use crate::postgres::{PostgresError, ident, quote_ident};
 use crate::runs::coverage::{Gap, Head, Tried};
@@ -38,6 +38,7 @@ pub(in crate::runs) async fn head(
     let (schema, name) = version_table;
     model.tables.retain(|it| it.name.schema != *schema || it.name.name != *name);
     let (positions, seeds) = loader.look(&model, &holding(&model)).await?;
+    loader.align(&positions, &tops(&model, &seeds));
     let looked = look(loader, &model, seeds, options).await;
     let looked = match looked {
         Err(DataError::Postgres(PostgresError::Sql(failure))) => {

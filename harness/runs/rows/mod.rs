@@ -24,6 +24,7 @@ pub use options::NoRowOptions;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use self::probe::Refused;
 use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
@@ -229,8 +230,7 @@ impl Session<'_> {
                 self.loader.end(&stage.positions);
                 continue;
             }
-            let tried = self.run(&stage, &stage.before, self.looks()).await?;
-            self.loader.end(&stage.positions);
+            let (tried, refused) = self.try_all(&stage).await?;
             let unknown: Vec<u32> =
                 tried.strangers.iter().copied().filter(|oid| !wanted.oids.contains(oid)).collect();
             if !unknown.is_empty() {
@@ -238,7 +238,7 @@ impl Session<'_> {
                 continue;
             }
             stage.after.clone_from(&tried.tables);
-            let verdict = self.judge(&mut stage, tried).await?;
+            let verdict = self.judge(&mut stage, tried, &refused).await?;
             self.loader.restore(&stage.positions).await?;
             return Ok(verdict);
         }
@@ -255,6 +255,7 @@ impl Session<'_> {
             return Ok(None);
         }
         let (positions, seeds) = self.loader.look(&model, &head::holding(&model)).await?;
+        self.loader.align(&positions, &tops(&model, &seeds));
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
         let before = self.loader.rows(&all_columns(&model)).await?;
         let deletable = self.deletable(&model).await?;
@@ -310,7 +311,32 @@ impl Session<'_> {
         self.trial.run(self.loader, &stage.model, stage.newest, before, looks).await
     }
 
-    async fn judge(&mut self, stage: &mut Stage, tried: Tried) -> Result<RowVerdict, DataError> {
+    /// Tries the rows of the stage, which are there, asks on the way whether the upgraded tables take
+    /// others, and ends the transaction.
+    async fn try_all(&mut self, stage: &Stage) -> Result<(Tried, Refused), DataError> {
+        let (model, newest, looks) = (&stage.model, stage.newest, self.looks());
+        let tried = self.trial.run_up(self.loader, model, newest, looks).await?;
+        let asks = self.spoken.may_refuse && tried.failed.is_none();
+        let refused = if asks { self.probe(stage).await? } else { Refused::default() };
+        let back = self.trial.run_back(self.loader, model, newest, &stage.before, looks, tried);
+        let tried = back.await?;
+        self.loader.end(&stage.positions);
+        if !matches!(tried.failed, Some((Way::Down, _))) || !tried.tables.is_empty() {
+            return Ok((tried, refused));
+        }
+        // Nothing could be asked after the failure.
+        let looks = Looks { at_tables: true, ..looks };
+        let given = without(&stage.before, &stage.seeds);
+        let (_, tried) = self.again(stage, &given, looks).await?;
+        Ok((tried, refused))
+    }
+
+    async fn judge(
+        &mut self,
+        stage: &mut Stage,
+        tried: Tried,
+        refused: &Refused,
+    ) -> Result<RowVerdict, DataError> {
         let mut verdict = RowVerdict::of(stage);
         let mut kept = without(&stage.before, &stage.seeds);
         let (mut before, mut tried) = (stage.before.clone(), tried);
@@ -346,9 +372,7 @@ impl Session<'_> {
             }
             if !is_failure && layer == 0 {
                 verdict.findings.extend(self.without_rows(stage).await?);
-                if self.spoken.may_refuse {
-                    verdict.findings.extend(self.refused(stage, &kept).await?);
-                }
+                verdict.findings.extend(self.refused(stage, &kept, refused).await?);
             }
             if !is_failure && self.spoken.depends_on_order {
                 for suspicion in self.ordered(stage, &kept).await? {

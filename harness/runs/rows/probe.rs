@@ -3,8 +3,6 @@
 use crate::checks;
 use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
-use crate::postgres::Batch;
-use crate::steps::Way;
 
 use super::{Session, Stage};
 
@@ -14,7 +12,7 @@ const ROWS: usize = 6;
 
 /// What tables took no row.
 #[derive(Debug, Default)]
-struct Refused {
+pub(super) struct Refused {
     /// With all values given.
     given: Vec<Unfilled>,
     /// With defaults where there are any.
@@ -27,13 +25,16 @@ impl Session<'_> {
         &mut self,
         stage: &Stage,
         given: &Rows,
+        after: &Refused,
     ) -> Result<Vec<Finding>, DataError> {
-        let after = self.probe(stage, given, true).await?;
         let suspects = |list: &[Unfilled]| list.iter().any(|it| it.sqlstate.is_some());
         if !suspects(&after.given) && !suspects(&after.defaults) {
             return Ok(Vec::new());
         }
-        let before = self.probe(stage, given, false).await?;
+        self.loader.open();
+        self.loader.put(&stage.model, given, &stage.tops);
+        let before = self.probe(stage).await?;
+        self.loader.end(&[]);
         let is_in = |list: &[Unfilled], name: &Name| list.iter().any(|it| it.table == *name);
         let mut findings = Vec::new();
         for refused in &after.given {
@@ -57,30 +58,18 @@ impl Session<'_> {
         Ok(findings)
     }
 
-    /// Tries to insert, after the upgrade or without it, and takes everything back.
-    async fn probe(
-        &mut self,
-        stage: &Stage,
-        given: &Rows,
-        upgraded: bool,
-    ) -> Result<Refused, DataError> {
+    /// Tries to insert into the tables as they are, and takes everything back.
+    pub(super) async fn probe(&mut self, stage: &Stage) -> Result<Refused, DataError> {
         let mut refused = Refused::default();
-        self.loader.open();
-        self.loader.put(&stage.model, given, &stage.tops);
-        let nothing = Batch::default();
-        let model = &stage.model;
-        let runs = !upgraded
-            || self.trial.run_blindly(self.loader, model, Way::Up, &nothing).await?.is_ok();
-        if runs {
-            let named = stage.model.tables.iter().filter(|table| table.is_named);
-            let model = self.loader.model(named.map(|table| table.oid)).await?;
-            let rows = self.loader.rows(&all_columns(&model)).await?;
-            refused.defaults = self.try_to_fill(&model, &rows, true).await?;
-            if !refused.defaults.is_empty() {
-                refused.given = self.try_to_fill(&model, &rows, false).await?;
-            }
+        let named = stage.model.tables.iter().filter(|table| table.is_named);
+        let model = self.loader.model(named.map(|table| table.oid)).await?;
+        let (positions, rows) = self.loader.look(&model, &all_columns(&model)).await?;
+        refused.defaults = self.try_to_fill(&model, &rows, true).await?;
+        if !refused.defaults.is_empty() {
+            refused.given = self.try_to_fill(&model, &rows, false).await?;
         }
-        self.loader.end(&[]);
+        // What draws numbers afterwards must find them as the upgrade left them.
+        self.loader.put_back(&positions);
         Ok(refused)
     }
 

@@ -142,7 +142,8 @@ impl Session<'_> {
         for _ in 0..ROUNDS {
             let (model, newest) = self.loader.begin(&wanted).await?;
             let (positions, seeds) = self.loader.look(&model, &head::holding(&model)).await?;
-            self.loader.ready(&model, &seeds);
+            self.loader.align(&positions, &tops(&model, &seeds));
+            self.loader.ready();
             let misfit = self.loader.put_written(statements).await?;
             if let Some(misfit) = misfit {
                 self.loader.end(&positions);
@@ -181,7 +182,9 @@ impl Session<'_> {
                 unfilled,
                 given: 0,
             };
-            let (_, tried) = self.again(&stage, &given, self.looks()).await?;
+            self.loader.open();
+            self.loader.put(&stage.model, &given, &stage.tops);
+            let (tried, refused) = self.try_all(&stage).await?;
             let is_unknown = |oid: &u32| !wanted.oids.contains(oid);
             let unknown: Vec<u32> = tried.strangers.iter().copied().filter(is_unknown).collect();
             if !unknown.is_empty() {
@@ -189,7 +192,7 @@ impl Session<'_> {
                 continue;
             }
             stage.after.clone_from(&tried.tables);
-            let verdict = self.judge(&mut stage, tried).await?;
+            let verdict = self.judge(&mut stage, tried, &refused).await?;
             self.loader.restore(&stage.positions).await?;
             return Ok(Ok(verdict));
         }
