@@ -29,10 +29,12 @@ kin(oid) AS (
   SELECT CASE WHEN i.inhparent = k.oid THEN i.inhrelid ELSE i.inhparent END
   FROM kin k JOIN pg_catalog.pg_inherits i ON k.oid IN (i.inhparent, i.inhrelid)),
 wanted(oid, is_named) AS MATERIALIZED (
-  SELECT c.oid, true FROM kin k JOIN pg_catalog.pg_class c ON c.oid = k.oid
-  WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+  -- One by one: the planner would read all of pg_class for the few that there are.
+  SELECT k.oid, true FROM kin k CROSS JOIN LATERAL (
+    SELECT FROM pg_catalog.pg_class c WHERE c.oid = k.oid
+      AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' OFFSET 0) c
+  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = k.oid
         AND d.objsubid = 0 AND d.deptype = 'e' OFFSET 0)),
 needed(oid) AS (
   SELECT oid FROM wanted
@@ -52,14 +54,7 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
   'is_empty', CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 ELSE true END,
   'has_insert_rule', c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite r
       WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3')),
-  'has_update_trigger', c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger t
-      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 16) <> 0),
-  'has_insert_trigger', c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger t
-      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
-  'inserting', CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.json_agg(p.prosrc ORDER BY t.tgname)
-      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
-        AND p.prosrc ~* 'insert') END,
+  'has_update_trigger', t.on_update, 'has_insert_trigger', t.on_insert, 'inserting', t.inserting,
   'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', a.attname, 'number', a.attnum, 'type', a.atttypid::bigint, 'modifier', a.atttypmod,
       'not_null', a.attnotnull, 'generated', a.attgenerated <> '', 'identity', a.attidentity,
@@ -101,8 +96,16 @@ SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
     FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
   'policies', (SELECT pg_catalog.json_agg(pg_catalog.pg_get_expr(p.polqual, p.polrelid))
     FROM pg_catalog.pg_policy p WHERE c.relrowsecurity AND p.polrelid = c.oid AND p.polqual IS NOT NULL))
-FROM (SELECT DISTINCT oid FROM needed) x JOIN pg_catalog.pg_class c ON c.oid = x.oid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN wanted w ON w.oid = x.oid
-WHERE c.relkind IN ('r', 'p', 'f')
+FROM needed x CROSS JOIN LATERAL (
+  SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = x.oid AND c.relkind IN ('r', 'p', 'f') OFFSET 0) c
+CROSS JOIN LATERAL (
+  SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace OFFSET 0) n
+CROSS JOIN LATERAL (
+  SELECT coalesce(pg_catalog.bool_or((t.tgtype & 16) <> 0), false) AS on_update,
+    coalesce(pg_catalog.bool_or((t.tgtype & 4) <> 0), false) AS on_insert,
+    pg_catalog.json_agg(p.prosrc ORDER BY t.tgname)
+      FILTER (WHERE (t.tgtype & 4) <> 0 AND p.prosrc ~* 'insert') AS inserting
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  WHERE c.relhastriggers AND t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D') t
+LEFT JOIN wanted w ON w.oid = c.oid
 ORDER BY n.nspname, c.relname
