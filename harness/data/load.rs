@@ -8,9 +8,10 @@ use super::DataError;
 use super::catalog::{self, Builtin, Model, Wanted};
 use super::fill::{Fill, Filled};
 use super::insert::insert;
-use super::model::{Table, TableKind};
+use super::model::Table;
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
+use super::read::{ToRead, ask_rows};
 use super::rows::{Cell, Name, Rows, TableRows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled};
@@ -104,13 +105,6 @@ pub struct Position {
     /// `INCREMENT`.
     pub increment: i64,
 }
-
-/// A table to be read: its name, its columns, and which of them are its key.
-pub type ToRead = (Name, Vec<String>, Vec<usize>);
-
-/// A question that is sent with others, and how its answer is read.
-#[derive(Debug)]
-pub struct RowsAsked(Vec<(ToRead, Asked)>);
 
 /// Gives rows in one session.
 #[derive(Debug)]
@@ -278,6 +272,18 @@ impl Loader {
         Ok(model)
     }
 
+    /// Which of these object ids are tables.
+    pub async fn tables_among(&mut self, oids: &[u32]) -> Result<Vec<u32>, DataError> {
+        let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
+        let mut batch = Batch::default();
+        let asked = batch.say(&format!(
+            "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND oid IN ({})",
+            oids.join(", ")
+        ));
+        let found = self.send(&batch).await?.take(asked).into_iter().flatten().flatten();
+        Ok(found.filter_map(|oid| oid.parse().ok()).collect())
+    }
+
     /// The sequences that columns of the tables `oids` draw from, and where they stand.
     pub async fn drawn(&mut self, oids: &[u32]) -> Result<Vec<Drawn>, DataError> {
         let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
@@ -384,25 +390,6 @@ impl Loader {
     }
 }
 
-/// Asks for the rows of tables; how values are printed must be settled.
-pub fn ask_rows(batch: &mut Batch, tables: &[ToRead]) -> RowsAsked {
-    let select = |(name, columns, _): &ToRead| {
-        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-        format!("SELECT {} FROM ONLY {}", names.join(", "), name.sql())
-    };
-    RowsAsked(tables.iter().map(|table| (table.clone(), batch.say(&select(table)))).collect())
-}
-
-impl RowsAsked {
-    /// Takes the rows out of the answers.
-    pub fn read(self, answers: &mut Answers) -> Rows {
-        let read = self.0.into_iter().map(|((name, columns, key), asked)| {
-            (name, TableRows { columns, key, rows: answers.take(asked) })
-        });
-        Rows(read.collect())
-    }
-}
-
 /// Settles how values are printed, for what is asked next.
 pub fn pin(batch: &mut Batch) {
     batch.say(PIN);
@@ -493,18 +480,4 @@ fn position(row: Vec<Cell>) -> Option<Position> {
 /// The tables that hold rows, by place, those first that others refer to.
 pub fn in_order(model: &Model) -> Vec<usize> {
     levels(&model.tables).into_iter().flatten().flatten().collect()
-}
-
-/// What [`Loader::rows`] takes, for the tables of a model.
-pub fn all_columns(model: &Model) -> Vec<ToRead> {
-    let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
-    plain
-        .map(|table| {
-            let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
-            let key = table.key().map(|key| key.columns.as_slice()).unwrap_or_default();
-            let place = |name: &String| columns.iter().position(|it| it == name);
-            let key = key.iter().filter_map(place).collect();
-            (table.name.clone(), columns, key)
-        })
-        .collect()
 }

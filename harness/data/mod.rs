@@ -22,6 +22,7 @@ mod order;
 mod parents;
 mod pool;
 mod question;
+mod read;
 mod rows;
 mod seen;
 mod sequences;
@@ -37,16 +38,14 @@ pub use compare::{Changed, Difference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use insert::insert_readably;
-pub use load::{
-    AFRESH, Loader, Now, Position, State, ToRead, all_columns, ask_clock, ask_rows, ask_state,
-    in_order, pin, settle,
-};
+pub use load::{AFRESH, Loader, Now, Position, State, ask_clock, ask_state, in_order, pin, settle};
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
     TypeKind, Types, Unique,
 };
 pub use order::holders;
 pub use pool::{Effort, Recipe, Shelf};
+pub use read::{ToRead, all_columns, ask_rows, to_read};
 pub use rows::{Cell, Name, Rows, TableRows, without};
 pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};

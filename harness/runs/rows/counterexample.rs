@@ -7,8 +7,8 @@ use crate::data::shrink::{
     Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, rest, shrink,
 };
 use crate::data::{
-    Cell, Clock, Column, DataError, Name, Rows, Table, TableRows, all_columns, ask_clock, ask_rows,
-    canonical, compare, holders, pin,
+    Cell, Clock, Column, DataError, Name, Rows, Table, TableRows, ToRead, all_columns, ask_clock,
+    ask_rows, canonical, compare, holders, pin, to_read,
 };
 use crate::finding::Finding;
 use crate::postgres::Batch;
@@ -131,9 +131,9 @@ impl Session<'_> {
         stage: &Stage,
         given: &Rows,
     ) -> Result<Vec<Suspicion>, DataError> {
-        let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
+        let mut tables = None;
         for window in few(stage, given) {
-            let found = self.ordered_few(stage, &window, looks).await?;
+            let found = self.ordered_few(stage, &window, &mut tables).await?;
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -141,40 +141,54 @@ impl Session<'_> {
         Ok(Vec::new())
     }
 
-    /// Runs the upgrade on exactly these rows beside the seeds.
-    async fn upwards(
+    /// What the upgrade makes of exactly these rows beside the seeds; `None` if it fails. `tables` are
+    /// those that are there then, once that is known.
+    async fn upgraded(
         &mut self,
         stage: &Stage,
         given: &Rows,
-        looks: Looks,
-    ) -> Result<Tried, DataError> {
+        tables: &mut Option<Vec<ToRead>>,
+    ) -> Result<Option<Rows>, DataError> {
         self.loader.open();
         self.loader.put(&stage.model, given, &stage.tops);
-        let tried = self.run(stage, given, looks).await?;
+        let upgraded = match tables {
+            Some(tables) => {
+                let mut batch = Batch::default();
+                pin(&mut batch);
+                let rows = ask_rows(&mut batch, tables);
+                let model = &stage.model;
+                let run = self.trial.run_blindly(self.loader, model, Way::Up, &batch).await?;
+                run.ok().map(|mut answers| rows.read(&mut answers))
+            }
+            None => {
+                let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
+                let upgraded = self.run(stage, given, looks).await?.upgraded;
+                *tables = upgraded.as_ref().map(to_read);
+                upgraded
+            }
+        };
         self.loader.end(&[]);
-        Ok(tried)
+        Ok(upgraded)
     }
 
     async fn ordered_few(
         &mut self,
         stage: &Stage,
         given: &Rows,
-        looks: Looks,
+        tables: &mut Option<Vec<ToRead>>,
     ) -> Result<Vec<Suspicion>, DataError> {
         let mut reversed = given.clone();
         for held in reversed.0.values_mut() {
             held.rows.reverse();
         }
-        let first = self.upwards(stage, given, looks).await?;
-        let other = self.upwards(stage, &reversed, looks).await?;
-        let (Some(one), Some(two)) = (&first.upgraded, &other.upgraded) else {
-            return Ok(Vec::new());
-        };
+        let first = self.upgraded(stage, given, tables).await?;
+        let other = self.upgraded(stage, &reversed, tables).await?;
+        let (Some(one), Some(two)) = (&first, &other) else { return Ok(Vec::new()) };
         if compare(one, two).is_empty() {
             return Ok(Vec::new());
         }
-        let looks = Looks { at_model: true, ..looks };
-        let third = self.upwards(stage, given, looks).await?;
+        let looks = Looks { at_upgraded: true, at_model: true, ..Looks::until(Way::Up) };
+        let (_, third) = self.again(stage, given, looks).await?;
         let (Some(again), Some(model)) = (&third.upgraded, &third.model) else {
             return Ok(Vec::new());
         };

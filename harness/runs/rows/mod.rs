@@ -231,8 +231,7 @@ impl Session<'_> {
                 continue;
             }
             let (tried, refused) = self.try_all(&stage).await?;
-            let unknown: Vec<u32> =
-                tried.strangers.iter().copied().filter(|oid| !wanted.oids.contains(oid)).collect();
+            let unknown = self.unknown(&tried, &wanted).await?;
             if !unknown.is_empty() {
                 wanted.oids.extend(unknown);
                 continue;
@@ -309,6 +308,16 @@ impl Session<'_> {
         looks: Looks,
     ) -> Result<Tried, DataError> {
         self.trial.run(self.loader, &stage.model, stage.newest, before, looks).await
+    }
+
+    /// The tables that the scripts had to do with and nobody asked for.
+    async fn unknown(&mut self, tried: &Tried, wanted: &Wanted) -> Result<Vec<u32>, DataError> {
+        let unknown: Vec<u32> = tried.strangers.difference(&wanted.oids).copied().collect();
+        if unknown.is_empty() {
+            return Ok(unknown);
+        }
+        // Indexes and TOAST tables of tables that are known go when these are rewritten.
+        self.loader.tables_among(&unknown).await
     }
 
     /// Tries the rows of the stage, which are there, asks on the way whether the upgraded tables take

@@ -185,8 +185,7 @@ impl Session<'_> {
             self.loader.open();
             self.loader.put(&stage.model, &given, &stage.tops);
             let (tried, refused) = self.try_all(&stage).await?;
-            let is_unknown = |oid: &u32| !wanted.oids.contains(oid);
-            let unknown: Vec<u32> = tried.strangers.iter().copied().filter(is_unknown).collect();
+            let unknown = self.unknown(&tried, &wanted).await?;
             if !unknown.is_empty() {
                 wanted.oids.extend(unknown);
                 continue;
