@@ -66,7 +66,7 @@ impl Session<'_> {
     ) -> Result<Refused, DataError> {
         let mut refused = Refused::default();
         self.loader.open();
-        self.loader.put(&stage.model, given, &stage.tops);
+        self.put(stage, given);
         let nothing = Batch::default();
         let model = &stage.model;
         let runs = !upgraded
