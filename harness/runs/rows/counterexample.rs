@@ -234,10 +234,11 @@ impl Session<'_> {
             if left.count() == 0 {
                 return Ok(None);
             }
-            match self.blindly(stage, &left, until).await? {
-                None => return Ok(Some(left)),
-                Some((_, StepFailure::Sql { failure: other, .. })) => failure = other,
-                Some(_) => break,
+            let failed = self.blindly(stage, &left, until).await;
+            match self.unless_refused(failed)? {
+                Some(None) => return Ok(Some(left)),
+                Some(Some((_, StepFailure::Sql { failure: other, .. }))) => failure = other,
+                Some(Some(_)) | None => break,
             }
         }
         let (case, tables) = case(stage, &left);

@@ -347,7 +347,7 @@ impl<'a> Session<'a> {
             verdict.came_true.extend(self.came_true(&tested));
             let is_failure = tried.failed.is_some();
             if layer == 0 && !suspicions.is_empty() {
-                kept = self.to_give(stage, kept).await?;
+                kept = self.through_or_around(stage, kept).await?;
             }
             for mut suspicion in suspicions {
                 if let (Class::Failure { .. }, Some((_, StepFailure::Sql { failure, .. }))) =

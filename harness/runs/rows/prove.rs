@@ -17,7 +17,11 @@ use crate::postgres::{Batch, PostgresError};
 impl Session<'_> {
     /// The rows to be given once more, beside the seeds. Decides whether triggers fire then: not
     /// where they refuse what they have taken before.
-    pub(super) async fn to_give(&mut self, stage: &Stage, given: Rows) -> Result<Rows, DataError> {
+    pub(super) async fn through_or_around(
+        &mut self,
+        stage: &Stage,
+        given: Rows,
+    ) -> Result<Rows, DataError> {
         if self.is_kept || !fires_triggers(&stage.model) {
             return Ok(given);
         }
@@ -145,7 +149,10 @@ impl Session<'_> {
     }
 
     /// `None` where a trigger or a constraint refused the rows; the transaction is ended.
-    fn unless_refused<T>(&mut self, tried: Result<T, DataError>) -> Result<Option<T>, DataError> {
+    pub(super) fn unless_refused<T>(
+        &mut self,
+        tried: Result<T, DataError>,
+    ) -> Result<Option<T>, DataError> {
         match tried {
             Err(DataError::Postgres(PostgresError::Sql(_))) => {
                 self.loader.end(&[]);
