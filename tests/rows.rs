@@ -2,6 +2,7 @@
 
 mod kept;
 mod servers;
+mod triggers;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

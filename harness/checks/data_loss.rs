@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::{Cell, Difference, Name, TableRows, compare};
 use crate::finding::{CheckId, Claim, ClaimKind, Finding};
+use crate::migrations::Migration;
 use crate::steps::Way;
 
 use super::claims::{claimed_table, covers_column};
@@ -145,7 +146,8 @@ fn allowed(
     claims.iter().find(|claim| is_value_claim(claim)).map(|claim| super::claims::reason(claim))
 }
 
-/// Whether a trigger wrote the time into a column that stayed in its place: every UPDATE does that.
+/// Whether a trigger wrote the time into a column that stayed in its place: every UPDATE does that. A
+/// trigger of another table did if neither script speaks of this one.
 fn is_touched(
     tested: &Tested<'_>,
     place: &Place<'_>,
@@ -163,7 +165,21 @@ fn is_touched(
     let is_now = |(_, to): &(&Cell, &Cell)| {
         to.as_ref().is_some_and(|value| tested.tried.clock.is_now(value))
     };
-    table.has_update_trigger && stayed && cells(place, difference, column).iter().all(is_now)
+    let is_foreign = || {
+        let mut others = tested.model.tables.iter();
+        others.any(|other| other.has_update_trigger || other.has_insert_trigger)
+            && !speaks_of(tested.migration, &[&place.name.name, column])
+    };
+    (table.has_update_trigger || is_foreign())
+        && stayed
+        && cells(place, difference, column).iter().all(is_now)
+}
+
+fn speaks_of(migration: &Migration, names: &[&str]) -> bool {
+    let scripts = std::iter::once(&migration.upgrade).chain(&migration.downgrade);
+    let is_part = |letter: char| letter == '_' || letter.is_alphanumeric();
+    let mut words = scripts.flat_map(|script| script.text.split(|letter| !is_part(letter)));
+    words.any(|word| names.iter().any(|name| name.eq_ignore_ascii_case(word)))
 }
 
 fn is_value_claim(claim: &Claim) -> bool {

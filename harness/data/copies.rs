@@ -28,7 +28,11 @@ impl Fill<'_> {
         let is_full = |at: &usize| {
             copies.contains(at) && self.held.get(at).is_some_and(|rows| !rows.is_empty())
         };
-        Ok(level.into_iter().filter(|unit| !unit.iter().all(is_full)).collect())
+        let (left, level): (Vec<Unit>, Vec<Unit>) =
+            level.into_iter().partition(|unit| unit.iter().all(is_full));
+        let left = left.iter().flatten().filter_map(|at| self.model.tables.get(*at));
+        self.filled.copies.extend(left.map(|table| table.name.clone()));
+        Ok(level)
     }
 
     /// What triggers of other tables put into those that took nothing.

@@ -41,6 +41,8 @@ pub struct Filled {
     pub given: usize,
     /// How many of them went in by COPY.
     pub copied: usize,
+    /// The tables that were left to the triggers of others.
+    pub copies: Vec<Name>,
     /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
     pub never_null: Vec<(Name, String)>,
 }

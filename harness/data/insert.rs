@@ -8,6 +8,16 @@ use super::model::{Identity, Table};
 use super::rows::{Cell, TableRows};
 use crate::postgres::{ident, quote_ident, quote_literal};
 
+/// Ends a statement that leaves out rows that collide.
+pub(super) const LEAVE_OUT: &str = " ON CONFLICT DO NOTHING";
+
+/// Whether a statement for this table can end so.
+pub(super) fn may_leave_out(table: &Table) -> bool {
+    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
+        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
+    !table.has_insert_rule && !is_deferrable
+}
+
 /// One statement that inserts rows, leaves out those that collide where that can be said, and gives
 /// all columns of those that it took.
 pub(super) fn insert_into(table: &Table, places: &[usize], rows: &[Vec<Cell>]) -> String {
@@ -34,10 +44,8 @@ pub(super) fn insert_into(table: &Table, places: &[usize], rows: &[Vec<Cell>]) -
         }
         out.push(')');
     }
-    let is_deferrable = table.uniques.iter().any(|unique| unique.is_deferrable)
-        || table.exclusions.iter().any(|exclusion| exclusion.is_deferrable);
-    if !table.has_insert_rule && !is_deferrable {
-        out.push_str(" ON CONFLICT DO NOTHING");
+    if may_leave_out(table) {
+        out.push_str(LEAVE_OUT);
     }
     out.push_str(" RETURNING ");
     for (nth, column) in table.columns.iter().enumerate() {

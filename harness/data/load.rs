@@ -406,7 +406,9 @@ pub fn ask_state(batch: &mut Batch, oids: &[u32]) -> Asked {
 pub fn ask_clock(batch: &mut Batch) -> Asked {
     batch.say(
         "SELECT now() AT TIME ZONE 'UTC', clock_timestamp() AT TIME ZONE 'UTC', \
-         now()::timestamp, clock_timestamp()::timestamp",
+         now()::timestamp, clock_timestamp()::timestamp, \
+         (extract(epoch FROM now()) * 1000000)::bigint, \
+         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     )
 }
 
@@ -415,7 +417,9 @@ impl Clock {
     pub fn from_rows(mut rows: ResultSet) -> Self {
         let mut cells = rows.pop().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        Self { utc: (next(), next()), local: (next(), next()) }
+        let (utc, local) = ((next(), next()), (next(), next()));
+        let mut number = || next().parse().unwrap_or_default();
+        Self { utc, local, since_1970: (number(), number()) }
     }
 }
 

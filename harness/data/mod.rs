@@ -28,6 +28,7 @@ mod seen;
 mod sequences;
 pub mod shrink;
 mod strategy;
+mod through;
 mod told;
 pub mod types;
 mod wire;
@@ -50,6 +51,7 @@ pub use rows::{Cell, Name, Rows, TableRows, without};
 pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;
+pub use through::{fires_triggers, without_written};
 pub use types::canonical;
 pub use written::Misfit;
 

@@ -9,6 +9,8 @@ use super::rows::{Cell, Name};
 pub struct Clock {
     pub(super) utc: (String, String),
     pub(super) local: (String, String),
+    /// In microseconds.
+    pub(super) since_1970: (i128, i128),
 }
 
 impl Clock {
@@ -19,7 +21,21 @@ impl Clock {
             value.len() > 10 && begun.as_str() <= value && value <= asked.as_str()
                 || value.len() == 10 && begun.starts_with(value)
         };
-        within(&self.utc) || within(&self.local)
+        within(&self.utc) || within(&self.local) || self.is_now_counted(value)
+    }
+
+    /// The same of a time as a number: seconds since 1970 or thousandths, millionths, billionths.
+    fn is_now_counted(&self, value: &str) -> bool {
+        let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
+        let (Ok(counted), (begun, asked)) = (whole.parse::<i128>(), self.since_1970) else {
+            return false;
+        };
+        // A clock that nobody asked knows no time.
+        if begun == 0 {
+            return false;
+        }
+        [1_000_000, 1_000, 1].iter().any(|unit| (begun / unit..=asked / unit).contains(&counted))
+            || (begun * 1_000..(asked + 1) * 1_000).contains(&counted)
     }
 }
 

@@ -53,7 +53,7 @@ impl Session<'_> {
         check: &str,
     ) -> Result<Rows, DataError> {
         self.loader.open();
-        self.loader.put(&stage.model, given, &stage.tops);
+        self.put(stage, given);
         let mut found = Rows::default();
         let predicate = format!("({check}) IS FALSE");
         for table in all_columns(&stage.model).iter().filter(|(name, ..)| is_meant(name)) {

@@ -12,6 +12,7 @@ mod items;
 mod kept;
 mod options;
 mod probe;
+mod prove;
 mod replay;
 mod seeds;
 mod words;
@@ -32,7 +33,7 @@ use crate::data::{
     DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled,
     Wanted, all_columns, constraints, tops, without,
 };
-use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
+use crate::finding::{CheckId, Claim, ClaimKind, Finding, Severity};
 use crate::migrations::Migration;
 use crate::postgres::PostgresError;
 use crate::steps::{Looks, StepFailure, Trial, Tried, Way, is_artefact};
@@ -97,6 +98,8 @@ pub(super) struct Stage {
     /// The tables after up and down, or after up where there is no way back.
     pub(super) after: Vec<Now>,
     unfilled: Vec<Unfilled>,
+    /// The tables whose rows are those that triggers of others put there.
+    pub(super) copies: Vec<Name>,
     given: usize,
 }
 
@@ -130,8 +133,7 @@ pub(super) async fn try_rows(
             effort: Effort::Tables,
             ..Recipe::default()
         };
-        let mut session =
-            Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
+        let mut session = Session::new(loader, (migration, &trial, &spoken), options, begun);
         let found = match session.case(recipe).await {
             // Something in this schema is in the way of our own questions: that is no verdict.
             Err(DataError::Postgres(PostgresError::Sql(failure))) => {
@@ -216,9 +218,22 @@ pub(super) struct Session<'a> {
     pub(super) spoken: &'a Spoken,
     pub(super) options: &'a RowOptions,
     pub(super) begun: Instant,
+    /// Whether rows are those of a person, given as they are written.
+    pub(super) is_kept: bool,
+    /// Whether triggers fire when rows are given once more.
+    pub(super) through: bool,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        loader: &'a mut Loader,
+        (migration, trial, spoken): (&'a Migration, &'a Trial, &'a Spoken),
+        options: &'a RowOptions,
+        begun: Instant,
+    ) -> Self {
+        Self { loader, migration, trial, spoken, options, begun, is_kept: false, through: false }
+    }
+
     async fn case(&mut self, recipe: Recipe) -> Result<RowVerdict, DataError> {
         let mut wanted = Wanted { words: self.spoken.words.clone(), ..Wanted::default() };
         for _ in 0..ROUNDS {
@@ -271,6 +286,7 @@ impl Session<'_> {
             positions,
             after: Vec::new(),
             unfilled: filled.unfilled,
+            copies: filled.copies,
             given: filled.given,
         }))
     }
@@ -367,6 +383,9 @@ impl Session<'_> {
             let suspicions = checks::suspect(&tested);
             verdict.came_true.extend(self.came_true(&tested));
             let is_failure = tried.failed.is_some();
+            if layer == 0 && !suspicions.is_empty() {
+                kept = self.through_or_around(stage, kept).await?;
+            }
             for mut suspicion in suspicions {
                 if let (Class::Failure { .. }, Some((_, StepFailure::Sql { failure, .. }))) =
                     (&suspicion.class, &tried.failed)
@@ -461,58 +480,10 @@ impl Session<'_> {
         looks: Looks,
     ) -> Result<(Rows, Tried), DataError> {
         self.loader.open();
-        self.loader.put(&stage.model, given, &stage.tops);
+        self.put(stage, given);
         let before = self.loader.rows(&all_columns(&stage.model)).await?;
         let tried = self.run(stage, &before, looks).await?;
         self.loader.end(&[]);
         Ok((before, tried))
     }
-
-    /// Makes the counterexample small and says what it shows; `None` if it is not about rows.
-    async fn prove(
-        &mut self,
-        stage: &Stage,
-        given: &Rows,
-        suspicion: Suspicion,
-    ) -> Result<Option<Finding>, DataError> {
-        if suspicion.finding.allowed.is_some() {
-            return Ok(Some(suspicion.finding));
-        }
-        // Rows of the history that are lost are named: without any, they show nothing.
-        let is_loss = matches!(suspicion.class, Class::Gone(_) | Class::Changed(..));
-        let is_seed = |(name, at): &(Name, usize)| {
-            let row = stage.before.0.get(name).and_then(|held| held.rows.get(*at));
-            let seeds = stage.seeds.0.get(name);
-            row.zip(seeds).is_some_and(|(row, seeds)| seeds.rows.contains(row))
-        };
-        let seeds_alone = if is_loss && !suspicion.hint.iter().any(is_seed) {
-            None
-        } else {
-            self.shows(stage, &Rows::default(), &suspicion.class).await?
-        };
-        if let Some(finding) = seeds_alone {
-            // It fails on its own: that is said of the empty schema, unless rows of the history do it.
-            let is_failure = matches!(suspicion.class, Class::Failure { .. });
-            let has_seeds = stage.seeds.count() > 0;
-            return Ok((!is_failure || has_seeds).then_some(finding));
-        }
-        let (small, said) = self.shrink(stage, given, &suspicion).await?;
-        let mut finding = said.unwrap_or(suspicion.finding);
-        finding.rows = inserts(&stage.model, &small);
-        Ok(Some(finding))
-    }
-}
-
-/// The rows as statements, those that others refer to first.
-fn inserts(model: &Model, rows: &Rows) -> Vec<Row> {
-    let mut all = Vec::new();
-    for at in crate::data::in_order(model) {
-        let Some(table) = model.tables.get(at) else { continue };
-        let Some(held) = rows.0.get(&table.name) else { continue };
-        for row in &held.rows {
-            let insert = crate::data::insert_readably(table, held, row);
-            all.push(Row { table: table.name.sql(), insert });
-        }
-    }
-    all
 }

@@ -32,7 +32,7 @@ impl Session<'_> {
             return Ok(Vec::new());
         }
         self.loader.open();
-        self.loader.put(&stage.model, given, &stage.tops);
+        self.put(stage, given);
         let before = self.probe(stage).await?;
         self.loader.end(&[]);
         let is_in = |list: &[Unfilled], name: &Name| list.iter().any(|it| it.table == *name);

@@ -47,7 +47,8 @@ pub(super) async fn replay(
     };
     let begun = Instant::now();
     for case in &cases {
-        let mut session = Session { loader, migration, trial, spoken, options, begun };
+        let session = Session::new(loader, (migration, trial, spoken), options, begun);
+        let mut session = Session { is_kept: true, ..session };
         match session.kept(case).await? {
             Ok(verdict) => replayed.verdict.add(verdict),
             Err(mut misfit) => {
@@ -168,7 +169,7 @@ impl Session<'_> {
             let tops = tops(&model, &before);
             let text = &self.spoken.text;
             let known = constraints::of_script(text, &model.tables, &model.types);
-            let (after, unfilled) = (Vec::new(), Vec::new());
+            let (after, unfilled, copies) = (Vec::new(), Vec::new(), Vec::new());
             let mut stage = Stage {
                 model,
                 newest,
@@ -180,6 +181,7 @@ impl Session<'_> {
                 known,
                 after,
                 unfilled,
+                copies,
                 given: 0,
             };
             self.loader.open();
