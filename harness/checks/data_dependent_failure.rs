@@ -23,7 +23,7 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
         Class::Failure { way: *way, sqlstate: sql.sqlstate.clone(), place: sql.object.clone() };
     let finding = match &finding.help {
         Some(_) => finding,
-        None => match help(&sql.sqlstate) {
+        None => match advice(&sql.sqlstate) {
             Some(help) => finding.help(help),
             None => finding,
         },
@@ -58,7 +58,8 @@ pub fn named_rows(given: &Rows, detail: &str) -> Vec<(Name, usize)> {
     rows
 }
 
-fn help(sqlstate: &str) -> Option<&'static str> {
+/// What to do about a failure with this SQLSTATE.
+pub fn advice(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
         "23505" => {
             "look for duplicates first and settle them in the same migration, before the unique index"

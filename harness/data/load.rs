@@ -8,10 +8,11 @@ use super::DataError;
 use super::catalog::{self, Builtin, Model, Wanted};
 use super::fill::{Fill, Filled};
 use super::insert::insert;
-use super::model::{Table, TableKind};
+use super::model::Table;
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
-use super::rows::{Cell, Name, Rows, TableRows};
+use super::read::{ToRead, ask_rows, sampled};
+use super::rows::{Cell, Name, Rows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled, tops};
 use super::told::{Told, tell};
@@ -19,7 +20,7 @@ use super::wire::Wire;
 use crate::postgres::{Answers, Asked, Batch, ResultSet, Session, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
-const PINS: &[&str] = &[
+pub(super) const PINS: &[&str] = &[
     "SET LOCAL search_path TO ''",
     "SET LOCAL datestyle TO 'ISO, YMD'",
     "SET LOCAL intervalstyle TO 'postgres'",
@@ -38,7 +39,7 @@ const LOOK_UP: &[&str] = &[
     "SET LOCAL max_parallel_workers_per_gather TO 0",
 ];
 
-const RESET: &str = "RESET ALL";
+pub(super) const RESET: &str = "RESET ALL";
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &[&str] = &["RESET SESSION AUTHORIZATION", RESET, "DISCARD TEMP"];
@@ -102,13 +103,6 @@ pub struct Position {
     /// `INCREMENT`.
     pub increment: i64,
 }
-
-/// A table to be read: its name, its columns, and which of them are its key.
-pub type ToRead = (Name, Vec<String>, Vec<usize>);
-
-/// A question that is sent with others, and how its answer is read.
-#[derive(Debug)]
-pub struct RowsAsked(Vec<(ToRead, Asked)>);
 
 /// Gives rows in one session.
 #[derive(Debug)]
@@ -190,25 +184,6 @@ impl Loader {
         self.wire.later("BEGIN");
     }
 
-    /// The rows of one table for which a predicate is true.
-    pub async fn rows_where(
-        &mut self,
-        (name, columns, key): &ToRead,
-        predicate: Option<&str>,
-    ) -> Result<TableRows, DataError> {
-        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-        // The predicate reads as the author's session reads it.
-        let condition = predicate.map(|it| format!(" WHERE ({it})")).unwrap_or_default();
-        let view = format!("SELECT {} FROM ONLY {}{condition}", names.join(", "), name.sql());
-        let mut batch = Batch::default();
-        batch.say(RESET);
-        batch.say_all(PINS.get(1..).unwrap_or_default());
-        let asked = batch.say(&view);
-        let rows = self.send(&batch).await?.take(asked);
-        self.wire.later(RESET);
-        Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
-    }
-
     /// Makes the transaction ready for rows beside those that the tables hold, when the next thing is
     /// asked.
     pub fn ready(&mut self, model: &Model, before: &Rows) {
@@ -237,8 +212,8 @@ impl Loader {
         Ok(filled)
     }
 
-    /// Where the sequences of `model`'s columns stand, and the rows of tables. To be asked between
-    /// [`Loader::begin`] and [`Loader::fill`].
+    /// Where the sequences of `model`'s columns stand, and the rows of tables; of those with many a
+    /// few. To be asked between [`Loader::begin`] and [`Loader::fill`].
     pub async fn look(
         &mut self,
         model: &Model,
@@ -246,24 +221,16 @@ impl Loader {
     ) -> Result<(Vec<Position>, Rows), DataError> {
         let mut batch = Batch::default();
         let positions = batch.say(&positions(model));
-        let rows = ask_rows(&mut batch, tables);
+        let rows = ask_rows(&mut batch, &sampled(tables));
         let mut answers = self.send(&batch).await?;
         let positions = match sequences(&model.tables).next() {
             Some(_) => answers.take(positions).into_iter().filter_map(position).collect(),
             None => Vec::new(),
         };
         self.standing.clone_from(&positions);
-        Ok((positions, rows.read(&mut answers)))
-    }
-
-    /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(&mut self, tables: &[ToRead]) -> Result<Rows, DataError> {
-        let mut batch = Batch::default();
-        batch.say_all(PINS);
-        let rows = ask_rows(&mut batch, tables);
-        let mut answers = self.send(&batch).await?;
-        self.wire.later(RESET);
-        Ok(rows.read(&mut answers))
+        let mut rows = rows.read(&mut answers);
+        self.measure(model, &mut rows).await?;
+        Ok((positions, rows))
     }
 
     /// The tables `oids` as they are in the open transaction.
@@ -375,25 +342,6 @@ impl Loader {
     }
 }
 
-/// Asks for the rows of tables; how values are printed must be settled.
-pub fn ask_rows(batch: &mut Batch, tables: &[ToRead]) -> RowsAsked {
-    let select = |(name, columns, _): &ToRead| {
-        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-        format!("SELECT {} FROM ONLY {}", names.join(", "), name.sql())
-    };
-    RowsAsked(tables.iter().map(|table| (table.clone(), batch.say(&select(table)))).collect())
-}
-
-impl RowsAsked {
-    /// Takes the rows out of the answers.
-    pub fn read(self, answers: &mut Answers) -> Rows {
-        let read = self.0.into_iter().map(|((name, columns, key), asked)| {
-            (name, TableRows { columns, key, rows: answers.take(asked) })
-        });
-        Rows(read.collect())
-    }
-}
-
 /// Settles how values are printed, for what is asked next.
 pub fn pin(batch: &mut Batch) {
     batch.say_all(PINS);
@@ -476,18 +424,4 @@ fn position(row: Vec<Cell>) -> Option<Position> {
 /// The tables that hold rows, by place, those first that others refer to.
 pub fn in_order(model: &Model) -> Vec<usize> {
     levels(&model.tables).into_iter().flatten().flatten().collect()
-}
-
-/// What [`Loader::rows`] takes, for the tables of a model.
-pub fn all_columns(model: &Model) -> Vec<ToRead> {
-    let plain = model.tables.iter().filter(|table| table.kind == TableKind::Plain);
-    plain
-        .map(|table| {
-            let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
-            let key = table.key().map(|key| key.columns.as_slice()).unwrap_or_default();
-            let place = |name: &String| columns.iter().position(|it| it == name);
-            let key = key.iter().filter_map(place).collect();
-            (table.name.clone(), columns, key)
-        })
-        .collect()
 }

@@ -12,6 +12,7 @@ mod options;
 mod probe;
 mod replay;
 mod seeds;
+mod shown;
 mod words;
 
 pub(super) use head::head;
@@ -26,12 +27,13 @@ use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled,
-    Wanted, all_columns, constraints, tops, without,
+    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, TableRows,
+    Tops, Unfilled, Wanted, beside, constraints, tops, without,
 };
-use crate::finding::{CheckId, Claim, ClaimKind, Finding, Row, Severity};
+use crate::finding::{CheckId, Claim, ClaimKind, Finding, Severity};
 use crate::migrations::Migration;
 use crate::postgres::PostgresError;
+use crate::runs::discreet::discreet;
 use crate::steps::{Looks, StepFailure, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -127,8 +129,15 @@ pub(super) async fn try_rows(
             effort: Effort::Tables,
             ..Recipe::default()
         };
-        let mut session =
-            Session { loader, migration, trial: &trial, spoken: &spoken, options, begun };
+        let mut session = Session {
+            loader,
+            migration,
+            trial: &trial,
+            spoken: &spoken,
+            options,
+            begun,
+            has_backup,
+        };
         let found = match session.case(recipe).await {
             // Something in this schema is in the way of our own questions: that is no verdict.
             Err(DataError::Postgres(PostgresError::Sql(failure))) => {
@@ -166,28 +175,6 @@ fn not_tried(migration: &Migration, why: &str) -> RowVerdict {
     RowVerdict { findings: vec![finding], came_true, ..RowVerdict::default() }
 }
 
-/// The finding without values that are not ours to show: those of a backup.
-fn discreet(finding: Finding) -> Finding {
-    let shows = [
-        CheckId::DataLoss,
-        CheckId::DataAdded,
-        CheckId::DataDependentFailure,
-        CheckId::OrderDependent,
-    ];
-    // Where rows are shown they are generated ones.
-    if !finding.rows.is_empty() || !shows.contains(&finding.check) {
-        return finding;
-    }
-    let (lead, rest) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
-    let state = rest.rfind(" (SQLSTATE").and_then(|at| rest.get(at..)).unwrap_or_default();
-    let message = match finding.check {
-        CheckId::DataLoss | CheckId::DataDependentFailure => format!("{lead}{state}"),
-        _ => finding.message.clone(),
-    };
-    let detail = Some("it comes of rows of the backup, whose values are not shown".to_owned());
-    Finding { message, detail, ..finding }
-}
-
 impl RowVerdict {
     fn add(&mut self, other: Self) {
         for finding in other.findings {
@@ -213,6 +200,7 @@ pub(super) struct Session<'a> {
     pub(super) spoken: &'a Spoken,
     pub(super) options: &'a RowOptions,
     pub(super) begun: Instant,
+    pub(super) has_backup: bool,
 }
 
 impl Session<'_> {
@@ -254,8 +242,8 @@ impl Session<'_> {
         }
         let (positions, seeds) = self.loader.look(&model, &head::holding(&model)).await?;
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
-        let before = self.loader.rows(&all_columns(&model)).await?;
-        let deletable = self.deletable(&model).await?;
+        let before = self.loader.rows(&beside(&model, &seeds, &filled.beside)).await?;
+        let deletable = self.deletable(&model, &before).await?;
         let tops = tops(&model, &before);
         let known = constraints::of_script(&self.spoken.text, &model.tables, &model.types);
         Ok(Some(Stage {
@@ -274,15 +262,18 @@ impl Session<'_> {
     }
 
     /// The rows that claims say are deleted, by the claims' own predicates.
-    pub(super) async fn deletable(&mut self, model: &Model) -> Result<Rows, DataError> {
+    pub(super) async fn deletable(
+        &mut self,
+        model: &Model,
+        before: &Rows,
+    ) -> Result<Rows, DataError> {
         let mut rows = Rows::default();
         for claim in &self.migration.claims {
             let ClaimKind::Deletes(predicate) = &claim.kind else { continue };
-            for (name, columns, key) in all_columns(model) {
-                if checks::claimed_table(&claim.object, &name) {
-                    let table = (name.clone(), columns, key);
+            for table in beside(model, before, before) {
+                if checks::claimed_table(&claim.object, &table.name) {
                     let found = self.loader.rows_where(&table, predicate.as_deref()).await?;
-                    rows.0.insert(name, found);
+                    rows.0.insert(table.name, found);
                 }
             }
         }
@@ -398,8 +389,7 @@ impl Session<'_> {
                 table.name == *name && table.is_named && table.kind == TableKind::Plain
             })
         };
-        let is_empty =
-            |name: &Name| stage.before.0.get(name).is_none_or(|held| held.rows.is_empty());
+        let is_empty = |name: &Name| stage.before.0.get(name).is_none_or(TableRows::is_empty);
         let unfilled = stage.unfilled.iter();
         unfilled
             .filter(|it| named(&it.table) && is_empty(&it.table))
@@ -427,7 +417,8 @@ impl Session<'_> {
     ) -> Result<(Rows, Tried), DataError> {
         self.loader.open();
         self.loader.put(&stage.model, given, &stage.tops);
-        let before = self.loader.rows(&all_columns(&stage.model)).await?;
+        let tables = beside(&stage.model, &stage.seeds, given);
+        let before = self.loader.rows(&tables).await?;
         let tried = self.run(stage, &before, looks).await?;
         self.loader.end(&[]);
         Ok((before, tried))
@@ -450,7 +441,9 @@ impl Session<'_> {
             let seeds = stage.seeds.0.get(name);
             row.zip(seeds).is_some_and(|(row, seeds)| seeds.rows.contains(row))
         };
-        let seeds_alone = if is_loss && !suspicion.hint.iter().any(is_seed) {
+        // Those that were not fetched are not named.
+        let is_named = !suspicion.hint.is_empty();
+        let seeds_alone = if is_loss && is_named && !suspicion.hint.iter().any(is_seed) {
             None
         } else {
             self.shows(stage, &Rows::default(), &suspicion.class).await?
@@ -463,21 +456,7 @@ impl Session<'_> {
         }
         let (small, said) = self.shrink(stage, given, &suspicion).await?;
         let mut finding = said.unwrap_or(suspicion.finding);
-        finding.rows = inserts(&stage.model, &small);
+        finding.rows = shown::inserts(stage, &small, self.has_backup);
         Ok(Some(finding))
     }
-}
-
-/// The rows as statements, those that others refer to first.
-fn inserts(model: &Model, rows: &Rows) -> Vec<Row> {
-    let mut all = Vec::new();
-    for at in crate::data::in_order(model) {
-        let Some(table) = model.tables.get(at) else { continue };
-        let Some(held) = rows.0.get(&table.name) else { continue };
-        for row in &held.rows {
-            let insert = crate::data::insert_readably(table, held, row);
-            all.push(Row { table: table.name.sql(), insert });
-        }
-    }
-    all
 }

@@ -1,7 +1,7 @@
 //! Asking after the upgrade whether its tables still take a row.
 
 use crate::checks;
-use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled, all_columns};
+use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled};
 use crate::finding::Finding;
 use crate::postgres::Batch;
 use crate::steps::Way;
@@ -74,7 +74,7 @@ impl Session<'_> {
         if runs {
             let named = stage.model.tables.iter().filter(|table| table.is_named);
             let model = self.loader.model(named.map(|table| table.oid)).await?;
-            let rows = self.loader.rows(&all_columns(&model)).await?;
+            let rows = self.loader.sample(&model).await?;
             refused.defaults = self.try_to_fill(&model, &rows, true).await?;
             if !refused.defaults.is_empty() {
                 refused.given = self.try_to_fill(&model, &rows, false).await?;
