@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::data::{Difference, Name, Rows, compare};
+use crate::data::{Difference, Name, RestDifference, Rows, compare};
 use crate::finding::{CheckId, Claim, ClaimKind, Finding};
 use crate::migrations::Migration;
 
@@ -54,7 +54,7 @@ pub fn came_true(claim: &Claim, tested: &Tested<'_>) -> bool {
     match &claim.kind {
         ClaimKind::Lossy => {
             differences.any(|(name, difference)| {
-                let lost = !difference.lost.is_empty() && claimed_table(&claim.object, &name);
+                let lost = difference.loses() && claimed_table(&claim.object, &name);
                 let changed = difference.columns();
                 lost || changed.iter().any(|column| covers_column(&claim.object, &name, column))
             }) || is_dropped(&claim.object, tested)
@@ -63,12 +63,10 @@ pub fn came_true(claim: &Claim, tested: &Tested<'_>) -> bool {
             let changed = difference.columns();
             changed.iter().any(|column| covers_column(&claim.object, &name, column))
         }),
-        ClaimKind::Deletes(_) => differences.any(|(name, difference)| {
-            !difference.lost.is_empty() && claimed_table(&claim.object, &name)
-        }),
-        ClaimKind::Inserts => differences.any(|(name, difference)| {
-            !difference.added.is_empty() && claimed_table(&claim.object, &name)
-        }),
+        ClaimKind::Deletes(_) => differences
+            .any(|(name, difference)| difference.loses() && claimed_table(&claim.object, &name)),
+        ClaimKind::Inserts => differences
+            .any(|(name, difference)| difference.adds() && claimed_table(&claim.object, &name)),
         _ => false,
     }
 }
@@ -77,10 +75,10 @@ pub fn came_true(claim: &Claim, tested: &Tested<'_>) -> bool {
 fn new_rows(before: &Rows, after: &Rows) -> Vec<(Name, Difference)> {
     let new = after.0.iter().filter(|(name, _)| !before.0.contains_key(*name));
     new.map(|(name, held)| {
-        (
-            name.clone(),
-            Difference { added: (0..held.rows.len()).collect(), ..Difference::default() },
-        )
+        let added = held.rest.as_ref().map(|rest| rest.rows);
+        let rest = added.map(|added| RestDifference { added, ..RestDifference::default() });
+        let added = (0..held.rows.len()).collect();
+        (name.clone(), Difference { added, rest, ..Difference::default() })
     })
     .collect()
 }
@@ -88,10 +86,8 @@ fn new_rows(before: &Rows, after: &Rows) -> Vec<(Name, Difference)> {
 /// Whether the upgrade takes away the table or column, which held something.
 fn is_dropped(object: &str, tested: &Tested<'_>) -> bool {
     let Some(after) = &tested.tried.upgraded else { return false };
-    tested.before.0.iter().filter(|(_, held)| !held.rows.is_empty()).any(|(name, held)| match after
-        .0
-        .get(name)
-    {
+    let mut held = tested.before.0.iter().filter(|(_, held)| !held.is_empty());
+    held.any(|(name, held)| match after.0.get(name) {
         None => claimed_table(object, name),
         Some(now) => held
             .columns

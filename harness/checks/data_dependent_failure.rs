@@ -26,7 +26,7 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
         // Whether it is set where this runs in earnest can't be known.
         _ if is_of_the_session => Finding { severity: Severity::Warning, ..finding.help(SETTING) },
         Some(_) => finding,
-        None => match help(&sql.sqlstate) {
+        None => match advice(&sql.sqlstate) {
             Some(help) => finding.help(help),
             None => finding,
         },
@@ -71,7 +71,8 @@ pub fn named_rows(given: &Rows, detail: &str) -> Vec<(Name, usize)> {
     rows
 }
 
-fn help(sqlstate: &str) -> Option<&'static str> {
+/// What to do about a failure with this SQLSTATE.
+pub fn advice(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
         "23505" => {
             "look for duplicates first and settle them in the same migration, before the unique index"

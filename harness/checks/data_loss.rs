@@ -10,7 +10,7 @@ use crate::migrations::Migration;
 use crate::steps::Way;
 
 use super::claims::{claimed_table, covers_column};
-use super::{Class, Suspicion, Tested};
+use super::{Class, Suspicion, Tested, unfetched};
 
 /// How many rows a finding shows.
 const SHOWN: usize = 5;
@@ -25,8 +25,7 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
             continue;
         };
         let place = Place { name: &name, before, after, way: Way::Down };
-        found.extend(gone(tested, &place, &difference));
-        found.extend(changed(tested, &place, &difference));
+        found.extend(of_table(tested, &place, &difference));
     }
     found
 }
@@ -40,21 +39,40 @@ pub(super) fn suspect_one_way(tested: &Tested<'_>) -> Vec<Suspicion> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (name, before) in tested.before.0.iter().filter(|(_, before)| !before.rows.is_empty()) {
+    for (name, before) in tested.before.0.iter().filter(|(_, before)| !before.is_empty()) {
         let Some(after) = after.0.get(name) else { continue };
         let place = Place { name, before, after, way: Way::Up };
         let difference = crate::data::compare_table(before, after);
-        found.extend(gone(tested, &place, &difference));
-        found.extend(changed(tested, &place, &difference));
+        found.extend(of_table(tested, &place, &difference));
     }
     found
 }
 
-struct Place<'a> {
-    name: &'a Name,
+pub(super) struct Place<'a> {
+    pub(super) name: &'a Name,
     before: &'a TableRows,
-    after: &'a TableRows,
+    pub(super) after: &'a TableRows,
     way: Way,
+}
+
+impl Place<'_> {
+    pub(super) fn when(&self) -> &'static str {
+        if self.way == Way::Down {
+            "after up and down"
+        } else {
+            "after the upgrade, which has no way back"
+        }
+    }
+}
+
+/// What is said of rows that were not fetched is not said again of those that were.
+fn of_table(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Vec<Suspicion> {
+    let mut found = unfetched::suspect(tested, place, difference);
+    if !found.iter().any(|it| matches!(it.class, Class::Gone(_))) {
+        found.extend(gone(tested, place, difference));
+    }
+    found.extend(changed(tested, place, difference));
+    found
 }
 
 fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Option<Suspicion> {
@@ -69,29 +87,22 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Opti
         return None;
     }
     let (name, before) = (place.name, place.before);
-    let back =
-        if place.way == Way::Down { "up and down" } else { "the upgrade, which has no way back" };
-    let message =
-        format!("{} of {} of {name} gone after {back}", shown.len(), rows(before.rows.len()));
+    let when = place.when();
+    let message = format!("{} of {} of {name} gone {when}", shown.len(), rows(before.rows.len()));
     let message =
         message.replacen(" of ", if shown.len() == 1 { " row of " } else { " rows of " }, 1);
-    let mut finding = Finding::new(
-        CheckId::DataLoss,
-        message.replace(" row of 1 row of ", " row of "),
-    )
-    .in_file(file(tested))
-    .about([name.sql()])
-    .detail(list(
-        shown.iter().filter_map(|at| {
-            let row = before.rows.get(*at)?;
-            Some(format!("{name}: {} is gone", written(before, row)))
-        }),
-        shown.len(),
-    ))
-    .help(format!(
-        "keep the rows, in another table say, and bring them back in the downgrade; or say that \
-             it is meant: -- stairway: deletes {name} where .. reason: .."
-    ));
+    let mut finding =
+        Finding::new(CheckId::DataLoss, message.replace(" row of 1 row of ", " row of "))
+            .in_file(file(tested))
+            .about([name.sql()])
+            .detail(list(
+                shown.iter().filter_map(|at| {
+                    let row = before.rows.get(*at)?;
+                    Some(format!("{name}: {} is gone", written(before, row)))
+                }),
+                shown.len(),
+            ))
+            .help(keep_rows(name));
     if lost.is_empty() {
         finding.allowed = claim(tested, |claim| {
             matches!(claim.kind, ClaimKind::Deletes(_)) && claimed_table(&claim.object, name)
@@ -101,14 +112,30 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Opti
     Some(Suspicion { class: Class::Gone(name.clone()), finding, hint })
 }
 
-fn claim(tested: &Tested<'_>, which: impl Fn(&&Claim) -> bool) -> Option<String> {
+pub(super) fn keep_rows(name: &Name) -> String {
+    format!(
+        "keep the rows, in another table say, and bring them back in the downgrade; or say that \
+         it is meant: -- stairway: deletes {name} where .. reason: .."
+    )
+}
+
+pub(super) fn keep_values(object: &str) -> String {
+    format!(
+        "keep the old values until there is no way back, or say that it is meant: \
+         -- stairway: lossy {object} reason: .."
+    )
+}
+
+pub(super) fn claim(tested: &Tested<'_>, which: impl Fn(&&Claim) -> bool) -> Option<String> {
     tested.migration.claims.iter().find(which).map(super::claims::reason)
 }
 
 /// One suspicion for the columns that nobody claims and one for those that somebody does.
 fn changed(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Vec<Suspicion> {
     let mut groups: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
-    for column in difference.columns() {
+    let is_told =
+        |column: &&str| difference.rest.as_ref().is_some_and(|it| it.columns.contains(*column));
+    for column in difference.columns().into_iter().filter(|column| !is_told(column)) {
         if is_touched(tested, place, difference, column) {
             continue;
         }
@@ -146,15 +173,24 @@ fn allowed(
     claims.iter().find(|claim| is_value_claim(claim)).map(|claim| super::claims::reason(claim))
 }
 
-/// Whether a trigger wrote the time into a column that stayed in its place: every UPDATE does that. A
-/// trigger of another table did if neither script speaks of this one.
+/// Whether a trigger wrote the time into a column that stayed in its place: every UPDATE does that.
 fn is_touched(
     tested: &Tested<'_>,
     place: &Place<'_>,
     difference: &Difference,
     column: &str,
 ) -> bool {
-    let Some(table) = tested.model.tables.iter().find(|table| table.name == *place.name) else {
+    let is_now = |(_, to): &(&Cell, &Cell)| {
+        to.as_ref().is_some_and(|value| tested.tried.clock.is_now(value))
+    };
+    may_be_touched(tested, place.name, column)
+        && cells(place, difference, column).iter().all(is_now)
+}
+
+/// Whether a column stayed in its place, in a table with a trigger that an UPDATE runs. A trigger of
+/// another table may write to it as well, if neither script speaks of this one.
+pub(super) fn may_be_touched(tested: &Tested<'_>, name: &Name, column: &str) -> bool {
+    let Some(table) = tested.model.tables.iter().find(|table| table.name == *name) else {
         return false;
     };
     let number = table.column(column).map(|column| column.number);
@@ -162,17 +198,12 @@ fn is_touched(
         let same = now.columns.iter().any(|(name, at)| name == column && Some(*at) == number);
         now.oid == table.oid && same
     });
-    let is_now = |(_, to): &(&Cell, &Cell)| {
-        to.as_ref().is_some_and(|value| tested.tried.clock.is_now(value))
-    };
     let is_foreign = || {
         let mut others = tested.model.tables.iter();
         others.any(|other| other.has_update_trigger || other.has_insert_trigger)
-            && !speaks_of(tested.migration, &[&place.name.name, column])
+            && !speaks_of(tested.migration, &[&name.name, column])
     };
-    (table.has_update_trigger || is_foreign())
-        && stayed
-        && cells(place, difference, column).iter().all(is_now)
+    (table.has_update_trigger || is_foreign()) && stayed
 }
 
 fn speaks_of(migration: &Migration, names: &[&str]) -> bool {
@@ -182,7 +213,7 @@ fn speaks_of(migration: &Migration, names: &[&str]) -> bool {
     words.any(|word| names.iter().any(|name| name.eq_ignore_ascii_case(word)))
 }
 
-fn is_value_claim(claim: &Claim) -> bool {
+pub(super) fn is_value_claim(claim: &Claim) -> bool {
     matches!(claim.kind, ClaimKind::Lossy | ClaimKind::Backfills(_))
 }
 
@@ -221,16 +252,9 @@ fn of_columns(
     let first = columns.iter().next().and_then(|column| {
         cells(place, difference, column).first().map(|(from, to)| change(from, to))
     });
-    let when = if place.way == Way::Down {
-        "after up and down"
-    } else {
-        "after the upgrade, which has no way back"
-    };
     let message = format!(
-        "{} {} not what {} {when}: {} in {}",
-        objects.join(", "),
-        if objects.len() == 1 { "is" } else { "are" },
-        if objects.len() == 1 { "it was" } else { "they were" },
+        "{}: {} in {}",
+        not_what_they_were(&objects, place),
         first.unwrap_or_default(),
         rows(changed.len()),
     );
@@ -248,13 +272,15 @@ fn of_columns(
         .in_file(file(tested))
         .about(objects)
         .detail(list(lines.into_iter(), count))
-        .help(format!(
-            "keep the old values until there is no way back, or say that it is meant: \
-             -- stairway: lossy {help} reason: .."
-        ));
+        .help(keep_values(&help));
     let hint = changed.iter().map(|row| (name.clone(), row.before)).collect();
     let columns = columns.iter().map(|column| (*column).to_owned()).collect();
     Suspicion { class: Class::Changed(name.clone(), columns), finding, hint }
+}
+
+pub(super) fn not_what_they_were(objects: &[String], place: &Place<'_>) -> String {
+    let (are, they) = if objects.len() == 1 { ("is", "it was") } else { ("are", "they were") };
+    format!("{} {are} not what {they} {}", objects.join(", "), place.when())
 }
 
 fn line(place: &Place<'_>, row: &crate::data::Changed, column: &str) -> Option<String> {

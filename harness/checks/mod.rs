@@ -23,11 +23,12 @@ mod reupgrade_drift;
 mod reupgrade_failed;
 mod schema_drift;
 mod sequence_behind;
+mod unfetched;
 mod upgrade_failed;
 
 pub use broken_object::may_break;
 pub use claims::{came_true, claimed_table, settle};
-pub use data_dependent_failure::named_rows;
+pub use data_dependent_failure::{advice, named_rows};
 pub use explain::explain;
 pub use failure::finding as failure;
 pub use observation::{Class, Climbed, Suspicion, Tested};

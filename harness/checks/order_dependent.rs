@@ -100,5 +100,6 @@ fn only(held: &TableRows, without: &BTreeSet<String>) -> TableRows {
         columns: kept.iter().filter_map(|at| held.columns.get(*at).cloned()).collect(),
         key: Vec::new(),
         rows: held.rows.iter().map(cells).collect(),
+        rest: None,
     }
 }

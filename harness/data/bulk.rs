@@ -28,7 +28,12 @@ impl Fill<'_> {
     /// Whether COPY is worth trying.
     pub(super) fn is_for_copy(&self, at: usize, planned: &Planned) -> bool {
         let is_many = planned.rows.len().min(self.recipe.enough) >= MANY;
-        is_many && !planned.columns.is_empty() && self.model.tables.get(at).is_some_and(is_plain)
+        // What it puts in is read back, with all rows that are there.
+        let is_small = !self.large.contains_key(&at);
+        is_many
+            && is_small
+            && !planned.columns.is_empty()
+            && self.model.tables.get(at).is_some_and(is_plain)
     }
 
     /// Puts the rows of one table in by COPY; `false` if they must be inserted.

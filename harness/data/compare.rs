@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::rows::{Cell, Name, Rows, TableRows};
+use super::rows::{Cell, Name, Print, Rows, TableRows};
 
 /// What became of the rows of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,25 @@ pub struct Difference {
     pub added: Vec<usize>,
     /// Rows that changed.
     pub changed: Vec<Changed>,
+    /// What became of rows that were not fetched.
+    pub rest: Option<RestDifference>,
+}
+
+/// What became of rows of which there are fingerprints only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestDifference {
+    /// How many there were.
+    pub rows: u64,
+    /// How many fewer there are; what else became of the others can't be told then.
+    pub lost: u64,
+    /// How many more there are; the same is true.
+    pub added: u64,
+    /// The columns whose values are others, by name, where there are as many rows as before.
+    pub columns: BTreeSet<String>,
+    /// In so many rows at least.
+    pub at_least: u64,
+    /// Whether columns have the values that they had, but in other rows.
+    pub is_mixed: bool,
 }
 
 /// One row that changed.
@@ -32,12 +51,27 @@ pub struct Changed {
 impl Difference {
     /// Whether nothing became of them.
     pub fn is_empty(&self) -> bool {
-        self.lost.is_empty() && self.added.is_empty() && self.changed.is_empty()
+        self.lost.is_empty()
+            && self.added.is_empty()
+            && self.changed.is_empty()
+            && self.rest.is_none()
+    }
+
+    /// Whether rows are gone.
+    pub fn loses(&self) -> bool {
+        !self.lost.is_empty() || self.rest.as_ref().is_some_and(|rest| rest.lost > 0)
+    }
+
+    /// Whether rows came.
+    pub fn adds(&self) -> bool {
+        !self.added.is_empty() || self.rest.as_ref().is_some_and(|rest| rest.added > 0)
     }
 
     /// The columns in which rows changed, by name.
     pub fn columns(&self) -> BTreeSet<&str> {
-        self.changed.iter().flat_map(|row| row.columns.iter().map(String::as_str)).collect()
+        let rest = self.rest.iter().flat_map(|rest| &rest.columns);
+        let changed = self.changed.iter().flat_map(|row| &row.columns);
+        changed.chain(rest).map(String::as_str).collect()
     }
 }
 
@@ -49,11 +83,60 @@ pub fn compare(before: &Rows, after: &Rows) -> BTreeMap<Name, Difference> {
     differences.filter(|(_, difference)| !difference.is_empty()).collect()
 }
 
-/// Compares the rows of one table.
+/// Compares the rows of one table, those that were not fetched by what is known of them.
 pub fn table(before: &TableRows, after: &TableRows) -> Difference {
     if before == after {
         return Difference::default();
     }
+    match (&before.rest, &after.rest) {
+        (None, None) => followed(before, after),
+        (Some(_), None) => Difference::default(),
+        // It became a large one: nobody knows which rows are those of before.
+        (None, Some(rest)) => {
+            let rows = u64::try_from(before.rows.len()).unwrap_or(u64::MAX);
+            let added = rest.rows.saturating_sub(rows);
+            let rest = RestDifference { rows, added, ..RestDifference::default() };
+            Difference { rest: Some(rest), ..Difference::default() }
+        }
+        (Some(_), Some(_)) if !before.key.is_empty() && after.key.is_empty() => {
+            // The rows that are followed can't be told from the others any more.
+            Difference::default()
+        }
+        (Some(one), Some(other)) => {
+            let rows =
+                if before.key.is_empty() { Difference::default() } else { followed(before, after) };
+            Difference { rest: unfetched(one, other), ..rows }
+        }
+    }
+}
+
+/// What two fingerprints prove; `None` if they prove nothing. The columns are those of both sides.
+fn unfetched(before: &Print, after: &Print) -> Option<RestDifference> {
+    let mut rest = RestDifference {
+        rows: before.rows,
+        lost: before.rows.saturating_sub(after.rows),
+        added: after.rows.saturating_sub(before.rows),
+        ..RestDifference::default()
+    };
+    if rest.lost + rest.added > 0 {
+        return Some(rest);
+    }
+    for (name, one) in &before.columns {
+        let Some(other) = after.columns.get(name).filter(|it| it.sum != one.sum) else { continue };
+        rest.columns.insert(name.clone());
+        rest.at_least = rest.at_least.max(one.filled.abs_diff(other.filled));
+    }
+    let same_columns = before.columns.keys().eq(after.columns.keys());
+    rest.is_mixed = rest.columns.is_empty() && same_columns && before.whole != after.whole;
+    if rest.is_mixed {
+        // Each may be one of those.
+        rest.columns.extend(before.columns.keys().cloned());
+    }
+    (!rest.columns.is_empty()).then_some(rest)
+}
+
+/// Compares rows that are there one by one.
+fn followed(before: &TableRows, after: &TableRows) -> Difference {
     let columns: Vec<(usize, usize)> = before
         .columns
         .iter()
@@ -179,6 +262,7 @@ mod tests {
             columns: ["id", "a", "b"].map(str::to_owned).to_vec(),
             key: key.to_vec(),
             rows: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+            rest: None,
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::frame::Frame;
+use super::large::Large;
 use super::model::{Column, ForeignKey, Table, Types};
 use super::order::holders;
 use super::pool::{Pool, Recipe};
@@ -33,6 +34,10 @@ pub(super) struct Ingredients<'a> {
     pub(super) focus: BTreeSet<usize>,
     /// For each foreign key the keys that may be referred to; `None` for rows of the same unit.
     pub(super) parents: Vec<Option<Vec<Vec<String>>>>,
+    /// The rows that are there, as far as they are known.
+    pub(super) held: &'a [Vec<Cell>],
+    /// The largest values of keys among those that are not known.
+    pub(super) large: Option<&'a Large>,
     pub(super) recipe: Recipe,
 }
 

@@ -11,6 +11,7 @@ use super::catalog::Model;
 use super::compose::{Ingredients, Planned, apart, elsewhere, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::insert::insert_into;
+use super::large::{Large, large};
 use super::model::{Table, TableKind};
 use super::order::{holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
@@ -43,6 +44,8 @@ pub struct Filled {
     pub copied: usize,
     /// The tables that were left to the triggers of others.
     pub copies: Vec<Name>,
+    /// Those that large tables took.
+    pub beside: Rows,
     /// Columns that no CHECK allows a NULL in, whatever the other columns hold, as far as was tried.
     pub never_null: Vec<(Name, String)>,
 }
@@ -66,6 +69,8 @@ pub(super) struct Fill<'a> {
     pub(super) recipe: Recipe,
     /// What the tables hold so far, by place.
     pub(super) held: BTreeMap<usize, Vec<Vec<Cell>>>,
+    /// The large ones among them, by place.
+    pub(super) large: BTreeMap<usize, Large>,
     /// For each table those that its triggers insert into.
     pub(super) written: Vec<Vec<usize>>,
     script: BTreeMap<(usize, String), Vec<String>>,
@@ -94,6 +99,7 @@ impl<'a> Fill<'a> {
             model,
             recipe,
             held: held.collect(),
+            large: large(model, before),
             written: written(&model.tables),
             script: of_script(script, &model.tables, &model.types),
             words: named.collect(),
@@ -132,10 +138,12 @@ impl<'a> Fill<'a> {
             for at in filled {
                 if let (Some(table), Some(rows)) = (self.model.tables.get(at), self.held.get(&at)) {
                     raise(&mut tops, table, rows);
+                    self.raise_large(&mut tops, at, table);
                 }
             }
             self.wire.later(&moved(&tops));
         }
+        self.filled.beside = self.beside();
         Ok(self.filled)
     }
 
@@ -190,7 +198,9 @@ impl<'a> Fill<'a> {
         let parents = parents.collect();
         let types = &self.model.types;
         let recipe = self.recipe;
-        let ingredients = Ingredients { table, types, pools, focus, parents, recipe };
+        let held = self.held.get(&at).map(Vec::as_slice).unwrap_or_default();
+        let large = self.large.get(&at);
+        let ingredients = Ingredients { table, types, pools, focus, parents, held, large, recipe };
         let wanted = ingredients.count();
         let is_tied = !tied(table, types).is_empty();
         let spare = if is_tied { (wanted * (CANDIDATES - 1)).min(SPARE) } else { 0 };

@@ -11,6 +11,10 @@ use super::types::{Endless, endless};
 
 /// Keys begin here: those that migrations and people write by hand are small.
 const FIRST_KEY: u64 = 101;
+/// So many keys are for the rows of one case.
+const CASE: u64 = 1000;
+/// Keys from here on leave no room behind them.
+const FAR: u64 = 1 << 30;
 
 /// The keys of one table.
 pub(super) struct Frame<'i> {
@@ -222,6 +226,21 @@ fn drawn<'i>(of: &'i Ingredients<'_>, given: &[usize]) -> Vec<Own<'i>> {
     drawn.collect()
 }
 
+/// Where keys begin: behind those of rows that are there, if they would meet.
+fn first(of: &Ingredients<'_>, place: usize, column: &Column) -> u64 {
+    let first = FIRST_KEY + u64::from(of.recipe.case) * CASE;
+    let number = |row: &Vec<Cell>| row.get(place)?.as_deref()?.parse::<u64>().ok();
+    let known = of.held.iter().filter_map(number).filter(|key| *key < FAR);
+    let meets = |key: &u64| (first..first + CASE).contains(key);
+    let unknown = of.large.and_then(|large| large.top(&column.name));
+    match (known.clone().any(|key| meets(&key)), unknown) {
+        (false, None) => first,
+        (_, unknown) => {
+            known.chain(unknown.filter(|key| *key < FAR)).fold(first, |at, key| at.max(key + 1))
+        }
+    }
+}
+
 impl<'i> Own<'i> {
     fn new(of: &'i Ingredients<'_>, place: usize, column: &Column, is_primary: bool) -> Self {
         let base = of.types.base_name(column.type_oid);
@@ -243,7 +262,7 @@ impl<'i> Own<'i> {
             edges: edges.filter(|it| seen.insert(*it)).collect(),
             begins_with_edges: of.table.is_named || !is_primary || is_checked,
             endless: endless(of.types, column.type_oid, column.modifier),
-            first: FIRST_KEY + u64::from(of.recipe.case) * 1000,
+            first: first(of, place, column),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows how a table's rows are written as SQL. Must not know when they are sent.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::model::{Identity, Table};
@@ -93,9 +94,13 @@ pub(super) fn insert<'r>(
     Some(out).filter(|out| !out.is_empty()).into_iter().collect()
 }
 
+/// What is written instead of a column's value, by name: an expression, or nothing, and the column
+/// is left out.
+pub type Instead = BTreeMap<String, Option<String>>;
+
 /// One row as a statement to be read: columns that are NULL and have no default are left out, and
 /// so are those that say what the default says.
-pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String {
+pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell], instead: &Instead) -> String {
     let mut names = Vec::new();
     let mut values = Vec::new();
     let mut overrides = false;
@@ -106,9 +111,14 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell]) -> String 
         if cell.is_none() && column.default.is_none() && column.identity.is_none() {
             continue;
         }
+        let value = match instead.get(name) {
+            Some(None) => continue,
+            Some(Some(other)) => other.clone(),
+            None => readable(cell.as_deref()),
+        };
         overrides |= column.identity == Some(Identity::Always);
         names.push(ident(name));
-        values.push(readable(cell.as_deref()));
+        values.push(value);
     }
     let table = table.name.sql();
     if names.is_empty() {

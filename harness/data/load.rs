@@ -11,8 +11,8 @@ use super::insert::insert;
 use super::model::Table;
 use super::order::levels;
 use super::pool::{Recipe, Shelf};
-use super::read::{ToRead, ask_rows};
-use super::rows::{Cell, Name, Rows, TableRows};
+use super::read::{ToRead, ask_rows, sampled};
+use super::rows::{Cell, Name, Rows};
 use super::seen::{Clock, Drawn, drawn};
 use super::sequences::{Tops, moved, put_back, sequences, settled};
 use super::told::{Told, tell};
@@ -20,7 +20,7 @@ use super::wire::Wire;
 use crate::postgres::{Answers, Asked, Batch, ResultSet, Session, quote_ident, quote_literal};
 
 /// How values are printed, whatever the database or a script says.
-const PINS: &[(&str, &str)] = &[
+pub(super) const PINS: &[(&str, &str)] = &[
     ("search_path", ""),
     ("datestyle", "ISO, YMD"),
     ("intervalstyle", "postgres"),
@@ -28,7 +28,7 @@ const PINS: &[(&str, &str)] = &[
     ("bytea_output", "hex"),
     ("extra_float_digits", "1"),
 ];
-const PIN: &str = "EXECUTE stairway_pin";
+pub(super) const PIN: &str = "EXECUTE stairway_pin";
 
 /// How the catalog is planned for: a few rows by index, as large as it may have become since.
 const PLANS: &[(&str, &str)] = &[
@@ -41,7 +41,7 @@ const PLANS: &[(&str, &str)] = &[
 ];
 const LOOK_UP: &str = "EXECUTE stairway_look_up";
 
-const RESET: &str = "RESET ALL";
+pub(super) const RESET: &str = "RESET ALL";
 
 /// What a session begins a script with, as far as a transaction lets it.
 pub const AFRESH: &[&str] = &["RESET SESSION AUTHORIZATION", RESET, "DISCARD TEMP"];
@@ -186,25 +186,6 @@ impl Loader {
         self.wire.later("BEGIN");
     }
 
-    /// The rows of one table for which a predicate is true.
-    pub async fn rows_where(
-        &mut self,
-        (name, columns, key): &ToRead,
-        predicate: Option<&str>,
-    ) -> Result<TableRows, DataError> {
-        let names: Vec<String> = columns.iter().map(|name| quote_ident(name)).collect();
-        // The predicate reads as the author's session reads it.
-        let condition = predicate.map(|it| format!(" WHERE ({it})")).unwrap_or_default();
-        let view = format!("SELECT {} FROM ONLY {}{condition}", names.join(", "), name.sql());
-        let mut batch = Batch::default();
-        batch.say(RESET);
-        batch.say(&set_local(PINS.get(1..).unwrap_or_default()));
-        let asked = batch.say(&view);
-        let rows = self.send(&batch).await?.take(asked);
-        self.wire.later(RESET);
-        Ok(TableRows { columns: columns.clone(), key: key.clone(), rows })
-    }
-
     /// Makes the transaction ready for rows, when the next thing is asked.
     pub fn ready(&mut self) {
         // A row that refers to nothing is turned away at once, whatever its key says.
@@ -231,8 +212,8 @@ impl Loader {
         Ok(filled)
     }
 
-    /// Where the sequences of `model`'s columns stand, and the rows of tables. To be asked between
-    /// [`Loader::begin`] and [`Loader::fill`].
+    /// Where the sequences of `model`'s columns stand, and the rows of tables; of those with many a
+    /// few. To be asked between [`Loader::begin`] and [`Loader::fill`].
     pub async fn look(
         &mut self,
         model: &Model,
@@ -240,23 +221,15 @@ impl Loader {
     ) -> Result<(Vec<Position>, Rows), DataError> {
         let mut batch = Batch::default();
         let positions = batch.say(&positions(model));
-        let rows = ask_rows(&mut batch, tables);
+        let rows = ask_rows(&mut batch, &sampled(tables));
         let mut answers = self.send(&batch).await?;
         let positions = match sequences(&model.tables).next() {
             Some(_) => answers.take(positions).into_iter().filter_map(position).collect(),
             None => Vec::new(),
         };
-        Ok((positions, rows.read(&mut answers)))
-    }
-
-    /// The rows of these tables; columns that are not there are an error of the caller.
-    pub async fn rows(&mut self, tables: &[ToRead]) -> Result<Rows, DataError> {
-        let mut batch = Batch::default();
-        batch.say(PIN);
-        let rows = ask_rows(&mut batch, tables);
-        let mut answers = self.send(&batch).await?;
-        self.wire.later(RESET);
-        Ok(rows.read(&mut answers))
+        let mut rows = rows.read(&mut answers);
+        self.measure(model, &mut rows).await?;
+        Ok((positions, rows))
     }
 
     /// The tables `oids` as they are in the open transaction.
@@ -450,7 +423,7 @@ impl State {
 }
 
 /// The statement that gives settings these values up to the end of the transaction.
-fn set_local(settings: &[(&str, &str)]) -> String {
+pub(super) fn set_local(settings: &[(&str, &str)]) -> String {
     let set = |(name, value): &(&str, &str)| {
         format!("pg_catalog.set_config('{name}', {}, true)", quote_literal(value))
     };

@@ -16,6 +16,7 @@ mod frame;
 mod generated;
 mod insert;
 mod lacking;
+mod large;
 mod load;
 mod model;
 mod order;
@@ -35,10 +36,10 @@ mod wire;
 mod written;
 
 pub use catalog::{Model, Wanted};
-pub use compare::{Changed, Difference, compare, table as compare_table};
+pub use compare::{Changed, Difference, RestDifference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
-pub use insert::insert_readably;
+pub use insert::{Instead, insert_readably};
 pub use load::{AFRESH, Loader, Now, Position, State, ask_clock, ask_state, in_order, pin, settle};
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
@@ -46,8 +47,8 @@ pub use model::{
 };
 pub use order::holders;
 pub use pool::{Effort, Recipe, Shelf};
-pub use read::{ToRead, all_columns, ask_rows, to_read};
-pub use rows::{Cell, Name, Rows, TableRows, without};
+pub use read::{LARGE, Reach, RowsAsked, ToRead, all_columns, ask_rows, beside};
+pub use rows::{Cell, ColumnPrint, Name, Print, Rows, TableRows, without};
 pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};
 pub use strategy::TableStrategy;

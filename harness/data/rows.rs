@@ -1,6 +1,6 @@
 //! Rows as the server prints them.
 //!
-//! Knows cells, rows and tables of rows. Must not know where they come from.
+//! Knows cells, rows and tables of rows, and what stands for rows that are too many to fetch. Must not know where they come from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +51,40 @@ pub struct TableRows {
     pub key: Vec<usize>,
     /// The rows, each as long as `columns`.
     pub rows: Vec<Vec<Cell>>,
+    /// What is known of the rows that were not fetched, where a table has too many.
+    pub rest: Option<Print>,
+}
+
+impl TableRows {
+    /// Whether the table has no rows, fetched or not.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.rest.is_none()
+    }
+}
+
+/// What the server says of rows that are not fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Print {
+    /// How many there are, or that there are more than this where nothing else was asked.
+    pub rows: u64,
+    /// Their columns, by name; none where only their number was asked.
+    pub columns: BTreeMap<String, ColumnPrint>,
+    /// The sum of the hashes of whole rows, whose columns are put in the order of their names.
+    pub whole: Cell,
+    /// The largest values, from before, of the columns that draw from sequences or are keys, by name.
+    pub tops: BTreeMap<String, i64>,
+}
+
+/// What the server says of the values of a column: equal ones are the same multiset of texts, as
+/// far as 64 bits of hash for each tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnPrint {
+    /// How many are not NULL.
+    pub filled: u64,
+    /// The sum of their hashes.
+    pub sum: Cell,
+    /// The last of them as texts, by bytes; no more than its beginning.
+    pub last: Cell,
 }
 
 /// The rows of several tables.

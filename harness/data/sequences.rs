@@ -20,6 +20,7 @@ pub fn tops(model: &Model, rows: &Rows) -> Tops {
     for table in &model.tables {
         if let Some(held) = rows.0.get(&table.name) {
             raise(&mut tops, table, &held.rows);
+            raise_to(&mut tops, table, held.rest.iter().flat_map(|rest| &rest.tops));
         }
     }
     tops
@@ -34,6 +35,21 @@ pub(super) fn raise(tops: &mut Tops, table: &Table, rows: &[Vec<Cell>]) {
             let known = tops.entry(sequence.to_owned()).or_insert(top);
             *known = top.max(*known);
         }
+    }
+}
+
+/// Raises `tops` to those of columns of one table whose rows were not fetched.
+pub(super) fn raise_to<'r>(
+    tops: &mut Tops,
+    table: &Table,
+    known: impl Iterator<Item = (&'r String, &'r i64)>,
+) {
+    for (name, top) in known {
+        let Some(sequence) = table.column(name).and_then(|column| column.sequence.as_ref()) else {
+            continue;
+        };
+        let known = tops.entry(sequence.clone()).or_insert(*top);
+        *known = (*top).max(*known);
     }
 }
 

@@ -20,6 +20,7 @@ use super::model::{Column, ForeignKey, Table, TableKind};
 use super::order::holders;
 use super::pool::{Recipe, refuses_null, runner};
 use super::question::ask;
+use super::read::{Reach, ToRead};
 use super::rows::{Cell, Name};
 use super::{DataError, types};
 use crate::postgres::{Batch, PostgresError, Session};
@@ -187,7 +188,7 @@ impl<'a> Reading<'a> {
             let mut found = BTreeSet::new();
             for holder in holders(&self.model.tables, key.parent) {
                 let Some(holder) = self.model.tables.get(holder) else { continue };
-                let asked = [(holder.name.clone(), key.parent_columns.clone(), Vec::new())];
+                let asked = [whole_table(holder, &key.parent_columns)];
                 for held in loader.rows(&asked).await?.0.into_values() {
                     found.extend(held.rows.into_iter().filter_map(whole));
                 }
@@ -400,13 +401,19 @@ impl<'a> Reading<'a> {
             if !is_plain || own.len() != unique.columns.len() {
                 continue;
             }
-            let asked = [(self.table.name.clone(), unique.columns.clone(), Vec::new())];
+            let asked = [whole_table(self.table, &unique.columns)];
             let held = loader.rows(&asked).await?.0.into_values();
             let taken = held.flat_map(|held| held.rows).collect();
             keys.push(Key { places: own, with_nulls: unique.nulls_not_distinct, taken });
         }
         Ok(keys)
     }
+}
+
+/// All rows of a table, in these columns.
+fn whole_table(table: &Table, columns: &[String]) -> ToRead {
+    let (name, columns) = (table.name.clone(), columns.to_vec());
+    ToRead { name, columns, key: Vec::new(), reach: Reach::All }
 }
 
 /// A key without NULLs.

@@ -13,6 +13,7 @@ use crate::steps::{self, Ground, Routine, StepFailure};
 
 use super::RunError;
 use super::coverage::Head;
+use super::discreet::{discreet, discreet_head};
 use super::outcome::{Judged, Seconds};
 use super::rows::{self, Kept, RowOptions};
 
@@ -146,6 +147,9 @@ impl<'h> Climb<'h> {
             climbed = self.attempt(migration, &before).await?;
         }
         let mut findings = checks::judge(&climbed);
+        if self.has_backup {
+            findings = findings.into_iter().map(discreet).collect();
+        }
         let came_true = rows.as_ref().map(|rows| rows.came_true.clone());
         let tried = rows.as_ref().map(rows::RowVerdict::tried);
         if let (Some(rows), Ok(_)) = (rows, &climbed.upgrade) {
@@ -179,7 +183,8 @@ impl<'h> Climb<'h> {
         let Some(options) = self.rows else { return Ok(None) };
         let version_table = self.ground.version_table();
         let loader = self.ground.loader().await?;
-        Ok(Some(Box::pin(rows::head(loader, &version_table, &options)).await?))
+        let head = Box::pin(rows::head(loader, &version_table, &options)).await?;
+        Ok(Some(if self.has_backup { discreet_head(head) } else { head }))
     }
 
     /// Drops what the climb stood on. Gives whether the schema that was followed from step to step

@@ -8,6 +8,7 @@ mod batch;
 mod changed;
 mod climb;
 mod coverage;
+mod discreet;
 mod error;
 mod event;
 mod keep;

@@ -22,5 +22,5 @@ pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::{StepFailure, is_all_or_nothing};
-pub use trial::{Looks, Trial, Tried, Way, is_artefact};
+pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
 pub use version_table::Ledger;

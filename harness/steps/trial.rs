@@ -10,14 +10,17 @@ use std::iter::once;
 use std::ops::Range;
 
 use crate::data::{
-    AFRESH, Clock, DataError, Drawn, Loader, Model, Now, Rows, State, ToRead, all_columns,
-    ask_clock, ask_rows, ask_state, compare, pin, settle,
+    AFRESH, Clock, DataError, Drawn, LARGE, Loader, Model, Now, Reach, Rows, State, ToRead,
+    all_columns, ask_clock, ask_rows, ask_state, compare, pin, settle,
 };
 use crate::migrations::{Migration, Script, Wrap};
 use crate::postgres::{Answers, Batch};
 use crate::sql::{self, StatementKind};
 
 use super::script::{StepFailure, one_message, outside};
+
+/// What becomes of a row is at most so many rows of one table, or they are not followed.
+const GROWTH: usize = 8;
 
 /// Which script of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +118,7 @@ impl Trial {
         before: &Rows,
         looks: Looks,
     ) -> Result<Tried, DataError> {
-        let tried = self.run_up(loader, model, newest, looks).await?;
+        let tried = self.run_up(loader, model, newest, before, looks).await?;
         self.run_back(loader, model, newest, before, looks, tried).await
     }
 
@@ -125,6 +128,7 @@ impl Trial {
         loader: &mut Loader,
         model: &Model,
         newest: u32,
+        before: &Rows,
         looks: Looks,
     ) -> Result<Tried, DataError> {
         let mut tried = Tried::default();
@@ -146,7 +150,7 @@ impl Trial {
             tried.model = Some(loader.model(oids()).await?);
         }
         if looks.at_upgraded {
-            tried.upgraded = Some(loader.rows(&readable(model, &state)).await?);
+            tried.upgraded = Some(loader.rows(&all_readable(model, &state.tables, before)).await?);
         }
         tried.tables = state.tables;
         Ok(tried)
@@ -177,7 +181,7 @@ impl Trial {
         let Some(state) = self.look(loader, model, newest, Way::Down, &mut tried).await? else {
             return Ok(tried);
         };
-        let rows = ask_rows(&mut batch, &readable(model, &state));
+        let rows = ask_rows(&mut batch, &all_readable(model, &state.tables, before));
         let clock = ask_clock(&mut batch);
         let mut answers = loader.send(&batch).await?;
         let downgraded = rows.read(&mut answers);
@@ -295,20 +299,28 @@ pub fn is_artefact(migration: &Migration, failure: &StepFailure) -> bool {
     }
 }
 
-/// The tables that are there, with the keys that the model knows.
-fn readable(model: &Model, state: &State) -> Vec<ToRead> {
-    let keys = all_columns(model);
-    let tables = state.tables.iter().filter(|now| !now.columns.is_empty());
-    let readable = tables.map(|now| {
-        let known = keys.iter().find(|(name, ..)| *name == now.name);
-        let place = |name: &String| now.columns.iter().position(|(it, _)| it == name);
-        let key: Option<Vec<usize>> = known.and_then(|(_, columns, key)| {
-            key.iter().map(|at| columns.get(*at).and_then(place)).collect()
-        });
-        let columns = now.columns.iter().map(|(name, _)| name.clone()).collect();
-        (now.name.clone(), columns, key.unwrap_or_default())
+/// How the tables that are there now are read.
+pub fn all_readable(model: &Model, now: &[Now], before: &Rows) -> Vec<ToRead> {
+    let known = all_columns(model);
+    let tables = now.iter().filter(|now| !now.columns.is_empty());
+    tables.map(|now| readable(&known, now, before)).collect()
+}
+
+/// How a table is read as it is now, with the key that it is known to have: of one that was large
+/// before, the rows that were followed then; of others no more than rows of before may have become.
+pub fn readable(known: &[ToRead], now: &Now, before: &Rows) -> ToRead {
+    let known = known.iter().find(|it| it.name == now.name);
+    let place = |name: &String| now.columns.iter().position(|(it, _)| it == name);
+    let key: Option<Vec<usize>> = known.and_then(|known| {
+        known.key.iter().map(|at| known.columns.get(*at).and_then(place)).collect()
     });
-    readable.collect()
+    let large = before.0.get(&now.name).filter(|held| held.rest.is_some());
+    let reach = match large {
+        Some(held) => Reach::Beside(held.clone()),
+        None => Reach::UpTo(LARGE + GROWTH * before.count(), 0),
+    };
+    let columns = now.columns.iter().map(|(name, _)| name.clone()).collect();
+    ToRead { name: now.name.clone(), columns, key: key.unwrap_or_default(), reach }
 }
 
 /// The script without what a transaction refuses; everything else stays at its place.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Session, Stage};
 use crate::checks;
-use crate::data::{Cell, DataError, Name, Rows, TableRows, all_columns};
+use crate::data::{Cell, DataError, Name, Rows, TableRows, beside};
 use crate::postgres::{PostgresError, SqlFailure};
 use crate::sql::{self, TokenKind};
 
@@ -56,10 +56,11 @@ impl Session<'_> {
         self.put(stage, given);
         let mut found = Rows::default();
         let predicate = format!("({check}) IS FALSE");
-        for table in all_columns(&stage.model).iter().filter(|(name, ..)| is_meant(name)) {
+        let tables = beside(&stage.model, &stage.seeds, given);
+        for table in tables.iter().filter(|table| is_meant(&table.name)) {
             match self.loader.rows_where(table, Some(&predicate)).await {
                 Ok(rows) => {
-                    found.0.insert(table.0.clone(), rows);
+                    found.0.insert(table.name.clone(), rows);
                 }
                 // It is about columns that are not there yet, or not about this table.
                 Err(DataError::Postgres(PostgresError::Sql(_))) => break,

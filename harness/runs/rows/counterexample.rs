@@ -7,12 +7,12 @@ use crate::data::shrink::{
     Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, rest, shrink,
 };
 use crate::data::{
-    Cell, Clock, Column, DataError, Name, Rows, Table, TableRows, ToRead, all_columns, ask_clock,
-    ask_rows, canonical, compare, holders, pin, to_read,
+    Cell, Clock, Column, DataError, Name, Now, Rows, Table, TableRows, ask_clock, ask_rows, beside,
+    canonical, compare, holders, pin,
 };
 use crate::finding::Finding;
 use crate::postgres::Batch;
-use crate::steps::{Looks, StepFailure, Tried, Way};
+use crate::steps::{Looks, StepFailure, Tried, Way, all_readable, readable};
 
 use super::{Session, Stage};
 
@@ -92,22 +92,16 @@ impl Session<'_> {
         given: &Rows,
         table: &Name,
     ) -> Result<(Rows, Tried), DataError> {
-        let columns = all_columns(&stage.model);
-        let wanted: Vec<_> = columns.into_iter().filter(|(name, ..)| name == table).collect();
+        let columns = beside(&stage.model, &stage.seeds, given);
+        let wanted: Vec<_> = columns.into_iter().filter(|it| it.name == *table).collect();
         let now = stage.after.iter().find(|now| now.name == *table);
-        let (Some(now), Some((_, before, key))) = (now, wanted.first()) else {
+        let (Some(now), false) = (now, wanted.is_empty()) else {
             return Ok((Rows::default(), Tried::default()));
         };
-        let names: Vec<String> = now.columns.iter().map(|(name, _)| name.clone()).collect();
-        let place = |at: &usize| {
-            let name = before.get(*at)?;
-            names.iter().position(|it| it == name)
-        };
-        let key: Option<Vec<usize>> = key.iter().map(place).collect();
-        let after = [(table.clone(), names.clone(), key.unwrap_or_default())];
         self.loader.open();
         self.put(stage, given);
         let before = self.loader.rows(&wanted).await?;
+        let after = [readable(&wanted, now, &before)];
         let mut batch = Batch::default();
         pin(&mut batch);
         let rows = ask_rows(&mut batch, &after);
@@ -151,7 +145,7 @@ impl Session<'_> {
         &mut self,
         stage: &Stage,
         given: &Rows,
-        tables: &mut Option<Vec<ToRead>>,
+        tables: &mut Option<Vec<Now>>,
     ) -> Result<Option<Rows>, DataError> {
         self.loader.open();
         self.put(stage, given);
@@ -159,16 +153,16 @@ impl Session<'_> {
             Some(tables) => {
                 let mut batch = Batch::default();
                 pin(&mut batch);
-                let rows = ask_rows(&mut batch, tables);
                 let model = &stage.model;
+                let rows = ask_rows(&mut batch, &all_readable(model, tables, given));
                 let run = self.trial.run_blindly(self.loader, model, Way::Up, &batch).await?;
                 run.ok().map(|mut answers| rows.read(&mut answers))
             }
             None => {
                 let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
-                let upgraded = self.run(stage, given, looks).await?.upgraded;
-                *tables = upgraded.as_ref().map(to_read);
-                upgraded
+                let tried = self.run(stage, given, looks).await?;
+                *tables = tried.upgraded.is_some().then_some(tried.tables);
+                tried.upgraded
             }
         };
         self.loader.end(&[]);
@@ -179,7 +173,7 @@ impl Session<'_> {
         &mut self,
         stage: &Stage,
         given: &Rows,
-        tables: &mut Option<Vec<ToRead>>,
+        tables: &mut Option<Vec<Now>>,
     ) -> Result<Vec<Suspicion>, DataError> {
         let mut reversed = given.clone();
         for held in reversed.0.values_mut() {
@@ -299,7 +293,7 @@ fn rows_of(stage: &Stage, tables: &[usize], case: &Case) -> Rows {
         let columns = table.columns.iter().map(|column| column.name.clone()).collect();
         let there = stage.before.0.get(&table.name);
         let key = there.map(|there| there.key.clone()).unwrap_or_default();
-        let held = TableRows { columns, key, rows: held.rows.clone() };
+        let held = TableRows { columns, key, rows: held.rows.clone(), rest: None };
         rows.insert(table.name.clone(), held);
     }
     Rows(rows)

@@ -15,7 +15,7 @@ impl RowVerdict {
         let named = stage.model.tables.iter().filter(|table| table.is_named);
         let named: Vec<&Name> =
             named.filter(|it| it.kind == TableKind::Plain).map(|it| &it.name).collect();
-        let is_empty = |name: &&&Name| stage.before.0.get(name).is_none_or(|it| it.rows.is_empty());
+        let is_empty = |name: &&&Name| stage.before.0.get(name).is_none_or(TableRows::is_empty);
         let unfilled = named.iter().filter(is_empty).count();
         Self { given: stage.given, tables: (named.len(), unfilled), ..Self::default() }
     }
@@ -58,7 +58,6 @@ async fn look(
     seeds: Rows,
     options: &RowOptions,
 ) -> Result<Head, DataError> {
-    let mut all = all_columns(model);
     let recipe = Recipe {
         seed: options.seed,
         rows_per_table: options.rows_per_table,
@@ -66,8 +65,17 @@ async fn look(
         ..Recipe::default()
     };
     let filled = loader.fill(model, &seeds, "", recipe).await?;
-    all.sort();
-    let rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };
+    let mut large = seeds.0;
+    large.retain(|_, held| held.rest.is_some());
+    let mut all = all_columns(model);
+    all.retain(|table| !large.contains_key(&table.name));
+    let mut rows = if all.is_empty() { Rows::default() } else { loader.rows(&all).await? };
+    // Of large ones there are a few, and those that were given.
+    for (name, mut held) in large {
+        let given = filled.beside.0.get(&name).map(|given| given.rows.clone());
+        held.rows.extend(given.unwrap_or_default());
+        rows.0.insert(name, held);
+    }
     let mut head = count(model, &rows, &filled.unfilled, "no rows were made for it");
     probe(loader, model, &rows, &filled.never_null, &mut head).await?;
     Ok(head)
@@ -77,7 +85,7 @@ async fn look(
 pub(super) fn holding(model: &Model) -> Vec<ToRead> {
     let may_hold =
         |name: &Name| model.tables.iter().any(|table| table.name == *name && !table.is_empty);
-    all_columns(model).into_iter().filter(|(name, ..)| may_hold(name)).collect()
+    all_columns(model).into_iter().filter(|table| may_hold(&table.name)).collect()
 }
 
 /// The figures as far as the rows say them; a column without a NULL is not yet known to be allowed

@@ -15,6 +15,7 @@ mod probe;
 mod prove;
 mod replay;
 mod seeds;
+mod shown;
 mod words;
 
 pub(super) use head::head;
@@ -30,12 +31,13 @@ use self::replay::Replayed;
 use self::words::Spoken;
 use crate::checks::{self, Class, Suspicion, Tested};
 use crate::data::{
-    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, Tops, Unfilled,
-    Wanted, all_columns, constraints, tops, without,
+    DataError, Effort, Loader, Model, Name, Now, Position, Recipe, Rows, TableKind, TableRows,
+    Tops, Unfilled, Wanted, beside, constraints, tops, without,
 };
 use crate::finding::{CheckId, Claim, ClaimKind, Finding, Severity};
 use crate::migrations::Migration;
 use crate::postgres::PostgresError;
+use crate::runs::discreet::discreet;
 use crate::steps::{Looks, StepFailure, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -133,7 +135,8 @@ pub(super) async fn try_rows(
             effort: Effort::Tables,
             ..Recipe::default()
         };
-        let mut session = Session::new(loader, (migration, &trial, &spoken), options, begun);
+        let session = Session::new(loader, (migration, &trial, &spoken), options, begun);
+        let mut session = Session { has_backup, ..session };
         let found = match session.case(recipe).await {
             // Something in this schema is in the way of our own questions: that is no verdict.
             Err(DataError::Postgres(PostgresError::Sql(failure))) => {
@@ -171,28 +174,6 @@ fn not_tried(migration: &Migration, why: &str) -> RowVerdict {
     RowVerdict { findings: vec![finding], came_true, ..RowVerdict::default() }
 }
 
-/// The finding without values that are not ours to show: those of a backup.
-fn discreet(finding: Finding) -> Finding {
-    let shows = [
-        CheckId::DataLoss,
-        CheckId::DataAdded,
-        CheckId::DataDependentFailure,
-        CheckId::OrderDependent,
-    ];
-    // Where rows are shown they are generated ones.
-    if !finding.rows.is_empty() || !shows.contains(&finding.check) {
-        return finding;
-    }
-    let (lead, rest) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
-    let state = rest.rfind(" (SQLSTATE").and_then(|at| rest.get(at..)).unwrap_or_default();
-    let message = match finding.check {
-        CheckId::DataLoss | CheckId::DataDependentFailure => format!("{lead}{state}"),
-        _ => finding.message.clone(),
-    };
-    let detail = Some("it comes of rows of the backup, whose values are not shown".to_owned());
-    Finding { message, detail, ..finding }
-}
-
 impl RowVerdict {
     fn add(&mut self, other: Self) {
         for finding in other.findings {
@@ -222,6 +203,8 @@ pub(super) struct Session<'a> {
     pub(super) is_kept: bool,
     /// Whether triggers fire when rows are given once more.
     pub(super) through: bool,
+    /// Whether rows may be those of a backup.
+    pub(super) has_backup: bool,
 }
 
 impl<'a> Session<'a> {
@@ -231,7 +214,17 @@ impl<'a> Session<'a> {
         options: &'a RowOptions,
         begun: Instant,
     ) -> Self {
-        Self { loader, migration, trial, spoken, options, begun, is_kept: false, through: false }
+        Self {
+            loader,
+            migration,
+            trial,
+            spoken,
+            options,
+            begun,
+            is_kept: false,
+            through: false,
+            has_backup: false,
+        }
     }
 
     async fn case(&mut self, recipe: Recipe) -> Result<RowVerdict, DataError> {
@@ -271,8 +264,8 @@ impl<'a> Session<'a> {
         let (positions, seeds) = self.loader.look(&model, &head::holding(&model)).await?;
         self.loader.align(&positions, &tops(&model, &seeds));
         let filled = self.loader.fill(&model, &seeds, &self.spoken.text, recipe).await?;
-        let before = self.loader.rows(&all_columns(&model)).await?;
-        let deletable = self.deletable(&model).await?;
+        let before = self.loader.rows(&beside(&model, &seeds, &filled.beside)).await?;
+        let deletable = self.deletable(&model, &before).await?;
         let tops = tops(&model, &before);
         let known = constraints::of_script(&self.spoken.text, &model.tables, &model.types);
         Ok(Some(Stage {
@@ -292,15 +285,18 @@ impl<'a> Session<'a> {
     }
 
     /// The rows that claims say are deleted, by the claims' own predicates.
-    pub(super) async fn deletable(&mut self, model: &Model) -> Result<Rows, DataError> {
+    pub(super) async fn deletable(
+        &mut self,
+        model: &Model,
+        before: &Rows,
+    ) -> Result<Rows, DataError> {
         let mut rows = Rows::default();
         for claim in &self.migration.claims {
             let ClaimKind::Deletes(predicate) = &claim.kind else { continue };
-            for (name, columns, key) in all_columns(model) {
-                if checks::claimed_table(&claim.object, &name) {
-                    let table = (name.clone(), columns, key);
+            for table in beside(model, before, before) {
+                if checks::claimed_table(&claim.object, &table.name) {
                     let found = self.loader.rows_where(&table, predicate.as_deref()).await?;
-                    rows.0.insert(name, found);
+                    rows.0.insert(table.name, found);
                 }
             }
         }
@@ -340,7 +336,7 @@ impl<'a> Session<'a> {
     /// others, and ends the transaction.
     async fn try_all(&mut self, stage: &Stage) -> Result<(Tried, Refused), DataError> {
         let (model, newest, looks) = (&stage.model, stage.newest, self.looks());
-        let tried = self.trial.run_up(self.loader, model, newest, looks).await?;
+        let tried = self.trial.run_up(self.loader, model, newest, &stage.before, looks).await?;
         let asks = self.spoken.may_refuse && tried.failed.is_none();
         let refused = if asks { self.probe(stage).await? } else { Refused::default() };
         let back = self.trial.run_back(self.loader, model, newest, &stage.before, looks, tried);
@@ -452,8 +448,7 @@ impl<'a> Session<'a> {
                 table.name == *name && table.is_named && table.kind == TableKind::Plain
             })
         };
-        let is_empty =
-            |name: &Name| stage.before.0.get(name).is_none_or(|held| held.rows.is_empty());
+        let is_empty = |name: &Name| stage.before.0.get(name).is_none_or(TableRows::is_empty);
         let unfilled = stage.unfilled.iter();
         unfilled
             .filter(|it| named(&it.table) && is_empty(&it.table))
@@ -481,7 +476,8 @@ impl<'a> Session<'a> {
     ) -> Result<(Rows, Tried), DataError> {
         self.loader.open();
         self.put(stage, given);
-        let before = self.loader.rows(&all_columns(&stage.model)).await?;
+        let tables = beside(&stage.model, &stage.seeds, given);
+        let before = self.loader.rows(&tables).await?;
         let tried = self.run(stage, &before, looks).await?;
         self.loader.end(&[]);
         Ok((before, tried))

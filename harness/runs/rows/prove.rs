@@ -5,13 +5,13 @@
 //! counterexample is made small. What is shown are the rows as they stand then, since whoever
 //! replays them puts them around triggers.
 
-use super::{Session, Stage};
+use super::{Session, Stage, shown};
 use crate::checks::{Class, Suspicion};
 use crate::data::{
-    Cell, Clock, DataError, Model, Rows, Table, all_columns, ask_clock, canonical, fires_triggers,
-    pin, without, without_written,
+    Cell, Clock, DataError, Model, Rows, Table, ask_clock, beside, canonical, fires_triggers, pin,
+    without, without_written,
 };
-use crate::finding::{Finding, Row};
+use crate::finding::Finding;
 use crate::postgres::{Batch, PostgresError};
 
 impl Session<'_> {
@@ -59,7 +59,9 @@ impl Session<'_> {
             let seeds = stage.seeds.0.get(name);
             row.zip(seeds).is_some_and(|(row, seeds)| seeds.rows.contains(row))
         };
-        let seeds_alone = if is_loss && !suspicion.hint.iter().any(is_seed) {
+        // Those that were not fetched are not named.
+        let is_named = !suspicion.hint.is_empty();
+        let seeds_alone = if is_loss && is_named && !suspicion.hint.iter().any(is_seed) {
             None
         } else {
             self.shows(stage, &Rows::default(), &suspicion.class).await?
@@ -78,7 +80,7 @@ impl Session<'_> {
             self.shrink(stage, given, &suspicion).await?
         };
         let mut finding = said.unwrap_or(suspicion.finding);
-        finding.rows = inserts(&stage.model, &small);
+        finding.rows = shown::inserts(stage, &small, self.has_backup);
         Ok(Some(finding))
     }
 
@@ -143,7 +145,7 @@ impl Session<'_> {
     async fn standing(&mut self, stage: &Stage, given: &Rows) -> Result<(Rows, Clock), DataError> {
         self.loader.open();
         self.put(stage, given);
-        let before = self.loader.rows(&all_columns(&stage.model)).await?;
+        let before = self.loader.rows(&beside(&stage.model, &stage.seeds, given)).await?;
         let mut batch = Batch::default();
         pin(&mut batch);
         let clock = ask_clock(&mut batch);
@@ -187,18 +189,4 @@ fn timeless(model: &Model, rows: &Rows, clock: &Clock) -> Rows {
         }
     }
     rows
-}
-
-/// The rows as statements, those that others refer to first.
-fn inserts(model: &Model, rows: &Rows) -> Vec<Row> {
-    let mut all = Vec::new();
-    for at in crate::data::in_order(model) {
-        let Some(table) = model.tables.get(at) else { continue };
-        let Some(held) = rows.0.get(&table.name) else { continue };
-        for row in &held.rows {
-            let insert = crate::data::insert_readably(table, held, row);
-            all.push(Row { table: table.name.sql(), insert });
-        }
-    }
-    all
 }

@@ -9,7 +9,8 @@ use super::kept::{Case, File};
 use super::words::Spoken;
 use super::{ROUNDS, RowOptions, RowVerdict, Session, Stage, head};
 use crate::data::{
-    DataError, Loader, Misfit, State, Wanted, all_columns, ask_state, constraints, tops, without,
+    DataError, Loader, Misfit, Model, Reach, Rows, State, ToRead, Wanted, ask_state, beside,
+    constraints, tops, without,
 };
 use crate::finding::{CheckId, Finding};
 use crate::migrations::Migration;
@@ -48,7 +49,7 @@ pub(super) async fn replay(
     let begun = Instant::now();
     for case in &cases {
         let session = Session::new(loader, (migration, trial, spoken), options, begun);
-        let mut session = Session { is_kept: true, ..session };
+        let mut session = Session { is_kept: true, has_backup, ..session };
         match session.kept(case).await? {
             Ok(verdict) => replayed.verdict.add(verdict),
             Err(mut misfit) => {
@@ -118,6 +119,15 @@ fn told(migration: &Migration, file: &File, case: &Case, misfit: &Misfit) -> Fin
     )
 }
 
+/// All rows of small tables; of large ones those that were written.
+fn written(model: &Model, seeds: &Rows) -> Vec<ToRead> {
+    let mut tables = beside(model, seeds, &Rows::default());
+    for table in tables.iter_mut().filter(|table| table.reach != Reach::All) {
+        table.reach = Reach::Own;
+    }
+    tables
+}
+
 impl Session<'_> {
     /// What one case shows, or why it can't be tried. Nothing that is written in it ends the run.
     async fn kept(&mut self, case: &Case) -> Result<Result<RowVerdict, Misfit>, DataError> {
@@ -162,8 +172,8 @@ impl Session<'_> {
                 wanted.oids.extend(unknown);
                 continue;
             }
-            let before = self.loader.rows(&all_columns(&model)).await?;
-            let deletable = self.deletable(&model).await?;
+            let before = self.loader.rows(&written(&model, &seeds)).await?;
+            let deletable = self.deletable(&model, &before).await?;
             self.loader.end(&positions);
             let given = without(&before, &seeds);
             let tops = tops(&model, &before);
