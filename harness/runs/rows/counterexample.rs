@@ -149,21 +149,18 @@ impl Session<'_> {
     ) -> Result<Option<Rows>, DataError> {
         self.loader.open();
         self.put(stage, given);
-        let upgraded = match tables {
-            Some(tables) => {
-                let mut batch = Batch::default();
-                pin(&mut batch);
-                let model = &stage.model;
-                let rows = ask_rows(&mut batch, &all_readable(model, tables, given));
-                let run = self.trial.run_blindly(self.loader, model, Way::Up, &batch).await?;
-                run.ok().map(|mut answers| rows.read(&mut answers))
-            }
-            None => {
-                let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
-                let tried = self.run(stage, given, looks).await?;
-                *tables = tried.upgraded.is_some().then_some(tried.tables);
-                tried.upgraded
-            }
+        let upgraded = if let Some(tables) = tables {
+            let mut batch = Batch::default();
+            pin(&mut batch);
+            let model = &stage.model;
+            let rows = ask_rows(&mut batch, &all_readable(model, tables, given));
+            let run = self.trial.run_blindly(self.loader, model, Way::Up, &batch).await?;
+            run.ok().map(|mut answers| rows.read(&mut answers))
+        } else {
+            let looks = Looks { at_upgraded: true, ..Looks::until(Way::Up) };
+            let tried = self.run(stage, given, looks).await?;
+            *tables = tried.upgraded.is_some().then_some(tried.tables);
+            tried.upgraded
         };
         self.loader.end(&[]);
         Ok(upgraded)

@@ -8,6 +8,7 @@ mod blamed;
 mod counterexample;
 mod harmless;
 mod head;
+mod index;
 mod items;
 mod kept;
 mod options;
