@@ -254,7 +254,8 @@ fn by_likeness(
 
 #[cfg(test)]
 mod tests {
-    use super::{Changed, TableRows, table};
+    use super::{Changed, Print, TableRows, table, unfetched};
+    use crate::data::ColumnPrint;
 
     fn rows(key: &[usize], rows: &[&[&str]]) -> TableRows {
         let cell = |text: &&str| (*text != "-").then(|| (*text).to_owned());
@@ -299,6 +300,44 @@ mod tests {
         assert_eq!(difference.lost, [1]);
         assert_eq!(difference.changed.len(), 1);
         assert!(difference.added.is_empty());
+    }
+
+    fn print(rows: u64, sums: &[(&str, u64, &str)], whole: &str) -> Print {
+        let column = |(name, filled, sum): &(&str, u64, &str)| {
+            let print = ColumnPrint { filled: *filled, sum: Some((*sum).to_owned()), last: None };
+            ((*name).to_owned(), print)
+        };
+        let columns = sums.iter().map(column).collect();
+        Print { rows, columns, whole: Some(whole.to_owned()), ..Print::default() }
+    }
+
+    #[test]
+    fn fingerprints_prove_no_more_than_they_do() {
+        let before = print(9, &[("a", 9, "1"), ("b", 9, "2")], "3");
+        assert_eq!(unfetched(&before, &before), None);
+        let fewer = unfetched(&before, &print(7, &[("a", 7, "0")], "0")).unwrap();
+        assert_eq!((fewer.lost, fewer.added, fewer.columns.len()), (2, 0, 0));
+        let changed = unfetched(&before, &print(9, &[("a", 6, "0"), ("c", 9, "2")], "0")).unwrap();
+        assert_eq!(
+            (changed.columns.into_iter().collect::<Vec<_>>(), changed.at_least),
+            (vec!["a".to_owned()], 3)
+        );
+        let mixed = print(9, &[("a", 9, "1"), ("b", 9, "2")], "0");
+        assert!(unfetched(&before, &mixed).unwrap().is_mixed);
+        assert_eq!(unfetched(&before, &print(9, &[("a", 9, "1")], "0")), None, "a column is gone");
+    }
+
+    #[test]
+    fn what_became_large_or_lost_its_key_is_not_followed() {
+        let small = rows(&[0], &[&["1", "x", "y"]]);
+        let rest = Some(print(5000, &[], "1"));
+        let large = TableRows { rows: Vec::new(), rest, ..small.clone() };
+        let difference = table(&small, &large);
+        assert_eq!((difference.lost.len(), difference.rest.unwrap().added), (0, 4999));
+        let keyless = TableRows { key: Vec::new(), ..large.clone() };
+        let other = TableRows { rest: Some(print(4, &[], "2")), ..keyless.clone() };
+        assert!(table(&large, &other).is_empty());
+        assert_eq!(table(&keyless, &other).rest.unwrap().lost, 4996);
     }
 
     #[test]
