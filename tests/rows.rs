@@ -101,6 +101,34 @@ fn assert_same(one: &str, other: &str) {
 }
 
 #[test]
+fn a_sequence_that_has_few_numbers_left_is_told() {
+    let table = ("CREATE TABLE guest (id serial PRIMARY KEY, name text);", "DROP TABLE guest;");
+    let moved = |to: i64| format!("SELECT setval('guest_id_seq', {to});");
+    let back = "SELECT setval('guest_id_seq', 1000);";
+    for (to, is_near) in [(2_147_480_000, true), (1_000_000_000, false)] {
+        let up = moved(to);
+        let history = project("", &[table, (&up, back)]);
+        let report = json(&verify(history.path(), &["--format", "json"]));
+        let found = report["migrations"][1]["findings"].as_array().unwrap().iter();
+        let found: Vec<&str> = found.filter_map(|it| it["message"].as_str()).collect();
+        let expected = "public.guest_id_seq is at 2147480000 and public.guest.id ends at \
+                        2147483647: 3647 numbers are left";
+        assert_eq!(found.contains(&expected), is_near, "{found:?}");
+        assert_eq!(found.is_empty(), !is_near, "{found:?}");
+    }
+}
+
+#[test]
+fn labels_that_rows_reach_are_counted() {
+    let mood = "CREATE TYPE mood AS ENUM ('low', 'high');
+                CREATE TABLE guest (id int PRIMARY KEY, felt mood, said mood CHECK (said = 'low'));";
+    let history = project("", &[(mood, "DROP TABLE guest; DROP TYPE mood;")]);
+    let report = json(&verify(history.path(), &["--format", "json"]));
+    let coverage = &report["coverage"];
+    assert_eq!((&coverage["labels"], &coverage["labels_reached"]), (&4.into(), &3.into()));
+}
+
+#[test]
 fn what_rows_reach_at_head_is_told() {
     let enough = project("", &[TABLE, LOSS]);
     let ran = verify(enough.path(), &["--format", "json", "--since", "1"]);

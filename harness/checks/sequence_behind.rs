@@ -1,5 +1,5 @@
-//! `sequence-behind`: a sequence would hand out a value that exists, or ends before its column's
-//! type does.
+//! `sequence-behind`: a sequence would hand out a value that exists, is near its end, or ends before
+//! its column's type does.
 
 use crate::data::Drawn;
 use crate::finding::{CheckId, Finding};
@@ -16,6 +16,10 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
         let told = told.or_else(|| {
             let end = ends_early(now)?;
             was.as_ref().is_none_or(|it| ends_early(it).is_none()).then_some(end)
+        });
+        let told = told.or_else(|| {
+            let end = is_near_end(now)?;
+            was.as_ref().is_none_or(|it| is_near_end(it).is_none()).then_some(end)
         });
         if let Some((message, help)) = told {
             let finding = Finding::new(CheckId::SequenceBehind, message)
@@ -44,6 +48,31 @@ fn is_behind(drawn: &Drawn) -> Option<(String, String)> {
             format!(
                 "move it on in the same migration: SELECT setval('{sequence}', (SELECT max({column}) FROM {table}))"
             ),
+        )
+    })
+}
+
+/// Of a hundred numbers that the sequence can hand out and the column can hold so many are left, or
+/// fewer.
+const NEAR: i64 = 5;
+
+fn is_near_end(drawn: &Drawn) -> Option<(String, String)> {
+    let widest = match drawn.type_name.as_str() {
+        "int2" => i64::from(i16::MAX),
+        "int4" => i64::from(i32::MAX),
+        _ => i64::MAX,
+    };
+    let end = drawn.max.min(widest);
+    let left = end.saturating_sub(drawn.last);
+    (left <= end / 100 * NEAR && !drawn.cycles && drawn.increment > 0).then(|| {
+        let Drawn { table, column, sequence, last, .. } = drawn;
+        (
+            format!(
+                "{sequence} is at {last} and {} ends at {end}: {} numbers are left",
+                table.column(column),
+                left.max(0)
+            ),
+            format!("widen the column and its sequence, or give {sequence} a lower value"),
         )
     })
 }

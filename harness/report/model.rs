@@ -158,6 +158,10 @@ pub struct Coverage {
     pub columns_nulled: usize,
     /// Those that have a value and, where it is allowed, a NULL.
     pub columns_covered: usize,
+    /// The labels of their enum types, once for each column.
+    pub labels: usize,
+    /// Those of these that a row has.
+    pub labels_reached: usize,
     /// Tables without rows, and columns without a value or a NULL.
     pub unfilled: Vec<GapReport>,
     /// Whether migrations were tried on rows; not part of the JSON.
@@ -201,6 +205,8 @@ impl Coverage {
             columns_nullable: head.columns_nullable,
             columns_nulled: head.columns_nulled,
             columns_covered: head.columns_covered,
+            labels: head.labels,
+            labels_reached: head.labels_reached,
             unfilled: head.gaps.iter().map(gap).collect(),
             has_rows,
             at_head: true,

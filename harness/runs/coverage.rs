@@ -42,6 +42,10 @@ pub struct Head {
     pub columns_nulled: usize,
     /// Those that have a value and, where it is allowed, a NULL.
     pub columns_covered: usize,
+    /// The labels of their enum types, once for each column.
+    pub labels: usize,
+    /// Those of these that a row has.
+    pub labels_reached: usize,
     /// What is missing; of a table without rows its columns are not listed.
     pub gaps: Vec<Gap>,
 }

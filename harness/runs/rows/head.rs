@@ -4,7 +4,7 @@
 use super::{RowOptions, RowVerdict, Stage};
 use crate::data::{
     Column, DataError, Effort, Loader, Model, Name, Recipe, Rows, Table, TableKind, TableRows,
-    ToRead, Unfilled, Wanted, all_columns, constraints, tops, types,
+    ToRead, TypeKind, Unfilled, Wanted, all_columns, constraints, tops, types,
 };
 use crate::postgres::{PostgresError, ident, quote_ident};
 use crate::runs::coverage::{Gap, Head, Tried};
@@ -96,6 +96,7 @@ fn count(model: &Model, rows: &Rows, unfilled: &[Unfilled], otherwise: &str) -> 
         head.tables += 1;
         let columns = || table.columns.iter().filter(|column| !column.is_generated);
         head.columns += columns().count();
+        head.labels += columns().map(|column| labels(model, column).len()).sum::<usize>();
         let held = rows.0.get(&table.name).filter(|held| !held.rows.is_empty());
         let Some(held) = held else {
             head.columns_nullable += columns().filter(|column| !column.not_null).count();
@@ -107,6 +108,8 @@ fn count(model: &Model, rows: &Rows, unfilled: &[Unfilled], otherwise: &str) -> 
         head.tables_seeded += 1;
         for column in columns() {
             let (has_value, has_null) = has(held, column);
+            let reached = labels(model, column).iter().filter(|label| holds(held, column, label));
+            head.labels_reached += reached.count();
             head.columns_filled += usize::from(has_value);
             head.columns_nullable += usize::from(has_null);
             head.columns_nulled += usize::from(has_null);
@@ -191,6 +194,23 @@ async fn set_null(
 fn alone(model: &Model, table: &Table) -> Vec<String> {
     let sets = constraints::tied(table, &model.types).into_iter();
     sets.filter(|set| set.columns.len() == 1).flat_map(|set| set.columns).collect()
+}
+
+/// The labels of a column's enum type, if it is one.
+fn labels<'m>(model: &'m Model, column: &Column) -> &'m [String] {
+    match model.types.base(column.type_oid).map(|it| &it.kind) {
+        Some(TypeKind::Enum(labels)) => labels,
+        _ => &[],
+    }
+}
+
+/// Whether a row has this value in a column.
+fn holds(held: &TableRows, column: &Column, value: &str) -> bool {
+    let place = held.columns.iter().position(|name| *name == column.name);
+    let cell = |row: &Vec<Option<String>>| {
+        place.and_then(|at| row.get(at)).is_some_and(|cell| cell.as_deref() == Some(value))
+    };
+    held.rows.iter().any(cell)
 }
 
 /// Whether a column has a value, and whether it has a NULL.

@@ -163,6 +163,21 @@ pub(super) fn says(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| found.contains(*word))
 }
 
+/// The names that strings are which the server reads as names, as in `setval('orders_id_seq', 1)`.
+pub(super) fn names_in_strings(text: &str, into: &mut BTreeSet<String>) {
+    const READ: &[&str] =
+        &["setval", "nextval", "regclass", "to_regclass", "pg_get_serial_sequence"];
+    if !says(text, READ) {
+        return;
+    }
+    for token in sql::tokens(text).filter(|token| token.kind == TokenKind::String) {
+        let inner = text.get(token.bytes).map(|it| it.trim_matches('\''));
+        for name in inner.map(sql::names).unwrap_or_default() {
+            into.extend(name.parts);
+        }
+    }
+}
+
 /// Names and, for bodies and statements in strings, the names in those.
 pub(super) fn words_in(text: &str, into: &mut BTreeSet<String>) {
     for name in sql::names(text) {

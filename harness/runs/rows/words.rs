@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::harmless::{Fresh, Side, is_harmless, statements};
-use super::items::{says, words_in};
+use super::items::{names_in_strings, says, words_in};
 use super::seeds::without_seeds;
 use crate::migrations::Migration;
 use crate::sql::{self, StatementKind as K, TokenKind};
@@ -43,6 +43,7 @@ pub(super) fn of(migration: &Migration) -> Spoken {
             spoken.has_to_do_with_rows = true;
             spoken.is_dynamic |= is_dynamic(sql::kind(text), text);
             words_in(text, &mut spoken.words);
+            names_in_strings(text, &mut spoken.words);
         }
     }
     spoken.may_move_sequences = may_move_sequences(upgrade);
