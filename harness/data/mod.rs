@@ -47,7 +47,7 @@ pub use model::{
 };
 pub use order::holders;
 pub use pool::{Effort, Recipe, Shelf};
-pub use read::{LARGE, Reach, RowsAsked, ToRead, all_columns, ask_rows, beside};
+pub use read::{LARGE, Reach, ToRead, all_columns, ask_rows, beside};
 pub use rows::{Cell, ColumnPrint, Name, Print, Rows, TableRows, without};
 pub use seen::{Clock, Drawn};
 pub use sequences::{Tops, tops};

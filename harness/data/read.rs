@@ -64,13 +64,6 @@ impl Loader {
         Ok(rows.read(&mut answers))
     }
 
-    /// All rows of small tables and a few of large ones, which tell where their sequences are.
-    pub async fn sample(&mut self, model: &Model) -> Result<Rows, DataError> {
-        let mut rows = self.rows(&sampled(&all_columns(model))).await?;
-        self.measure(model, &mut rows).await?;
-        Ok(rows)
-    }
-
     /// The rows of one table for which a predicate is true; of those that are not fetched, how many
     /// they are.
     pub async fn rows_where(
