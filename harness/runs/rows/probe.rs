@@ -1,7 +1,7 @@
 //! Asking after the upgrade whether its tables still take a row.
 
 use crate::checks;
-use crate::data::{DataError, Effort, Model, Name, Recipe, Rows, Unfilled, all_columns};
+use crate::data::{DataError, Effort, Model, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
 
 use super::{Session, Stage};
@@ -10,13 +10,13 @@ use super::{Session, Stage};
 const CASE: u32 = 9;
 const ROWS: usize = 6;
 
-/// What tables took no row.
+/// What tables took no row, with their object ids, which stay where names change.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
     /// With all values given.
-    given: Vec<Unfilled>,
+    given: Vec<(u32, Unfilled)>,
     /// With defaults where there are any.
-    defaults: Vec<Unfilled>,
+    defaults: Vec<(u32, Unfilled)>,
 }
 
 impl Session<'_> {
@@ -27,7 +27,7 @@ impl Session<'_> {
         given: &Rows,
         after: &Refused,
     ) -> Result<Vec<Finding>, DataError> {
-        let suspects = |list: &[Unfilled]| list.iter().any(|it| it.sqlstate.is_some());
+        let suspects = |list: &[(u32, Unfilled)]| list.iter().any(|(_, it)| it.sqlstate.is_some());
         if !suspects(&after.given) && !suspects(&after.defaults) {
             return Ok(Vec::new());
         }
@@ -35,21 +35,21 @@ impl Session<'_> {
         self.put(stage, given);
         let before = self.probe(stage).await?;
         self.loader.end(&[]);
-        let is_in = |list: &[Unfilled], name: &Name| list.iter().any(|it| it.table == *name);
+        let is_in = |list: &[(u32, Unfilled)], table: u32| list.iter().any(|(it, _)| *it == table);
         let mut findings = Vec::new();
-        for refused in &after.given {
-            if checks::is_of_the_schema(refused) && !is_in(&before.given, &refused.table) {
+        for (table, refused) in &after.given {
+            if checks::is_of_the_schema(refused) && !is_in(&before.given, *table) {
                 findings.push(checks::refused_row(self.migration, refused, false));
             }
         }
         // Where a default belongs to another partition, rows come by way of the partitioned table.
-        let is_partition = |name: &Name| {
+        let is_partition = |oid: u32| {
             let mut tables = stage.model.tables.iter();
-            tables.any(|table| table.name == *name && table.partition.is_some())
+            tables.any(|table| table.oid == oid && table.partition.is_some())
         };
-        for refused in after.defaults.iter().filter(|it| !is_partition(&it.table)) {
-            let is_default = !is_in(&after.given, &refused.table)
-                && !is_in(&before.defaults, &refused.table)
+        for (table, refused) in after.defaults.iter().filter(|(table, _)| !is_partition(*table)) {
+            let is_default = !is_in(&after.given, *table)
+                && !is_in(&before.defaults, *table)
                 && checks::is_of_a_default(refused);
             if is_default {
                 findings.push(checks::refused_row(self.migration, refused, true));
@@ -78,7 +78,7 @@ impl Session<'_> {
         model: &Model,
         rows: &Rows,
         leaves_defaults: bool,
-    ) -> Result<Vec<Unfilled>, DataError> {
+    ) -> Result<Vec<(u32, Unfilled)>, DataError> {
         let recipe = Recipe {
             seed: self.options.seed,
             case: CASE,
@@ -91,6 +91,10 @@ impl Session<'_> {
         self.loader.later("SAVEPOINT stairway_probe");
         let filled = self.loader.fill(model, rows, "", recipe).await?;
         self.loader.later("ROLLBACK TO stairway_probe");
-        Ok(filled.unfilled)
+        let unfilled = filled.unfilled.into_iter().filter_map(|unfilled| {
+            let table = model.tables.iter().find(|table| table.name == unfilled.table)?;
+            Some((table.oid, unfilled))
+        });
+        Ok(unfilled.collect())
     }
 }
