@@ -270,6 +270,172 @@ fn a_second_upgrade_that_fails_on_what_the_downgrade_left_is_found() {
     assert_eq!(finding["rows"].as_array().map(Vec::len), Some(1), "{}", ran.stdout);
 }
 
+/// What is told of a history on one server: the checks and the messages.
+fn told(major: u32, scripts: &[(&str, &str)]) -> Vec<(String, String)> {
+    let history = project("", scripts);
+    let major = major.to_string();
+    let args = ["verify", "--server", "local", "--postgres", &major, "--no-repro", "--no-cache"];
+    let ran = run(history.path(), &[], &[&args[..], &["--format", "json"]].concat());
+    let report = json(&ran);
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+    findings(&report).iter().map(|it| (text(it, "check"), text(it, "message"))).collect()
+}
+
+#[test]
+fn a_new_table_that_refuses_its_own_defaults_is_told() {
+    let up = r#"
+        CREATE TYPE mood AS ENUM ('fine');
+        CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+        CREATE DOMAIN code AS varchar(3);
+        CREATE TABLE t01 (id serial PRIMARY KEY, state varchar(3) NOT NULL DEFAULT 'active');
+        CREATE TABLE t02 (id int PRIMARY KEY, n int DEFAULT 0 CHECK (n > 0), m int DEFAULT 0);
+        CREATE TABLE t03 (low int DEFAULT 5, high int DEFAULT 3, note text, CHECK (low < high));
+        CREATE TABLE t04 (n positive DEFAULT 0);
+        CREATE TABLE t05 (c code DEFAULT 'active');
+        CREATE TABLE t06 (m mood DEFAULT 'sad'::text::mood);
+        CREATE TABLE t07 (n numeric(3, 1) DEFAULT 1000);
+        CREATE TABLE t08 (n int DEFAULT 5 CHECK (10 / (n - 5) > 0));
+        CREATE TABLE t09 (a int DEFAULT 1, r text DEFAULT 'x');
+        CREATE FUNCTION is_large(t09) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1.a > 1';
+        ALTER TABLE t09 ADD CONSTRAINT large CHECK (is_large(t09.*)) NOT VALID;
+        CREATE TABLE "T 10" ("user" text DEFAULT 'it''s' CHECK ("user" <> 'it''s'));
+        CREATE TABLE t11 (a text DEFAULT '' CHECK (a <> ''), k int) PARTITION BY LIST (k);
+        CREATE TABLE t12 (key varchar(10) DEFAULT gen_random_uuid());
+        CREATE TABLE t13 (a varchar(1) DEFAULT 'ab', b varchar(1) DEFAULT 'cd' CHECK (b <> 'c'));
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER keep BEFORE INSERT ON t13 FOR EACH ROW EXECUTE FUNCTION keep();
+        -- stairway: allow(refused-row) t14 reason: whoever writes says it
+        CREATE TABLE t14 (a text DEFAULT '' CHECK (a <> ''));"#;
+    let tables = (1..=14).map(|at| if at == 10 { "\"T 10\"".into() } else { format!("t{at:02}") });
+    let tables: Vec<String> = tables.collect();
+    let down = format!(
+        "DROP TABLE {} CASCADE; DROP FUNCTION IF EXISTS is_large; DROP FUNCTION keep; \
+         DROP TYPE mood; DROP DOMAIN positive; DROP DOMAIN code;",
+        tables.join(", ")
+    );
+    let expected = [
+        "\"T 10\" takes no row with defaults: \"T 10_user_check\" refuses \"user\" DEFAULT \
+         'it''s'::text: CHECK ((\"user\" <> 'it''s'::text)) (SQLSTATE 23514)",
+        "t01 takes no row with defaults: state DEFAULT 'active'::character varying: value too long \
+         for type character varying(3) (SQLSTATE 22001)",
+        "t02 takes no row with defaults: t02_n_check refuses n DEFAULT 0: CHECK ((n > 0)) \
+         (SQLSTATE 23514)",
+        "t03 takes no row with defaults: t03_check refuses low DEFAULT 5, high DEFAULT 3: \
+         CHECK ((low < high)) (SQLSTATE 23514)",
+        "t04 takes no row with defaults: n DEFAULT 0: value for domain positive violates check \
+         constraint \"positive_check\" (SQLSTATE 23514)",
+        "t05 takes no row with defaults: c DEFAULT 'active'::character varying: value too long for \
+         type character varying(3) (SQLSTATE 22001)",
+        "t06 takes no row with defaults: m DEFAULT ('sad'::text)::mood: invalid input value for \
+         enum mood: \"sad\" (SQLSTATE 22P02)",
+        "t07 takes no row with defaults: n DEFAULT 1000: numeric field overflow (SQLSTATE 22003)",
+        "t08 takes no row with defaults: t08_n_check fails for n DEFAULT 5: division by zero \
+         (SQLSTATE 22012)",
+        "t09 takes no row with defaults: large refuses a DEFAULT 1, r DEFAULT 'x'::text: \
+         CHECK (is_large(t09.*)) NOT VALID (SQLSTATE 23514)",
+        "t11 takes no row with defaults: t11_a_check refuses a DEFAULT ''::text: \
+         CHECK ((a <> ''::text)) (SQLSTATE 23514)",
+        "t12 takes no row with defaults: key DEFAULT gen_random_uuid(): value too long for type \
+         character varying(10) (SQLSTATE 22001)",
+        "t13 takes no row with defaults: a DEFAULT 'ab'::character varying: value too long for \
+         type character varying(1) (SQLSTATE 22001)",
+    ];
+    let expected =
+        expected.map(|it| ("refused-row".into(), format!("after the upgrade public.{it}")));
+    for &major in servers::majors() {
+        assert_eq!(told(major, &[(up, &down)]), expected, "on {major}");
+    }
+    let history = project("", &[(up, &down)]);
+    let report = json(&verify(history.path(), &["--format", "json", "--no-rows"]));
+    let found = findings(&report);
+    assert!(found.iter().all(|it| it["check"] != "refused-row"), "{found:?}");
+}
+
+#[test]
+fn a_new_table_that_may_take_its_defaults_is_let_be() {
+    let up = "
+        CREATE SEQUENCE number START 100000;
+        CREATE TABLE t01 (id serial PRIMARY KEY, no varchar(3) DEFAULT nextval('number'),
+            n int DEFAULT nextval('number') CHECK (n < 5), i int GENERATED ALWAYS AS IDENTITY CHECK (i > 5));
+        CREATE TABLE t02 (low int DEFAULT 5, high int, CHECK (low < high AND high IS NOT NULL));
+        CREATE TABLE t03 (a text DEFAULT NULL CHECK (a <> ''), b int DEFAULT NULL::int CHECK (b > 0));
+        CREATE TABLE t04 (a text DEFAULT '' CHECK (a <> ''));
+        CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.a := 'filled'; RETURN NEW; END $$;
+        CREATE TRIGGER fill BEFORE INSERT ON t04 FOR EACH ROW EXECUTE FUNCTION fill();
+        CREATE TABLE t05 (a text DEFAULT 'x' CHECK (a <> ''), k int) PARTITION BY LIST (k);
+        CREATE TABLE t05_1 PARTITION OF t05 (a DEFAULT '') DEFAULT;
+        CREATE TABLE t06 (a text DEFAULT '' CHECK (a <> ''), k int) PARTITION BY LIST (k);
+        CREATE TABLE t06_1 PARTITION OF t06 DEFAULT;
+        CREATE TRIGGER fill BEFORE INSERT ON t06_1 FOR EACH ROW EXECUTE FUNCTION fill();
+        CREATE TABLE t07 (a int DEFAULT 3, g int GENERATED ALWAYS AS (a * 2) STORED, CHECK (g > 100 * a));
+        CREATE TABLE t08 (made timestamptz DEFAULT now(), edited timestamptz DEFAULT now(),
+            CHECK (edited >= made), utc timestamp(3) DEFAULT (now() AT TIME ZONE 'utc'));
+        CREATE TABLE t09 (who varchar(3) DEFAULT current_user, r text DEFAULT current_user CHECK (r = 'app'),
+            s text DEFAULT current_setting('app.user') CHECK (s <> ''));
+        CREATE TABLE kind (name text PRIMARY KEY);
+        CREATE FUNCTION is_kind(text) RETURNS bool LANGUAGE sql STABLE AS
+            'SELECT EXISTS (SELECT FROM kind WHERE name = $1)';
+        CREATE DOMAIN kindly AS text CHECK (is_kind(VALUE));
+        CREATE TABLE t10 (a text DEFAULT 'a' CHECK (is_kind(a)), b kindly DEFAULT 'a');
+        CREATE FUNCTION first_kind() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no kind'; END $$;
+        CREATE TABLE t11 (a text DEFAULT first_kind());
+        CREATE TABLE t12 (a varchar(3) DEFAULT 'abc  ', n numeric(4, 2) DEFAULT 99.99, b bit(2) DEFAULT B'11');
+        CREATE VIEW seen AS SELECT a FROM t12;
+        ALTER VIEW seen ALTER COLUMN a SET DEFAULT 'too long';";
+    let down =
+        "DROP TABLE t01, t02, t03, t04, t05, t06, t07, t08, t09, t10, t11, t12, kind CASCADE;
+        DROP DOMAIN kindly; DROP FUNCTION fill; DROP FUNCTION is_kind; DROP FUNCTION first_kind;
+        DROP SEQUENCE number;";
+    for &major in servers::majors() {
+        let found = told(major, &[(up, down)]);
+        assert!(found.iter().all(|(check, _)| check == "seed-coverage"), "on {major}: {found:?}");
+    }
+}
+
+#[test]
+fn a_default_that_is_refused_is_told_once_and_where_it_comes() {
+    let tables = (
+        "CREATE TABLE bad (id int PRIMARY KEY, a int DEFAULT 0 CHECK (a > 0));
+         CREATE TABLE old (id int PRIMARY KEY);
+         CREATE TABLE bare (id int PRIMARY KEY CHECK (id::text ~ '^(?=zz)yy$'));",
+        "DROP TABLE bad, old, bare;",
+    );
+    let history = [
+        tables,
+        ("ALTER TABLE bad RENAME TO worse;", "ALTER TABLE worse RENAME TO bad;"),
+        ("ALTER TABLE worse RENAME a TO b;", "ALTER TABLE worse RENAME b TO a;"),
+        ("ALTER TABLE worse ADD c text DEFAULT 'c';", "ALTER TABLE worse DROP c;"),
+        ("ALTER TABLE old ADD n int DEFAULT 0 CHECK (n > 0);", "ALTER TABLE old DROP n;"),
+        // It takes no rows that would show it.
+        ("ALTER TABLE bare ADD n int DEFAULT 0 CHECK (n > 0);", "ALTER TABLE bare DROP n;"),
+    ];
+    let found = told(servers::majors()[0], &history);
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(check, message)| (check.as_str(), message.as_str()))
+        .filter(|(check, _)| *check != "seed-coverage")
+        .collect();
+    let expected = [
+        (
+            "refused-row",
+            "after the upgrade public.bad takes no row with defaults: bad_a_check refuses a DEFAULT 0: \
+             CHECK ((a > 0)) (SQLSTATE 23514)",
+        ),
+        (
+            "data-dependent-failure",
+            "the upgrade fails with rows: check constraint \"old_n_check\" of relation \"old\" is \
+             violated by some row (SQLSTATE 23514)",
+        ),
+        (
+            "refused-row",
+            "after the upgrade public.bare takes no row with defaults: bare_n_check refuses n DEFAULT 0: \
+             CHECK ((n > 0)) (SQLSTATE 23514)",
+        ),
+    ];
+    assert_eq!(found, expected);
+}
+
 /// What is told, but for what was accepted.
 fn findings(report: &Value) -> Vec<&Value> {
     let migrations = report["migrations"].as_array().unwrap();

@@ -7,7 +7,7 @@ use crate::data::{Model, Name, Rows};
 use crate::finding::Finding;
 use crate::migrations::Migration;
 use crate::schema::Snapshot;
-use crate::steps::{Routine, StepFailure, Tried, Way};
+use crate::steps::{Refusal, Routine, StepFailure, Tried, Way};
 
 /// One migration, climbed up, down and up again as far as that went.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Climbed<'a> {
     pub reupgraded: Option<Snapshot>,
     /// The functions after the upgrade, if the upgrade took away something they could name.
     pub routines: Vec<Routine>,
+    /// What is refused of the defaults that the upgrade brings, if the server was asked.
+    pub refused: Vec<Refusal>,
 }
 
 /// One migration, tried on rows.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::checks::{self, Climbed};
+use crate::checks::{self, Climbed, Whose};
 use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::Migration;
 use crate::schema::Snapshot;
 use crate::server::Server;
-use crate::steps::{self, Ground, Routine, StepFailure};
+use crate::steps::{self, Ground, Refusal, Routine, StepFailure};
 
 use super::RunError;
 use super::coverage::Head;
@@ -139,12 +139,13 @@ impl<'h> Climb<'h> {
             }
             None => None,
         };
-        let mut climbed = self.attempt(migration, &before).await?;
+        let whose = rows.as_ref().map(|rows| untold(&rows.findings));
+        let mut climbed = self.attempt(migration, &before, whose).await?;
         if worn && failed(&climbed) {
             // Rows and sequences that earlier cycles left may be to blame: only what happens on a
             // clean database is said.
             self.ground.put_back(&self.linear).await?;
-            climbed = self.attempt(migration, &before).await?;
+            climbed = self.attempt(migration, &before, whose).await?;
         }
         let mut findings = checks::judge(&climbed);
         if self.has_backup {
@@ -202,10 +203,12 @@ impl<'h> Climb<'h> {
         Ok(followed)
     }
 
+    /// Climbs one migration. `whose` defaults are asked for, if rows are tried.
     async fn attempt<'a>(
         &mut self,
         migration: &'a Migration,
         before: &'a Snapshot,
+        whose: Option<Whose>,
     ) -> Result<Climbed<'a>, RunError> {
         let upgrade = self.up(migration).await?;
         let upgraded = self.look().await?;
@@ -219,6 +222,7 @@ impl<'h> Climb<'h> {
             reupgrade: None,
             reupgraded: None,
             routines: Vec::new(),
+            refused: Vec::new(),
         };
         if climbed.upgrade.is_err() {
             return Ok(climbed);
@@ -226,6 +230,9 @@ impl<'h> Climb<'h> {
         self.ground.follow_settings(&migration.upgrade).await?;
         if checks::may_break(before, &climbed.upgraded) {
             climbed.routines = self.routines().await?;
+        }
+        if let Some(whose) = whose {
+            climbed.refused = self.refused(before, &climbed.upgraded, whose).await?;
         }
         climbed.downgrade = self.down(migration).await?;
         if !matches!(climbed.downgrade, Some(Ok(_))) {
@@ -278,6 +285,21 @@ impl<'h> Climb<'h> {
     async fn routines(&mut self) -> Result<Vec<Routine>, RunError> {
         let (session, _) = self.ground.climber()?;
         Ok(steps::probe_routines(session).await?)
+    }
+
+    /// What is refused of the defaults that an upgrade brings; few bring any that may be.
+    async fn refused(
+        &mut self,
+        before: &Snapshot,
+        upgraded: &Snapshot,
+        whose: Whose,
+    ) -> Result<Vec<Refusal>, RunError> {
+        let doubts = checks::doubts(before, upgraded, whose);
+        if doubts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (session, _) = self.ground.climber()?;
+        Ok(steps::probe_defaults(session, &doubts).await?)
     }
 
     async fn look(&mut self) -> Result<Snapshot, RunError> {
@@ -385,6 +407,14 @@ fn is_said(findings: &[Finding], of_rows: &Finding) -> bool {
     of_rows.check == CheckId::DataDependentFailure
         && of_rows.rows.is_empty()
         && findings.iter().any(|it| it.message == same)
+}
+
+/// The tables whose defaults are still to be asked for: none of before where rows tell of a failure or
+/// a refusal, which is said once.
+fn untold(of_rows: &[Finding]) -> Whose {
+    let tells =
+        |it: &Finding| matches!(it.check, CheckId::RefusedRow | CheckId::DataDependentFailure);
+    if of_rows.iter().any(tells) { Whose::New } else { Whose::All }
 }
 
 fn seconds(climbed: &Climbed<'_>) -> Seconds {

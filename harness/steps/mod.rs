@@ -4,6 +4,7 @@
 //! of it; it must not judge, order other steps, or print.
 
 mod apply;
+mod defaults;
 mod fingerprint;
 mod ground;
 mod probe;
@@ -15,6 +16,7 @@ mod trial;
 mod version_table;
 
 pub use apply::{apply, apply_together};
+pub use defaults::{Doubt, Refusal, probe_defaults};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use probe::{Routine, probe_routines};
