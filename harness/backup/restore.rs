@@ -16,6 +16,8 @@ use super::{BackupError, Expects};
 pub struct Problem {
     /// What the server or the program said.
     pub message: String,
+    /// The entry of the archive that it happened in, for example `TABLE public.note`.
+    pub entry: Option<String>,
     /// The statement, as far as the program shows it.
     pub command: Option<String>,
 }
@@ -104,7 +106,11 @@ fn problems(said: &str) -> Vec<Problem> {
             .or_else(|| line.split_once("pg_restore: error: "))
             .or_else(|| line.split_once("psql: error: "));
         if let Some((_, message)) = error {
-            problems.push(Problem { message: message.trim().to_owned(), command: None });
+            problems.push(Problem {
+                message: message.trim().to_owned(),
+                entry: None,
+                command: None,
+            });
         } else if let (Some(command), Some(last)) =
             (line.strip_prefix("Command was: "), problems.last_mut())
         {
@@ -129,6 +135,7 @@ mod tests {
             problems(said),
             [Problem {
                 message: "role \"ann\" does not exist".to_owned(),
+                entry: None,
                 command: Some("ALTER TABLE public.note OWNER TO ann;".to_owned()),
             }]
         );

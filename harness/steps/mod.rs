@@ -4,6 +4,8 @@
 //! of it; it must not judge, order other steps, or print.
 
 mod apply;
+mod backup;
+mod contents;
 mod fingerprint;
 mod ground;
 mod probe;
@@ -15,6 +17,8 @@ mod trial;
 mod version_table;
 
 pub use apply::{apply, apply_together};
+pub use backup::{BackupFailure, BackupRequest, backup};
+pub use contents::{compare_copy, contents};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use probe::{Routine, probe_routines};
