@@ -2,7 +2,7 @@
 //!
 //! Knows how two of them are compared. No value of a row is in it, nor in what is said of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -186,16 +186,18 @@ fn named(it: &impl Named) -> (&String, &String) {
 }
 
 /// Calls `tell` with each name that is on one side or on both, in order.
-fn pairs<T: Named>(before: &[T], after: &[T], mut tell: impl FnMut(&str, Option<&T>, Option<&T>)) {
-    let mut both: BTreeMap<(&String, &String), (Option<&T>, Option<&T>)> = BTreeMap::new();
-    for it in before {
-        both.entry(it.named()).or_default().0 = Some(it);
-    }
-    for it in after {
-        both.entry(it.named()).or_default().1 = Some(it);
-    }
-    for ((schema, name), (before, after)) in both {
-        tell(&format!("{schema}.{name}"), before, after);
+fn pairs<'a, T: Named>(
+    before: &'a [T],
+    after: &'a [T],
+    mut tell: impl FnMut(&str, Option<&T>, Option<&T>),
+) {
+    let by_name = |side: &'a [T]| side.iter().map(|it| (it.named(), it));
+    let before: BTreeMap<_, &T> = by_name(before).collect();
+    let after: BTreeMap<_, &T> = by_name(after).collect();
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for name @ (schema, table) in names {
+        let (before, after) = (before.get(name).copied(), after.get(name).copied());
+        tell(&format!("{schema}.{table}"), before, after);
     }
 }
 

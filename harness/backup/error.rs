@@ -1,6 +1,7 @@
 //! What can go wrong with a backup.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 /// A backup can't be made, kept or used.
@@ -83,6 +84,23 @@ pub enum BackupError {
         /// The backup.
         path: PathBuf,
     },
+}
+
+impl BackupError {
+    pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        |source| Self::Read { path, source }
+    }
+
+    pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        |source| Self::Write { path, source }
+    }
+
+    pub(super) fn program(program: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let program = program.to_owned();
+        |source| Self::Program { program, source }
+    }
 }
 
 /// How a program ended, in words.

@@ -133,7 +133,7 @@ impl Manifest {
     }
 
     /// The text of the file, with a digest over all that it says.
-    pub(super) fn seal(&self) -> serde_json::Result<String> {
+    pub fn seal(&self) -> serde_json::Result<String> {
         let mut value = serde_json::to_value(self)?;
         if let Value::Object(fields) = &mut value {
             let seal = digest(fields);
@@ -142,8 +142,14 @@ impl Manifest {
         serde_json::to_string_pretty(&value).map(|text| text + "\n")
     }
 
+    /// Reads the file at `path`.
+    pub(super) fn read(path: &Path) -> Result<Self, BackupError> {
+        let text = std::fs::read_to_string(path).map_err(BackupError::read(path))?;
+        Self::unseal(&text, path)
+    }
+
     /// Reads the text of the file at `path`, if nobody edited it.
-    pub(super) fn unseal(text: &str, path: &Path) -> Result<Self, BackupError> {
+    fn unseal(text: &str, path: &Path) -> Result<Self, BackupError> {
         let wrong = |problem: String| BackupError::Manifest { path: path.to_owned(), problem };
         let mut value: Value =
             serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;

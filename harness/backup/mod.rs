@@ -5,15 +5,20 @@
 //! from.
 
 mod archive;
+mod child;
 mod contents;
 mod draft;
 mod dump;
 mod error;
 mod expects;
 mod lease;
+mod listing;
 mod manifest;
+mod names;
 mod restore;
+mod retain;
 mod store;
+mod stream;
 
 pub use archive::{Archive, ArchiveKind};
 pub use contents::{Contents, MatviewContents, SequenceContents, TableContents};
@@ -22,6 +27,8 @@ pub use dump::{Dump, Format, decode, dump};
 pub use error::BackupError;
 pub use expects::Expects;
 pub use lease::Lease;
+pub use listing::{Listing, Partial, Unverified};
 pub use manifest::{FORMAT, FileSum, Kind, Level, Manifest};
 pub use restore::{Problem, restore};
-pub use store::{Backup, Listing, Partial, Retained, Retention, Store, Unverified};
+pub use retain::{Retained, Retention};
+pub use store::{Backup, Store};

@@ -1,15 +1,21 @@
-//! The folder of backups: what is in it, what can be relied on, what is in use.
+//! The folder of backups: its counter, what is recorded of a backup, who uses one.
 //!
 //! Knows names of files. Must not know what is in a dump, nor when it is time to delete one.
 
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use super::lease::{Hold, Lease};
+use super::manifest::{Level, Manifest};
+use super::names::{Names, Part};
+use super::{BackupError, stream};
 
-use super::BackupError;
-use super::draft::Draft;
-use super::lease::Lease;
-use super::manifest::{Kind, Level, Manifest};
+/// Counts the backups of a folder; whoever changes what is recorded there has it locked.
+const COUNTER: &str = ".sequence";
+/// Proves that files can be written.
+const PROBE: &str = ".probe";
 
 /// A folder of backups.
 #[derive(Clone, Debug)]
@@ -26,41 +32,21 @@ pub struct Backup {
     pub manifest: Manifest,
 }
 
-/// What a folder of backups holds.
-#[derive(Clone, Debug, Default)]
-pub struct Listing {
-    /// Backups with a manifest and files of the right sizes, the newest first by sequence.
-    pub backups: Vec<Backup>,
-    /// What looks like a backup and can't be relied on, by name.
-    pub unverified: Vec<Unverified>,
-    /// What is being written, or was when its writer died.
-    pub partial: Vec<Partial>,
-    /// Where the clock can't have been right: a sentence each.
-    pub anomalies: Vec<String>,
-}
-
-/// Something that looks like a backup and can't be relied on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unverified {
-    /// The dump, or the manifest if there is none.
-    pub path: PathBuf,
-    /// Why not.
-    pub reason: String,
-}
-
-/// A dump that has not got its name yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partial {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// Whether somebody is writing it.
-    pub in_use: bool,
-}
-
 impl Store {
     /// Opens the folder, makes it if need be (for its owner only), and proves that files can be
     /// written there.
     pub fn open(folder: &Path) -> Result<Self, BackupError> {
+        let make = || {
+            if !folder.is_dir() {
+                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+            }
+            let probe = folder.join(format!("{PROBE}-{}", std::process::id()));
+            let written = stream::new_file(&probe).and_then(|mut file| file.write_all(b"\n"));
+            let removed = stream::remove(&probe);
+            written.and(removed)
+        };
+        make().map_err(BackupError::write(folder))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -69,84 +55,114 @@ impl Store {
         &self.folder
     }
 
-    /// Begins a backup that gets its name when it is whole; it is ours until it is dropped.
-    pub fn begin(&self, kind: Kind) -> Result<Draft, BackupError> {
-        Draft::begin(self.folder(), kind)
-    }
-
-    /// What is there. Nothing is read but manifests and sizes: see [`Store::verify`].
-    pub fn list(&self) -> Result<Listing, BackupError> {
-        Ok(Listing::default())
-    }
-
-    /// The newest backup of this database, by sequence, of which this much is proven.
-    pub fn newest_good(&self, database: &str, level: Level) -> Result<Option<Backup>, BackupError> {
-        let listing = self.list()?;
-        let is_good = |it: &Backup| it.manifest.database == database && it.manifest.level >= level;
-        Ok(listing.backups.into_iter().find(is_good))
-    }
-
-    /// Reads all of a backup and holds it against its manifest, which must be on disk as it is
-    /// here but for level and pin. To be called before every use.
-    pub async fn verify(&self, backup: &Backup) -> Result<(), BackupError> {
-        let _ = backup;
-        Ok(())
-    }
-
-    /// Records what has been proven of it.
+    /// Records what has been proven of a backup; never less than was proven before.
     pub fn set_level(&self, backup: &mut Backup, level: Level) -> Result<(), BackupError> {
-        backup.manifest.level = level;
-        Ok(())
+        self.change(backup, |manifest| manifest.level = manifest.level.max(level))
     }
 
     /// Has it stay for a reason, for example because a run failed after it.
     pub fn pin(&self, backup: &mut Backup, reason: &str) -> Result<(), BackupError> {
-        backup.manifest.pinned = Some(reason.to_owned());
-        Ok(())
+        self.change(backup, |manifest| manifest.pinned = Some(reason.to_owned()))
     }
 
     /// Keeps everybody from deleting it until the lease is dropped or this process ends.
     pub fn hold(&self, backup: &Backup) -> Result<Lease, BackupError> {
-        Lease::hold(&backup.path)
+        let names = backup.names()?;
+        let lease = Lease::take(&names.lease(), Hold::Shared);
+        let in_use = || BackupError::InUse { path: backup.path.clone() };
+        let lease = lease.map_err(BackupError::write(&names.lease()))?.ok_or_else(in_use)?;
+        // It may have been deleted before we had the lease.
+        Manifest::read(&names.manifest())?;
+        Ok(lease)
     }
 
-    /// Removes what dead writers left; gives what it was.
-    pub fn sweep_partials(&self) -> Result<Vec<PathBuf>, BackupError> {
-        Ok(Vec::new())
+    fn change(
+        &self,
+        backup: &mut Backup,
+        change: impl FnOnce(&mut Manifest),
+    ) -> Result<(), BackupError> {
+        let _counter = self.lock()?;
+        let names = backup.names()?;
+        // Another process may have recorded something meanwhile.
+        backup.manifest = Manifest::read(&names.manifest())?;
+        change(&mut backup.manifest);
+        backup.record(&names)
+    }
+
+    /// All files of backups that are there, in no order.
+    pub(super) fn files(&self) -> Result<Vec<(Names, Part)>, BackupError> {
+        let read = || -> io::Result<Vec<(Names, Part)>> {
+            let mut files = Vec::new();
+            for entry in fs::read_dir(&self.folder)? {
+                files.extend(Names::of(&entry?.path()));
+            }
+            Ok(files)
+        };
+        read().map_err(BackupError::read(&self.folder))
+    }
+
+    /// Waits until nobody else changes what is recorded.
+    pub(super) fn lock(&self) -> Result<Counter, BackupError> {
+        let path = self.folder.join(COUNTER);
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = options.open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let file = open().map_err(BackupError::write(&path))?;
+        Ok(Counter { file, path })
     }
 }
 
-/// Which backups stay, whatever happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// None that is younger than so many days.
-    pub days: u32,
-    /// Of each database at least so many stay.
-    pub at_least: usize,
+/// The counter of a folder, locked.
+#[derive(Debug)]
+pub(super) struct Counter {
+    file: File,
+    path: PathBuf,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
-        Self { days: 30, at_least: 3 }
+impl Counter {
+    /// The next number: more than the last one, and more than any manifest has.
+    pub(super) fn next(&self, store: &Store) -> Result<u64, BackupError> {
+        let mut text = String::new();
+        let mut file = &self.file;
+        file.read_to_string(&mut text).map_err(BackupError::read(&self.path))?;
+        let mut last = text.trim().parse().unwrap_or(0);
+        for (names, part) in store.files()? {
+            if part == Part::Manifest
+                && let Ok(manifest) = Manifest::read(&names.manifest())
+            {
+                last = last.max(manifest.sequence);
+            }
+        }
+        let next = last.saturating_add(1);
+        let mut write = || {
+            file.rewind()?;
+            file.set_len(0)?;
+            writeln!(file, "{next}")?;
+            file.sync_all()
+        };
+        write().map_err(BackupError::write(&self.path))?;
+        Ok(next)
     }
 }
 
-/// What a retention did.
-#[derive(Clone, Debug, Default)]
-pub struct Retained {
-    /// What is gone.
-    pub deleted: Vec<PathBuf>,
-    /// What stayed although it is old enough, and why.
-    pub kept: Vec<(PathBuf, String)>,
-    /// Where the clock can't have been right: nothing of such a database is deleted.
-    pub anomalies: Vec<String>,
-}
+impl Backup {
+    /// Writes its manifest.
+    pub(super) fn record(&self, names: &Names) -> Result<(), BackupError> {
+        let path = names.manifest();
+        let text = self.manifest.seal().map_err(io::Error::from);
+        text.and_then(|text| stream::replace(&path, &names.partial_manifest(), &text))
+            .map_err(BackupError::write(&path))
+    }
 
-impl Store {
-    /// Deletes old backups, of which there must be newer ones of the same database that are proven
-    /// by a restore. To be called after a backup that went well, and never else.
-    pub async fn retain(&self, rules: Retention, now: Timestamp) -> Result<Retained, BackupError> {
-        let _ = (rules, now);
-        Ok(Retained::default())
+    pub(super) fn names(&self) -> Result<Names, BackupError> {
+        let names = Names::of(&self.path).filter(|(_, part)| *part == Part::Dump);
+        names.map(|(names, _)| names).ok_or_else(|| BackupError::Unknown {
+            path: self.path.clone(),
+            problem: "it is not in a folder of backups".to_owned(),
+        })
     }
 }
