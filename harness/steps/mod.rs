@@ -15,6 +15,7 @@ mod revert;
 mod script;
 mod trial;
 mod version_table;
+mod view;
 
 pub use apply::{apply, apply_together};
 pub use backup::{BackupFailure, BackupRequest, backup};
