@@ -81,7 +81,7 @@ pub struct Manifest {
     pub file: String,
     /// How it is stored.
     pub kind: Kind,
-    /// When the snapshot was taken, by this machine's clock.
+    /// When it was begun, by this machine's clock: just before the snapshot.
     pub created_at: Timestamp,
     /// Counts the backups of a folder: what tells their order where a clock went wrong.
     pub sequence: u64,

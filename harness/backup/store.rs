@@ -50,6 +50,11 @@ impl Store {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// The folder as it is, to be looked at: nothing is made or proven.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -3,6 +3,7 @@
 //! Knows words, streams and exit codes. Only the printer prints, and nothing here judges.
 
 mod args;
+mod backup;
 mod baseline;
 mod cache;
 mod current;
@@ -104,6 +105,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,
         Verb::Diff(args) => diff::run(&args, printer).await,
+        Verb::Backup(args) => backup::run(&args, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
     }
