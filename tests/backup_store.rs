@@ -143,11 +143,12 @@ async fn a_backup_gets_its_name_when_it_is_whole_and_its_manifest_last() {
     );
 }
 
+type Harm = fn(&Backup);
+
 /// F15, F16, X49.
 #[tokio::test]
 async fn what_was_changed_since_is_no_backup() {
     let (_scratch, store) = store();
-    type Harm = fn(&Backup);
     let cases: [(&str, Harm, bool); 6] = [
         (
             "SHA-256",
@@ -275,7 +276,7 @@ async fn old_backups_go_if_a_newer_one_is_proven() {
     let left = store.list().unwrap();
     assert_eq!(left.backups.len(), 4, "{left:?}");
     assert!(left.unverified.is_empty() && left.partial.is_empty(), "{left:?}");
-    let leases = files(store.folder()).iter().filter(|name| name.ends_with(".lease")).count();
+    let leases = files(store.folder()).iter().filter(|name| name.starts_with(".pre-")).count();
     assert_eq!(leases, 4);
 }
 

@@ -1,5 +1,6 @@
 //! Restoring with the programs that come with the server.
 
+use std::fmt;
 use std::io::{BufReader, Cursor};
 use std::path::Path;
 use std::process::Stdio;
@@ -19,6 +20,15 @@ pub struct Problem {
     pub entry: Option<String>,
     /// The statement, as far as the program shows it.
     pub command: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entry {
+            Some(entry) => write!(out, "{entry}: {}", self.message),
+            None => out.write_str(&self.message),
+        }
+    }
 }
 
 impl Archive {

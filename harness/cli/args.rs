@@ -17,7 +17,8 @@ use super::reports::{self, Wanted};
 #[command(name = "stairway", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
-                        3 no server could be had, 130 and 143 interrupted.\n\n\
+                        3 no server could be had, 10 refused before anything was done, 12 a backup \
+                        failed, 130 and 143 interrupted.\n\n\
                         Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
 )]
