@@ -98,7 +98,7 @@ async fn a_dump_ends_with_the_program() {
     let programs = ground.fake("numbered", NUMBERED);
     let mut holder = ground.held().await;
     let arguments =
-        ["backup", "--lock-wait", "60", "--database-url", &url(&shop)].map(str::to_owned);
+        ["backup", "--lock-wait", "600", "--database-url", &url(&shop)].map(str::to_owned);
     for (how, code, left) in [
         (Signal::SIGTERM, Some(143), 0),
         (Signal::SIGINT, Some(130), 0),
