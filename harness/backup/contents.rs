@@ -212,3 +212,54 @@ fn changed(name: &str, before: &TableContents, after: &TableContents) -> Option<
 fn count(rows: u64) -> String {
     if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Contents, MatviewContents, SequenceContents};
+
+    fn sequence(last_value: i64, is_called: bool, until: Option<i64>) -> Contents {
+        let (schema, name) = ("public".to_owned(), "s".to_owned());
+        let sequence = SequenceContents { schema, name, last_value, is_called, until };
+        Contents { sequences: vec![sequence], ..Contents::default() }
+    }
+
+    #[test]
+    fn a_sequence_may_stand_where_it_was_during_the_dump() {
+        let now = |last_value, is_called| sequence(last_value, is_called, None);
+        for (before, after, is_equal) in [
+            (now(7, true), now(7, true), true),
+            (now(7, true), now(7, false), false),
+            (now(7, true), now(8, true), false),
+            (sequence(7, true, Some(9)), now(7, true), true),
+            (sequence(7, true, Some(9)), now(9, true), true),
+            (sequence(7, true, Some(9)), now(6, true), false),
+            (sequence(7, true, Some(9)), now(10, true), false),
+            (sequence(7, true, Some(3)), now(5, true), true),
+            (sequence(1, false, Some(1)), now(1, true), true),
+        ] {
+            let told = before.differences(&after);
+            assert_eq!(told.is_empty(), is_equal, "{before:?} {after:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_restore_makes_anew_is_a_note() {
+        let with = |rows, version: &str| {
+            let (schema, name) = ("public".to_owned(), "v".to_owned());
+            let view = MatviewContents { schema, name, populated: true, rows };
+            let extensions = [("hstore".to_owned(), version.to_owned())].into();
+            Contents { matviews: vec![view], extensions, ..Contents::default() }
+        };
+        let (before, after) = (with(1, "1.7"), with(2, "1.8"));
+        assert!(before.differences(&after).is_empty());
+        assert_eq!(
+            before.notes(&after),
+            [
+                "materialized view public.v had 1 row, and 2 rows computed anew",
+                "extension hstore was of version 1.7 and is of 1.8"
+            ]
+        );
+        let none = Contents { extensions: [].into(), ..before.clone() };
+        assert_eq!(before.differences(&none), ["extension hstore is missing"]);
+    }
+}

@@ -76,7 +76,11 @@ fn url(target: &Target) -> String {
 }
 
 fn stairway(ground: &Ground, bin: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
+    by(ground, bin, env!("CARGO_BIN_EXE_stairway"))
+}
+
+fn by(ground: &Ground, bin: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
     for variable in stairway::env::ALL {
         if !["STAIRWAY_CACHE", "STAIRWAY_RUNTIME"].contains(&variable.name) {
             command.env_remove(variable.name);
@@ -179,6 +183,18 @@ async fn what_can_not_be_begun_is_refused_by_code() {
     assert_eq!(output.status.code(), Some(12));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("pg_dump ended with exit code 7"), "{told}");
+    ground.assert_nothing_left();
+    // Where we may not write, we are not killed either.
+    ground
+        .run("shop", "CREATE TABLE t AS SELECT md5(n::text) FROM generate_series(1, 9000) n")
+        .await;
+    let limited = format!("ulimit -f 100; exec {} \"$@\"", env!("CARGO_BIN_EXE_stairway"));
+    let mut command = by(&ground, programs, "sh");
+    let output =
+        command.args(["-c", &limited, "sh", "backup", "--database-url", &url]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(12), "{told}");
+    assert!(told.contains("File too large"), "{told}");
     ground.assert_nothing_left();
     ground.end().await;
 }
