@@ -66,6 +66,14 @@ pub const RUNTIME: Variable =
 /// The database that `current`, `snapshot` and other verbs look at.
 pub const DATABASE_URL: Variable =
     Variable { name: "DATABASE_URL", meaning: "the database to look at" };
+/// Where backups are kept; the default is `backups/migrations` in the deployment's folder.
+pub const BACKUP_DIR: Variable = Variable {
+    name: "BACKUP_DIR",
+    meaning: "folder of backups [default: backups/migrations in DEPLOYMENT_DIR]",
+};
+/// The folder that backups and logs of a deployment are in; the default is the current one.
+pub const DEPLOYMENT_DIR: Variable =
+    Variable { name: "DEPLOYMENT_DIR", meaning: "folder of a deployment's files [default: .]" };
 /// Where the Docker engine answers, as the `docker` program reads it.
 pub const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", meaning: "where the Docker engine answers" };
@@ -113,6 +121,8 @@ pub const ALL: &[Variable] = &[
     NO_CACHE,
     RUNTIME,
     DATABASE_URL,
+    BACKUP_DIR,
+    DEPLOYMENT_DIR,
     DOCKER_HOST,
     KEEP,
     SHARD,

@@ -14,6 +14,31 @@ pub enum Exit {
     Usage = 2,
     /// No ephemeral server could be had.
     NoServer = 3,
+    /// Refused before anything was done: the database is as it was.
+    PreflightRefused = 10,
+    /// Another run holds the lock: the database is as it was.
+    AlreadyRunning = 11,
+    /// The backup failed, is stale or could not be verified: the database is as it was.
+    BackupFailed = 12,
+    /// The rehearsal on a restored copy failed: the database is as it was.
+    RehearsalFailed = 13,
+    /// The gate failed: the database is as it was.
+    GateFailed = 14,
+    /// The gate could not tell: the database is as it was.
+    GateInconclusive = 15,
+    /// The upgrade failed; the database is verified to be as it was.
+    ApplyFailed = 20,
+    /// Rolled back by downgrade; the database is verified to be as it was.
+    RolledBack = 21,
+    /// Rolled back by restoring the backup; the database is verified to be as it was.
+    Restored = 22,
+    /// The state of the database is not known, or the way back failed: a person must act.
+    Unknown = 30,
+    /// The database is upgraded, and the way back was refused because it would lose data; or the
+    /// upgrade was committed but not replicated.
+    RollbackRefused = 31,
+    /// The database is as it was wanted; a report or an alert could not be delivered.
+    Undelivered = 40,
     /// Interrupted by SIGINT.
     Interrupted = 130,
     /// Terminated by SIGTERM.

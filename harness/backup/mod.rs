@@ -1,57 +1,34 @@
-//! Backups as files: what kind one is, which roles and extensions it expects, and how PostgreSQL's
-//! own programs restore it.
+//! Backups: dumps with a manifest in a folder of their own, how PostgreSQL's own programs make and
+//! restore them, what kind a foreign one is, which of them may be deleted.
 //!
-//! Knows archives and `pg_restore`. Must not know migrations, nor where a server came from.
+//! Knows archives, files and the client programs. Must not know migrations, nor where a server came
+//! from.
 
 mod archive;
+mod child;
+mod contents;
+mod draft;
+mod dump;
+mod error;
 mod expects;
+mod lease;
+mod listing;
+mod manifest;
+mod names;
 mod restore;
+mod retain;
+mod store;
+mod stream;
 
 pub use archive::{Archive, ArchiveKind};
+pub use contents::{Contents, MatviewContents, SequenceContents, TableContents};
+pub use draft::Draft;
+pub use dump::{Dump, Format, decode, dump};
+pub use error::BackupError;
 pub use expects::Expects;
+pub use lease::Lease;
+pub use listing::{Listing, Partial, Unverified};
+pub use manifest::{FORMAT, FileSum, Kind, Level, Manifest};
 pub use restore::{Problem, restore};
-
-use std::path::PathBuf;
-
-/// A backup can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The file or folder can't be read.
-    #[error("can't read the backup {path}")]
-    Read {
-        /// The backup.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is none of the kinds that `pg_dump` writes.
-    #[error("{path} is no backup that can be restored: {problem}")]
-    Unknown {
-        /// The backup.
-        path: PathBuf,
-        /// What it is instead.
-        problem: String,
-    },
-    /// `pg_restore` or `psql` is not there.
-    #[error(
-        "can't run {program}; the client programs of PostgreSQL are needed to restore a backup"
-    )]
-    Program {
-        /// Its path.
-        program: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The program gave up before it restored anything.
-    #[error("{program} can't read the backup {path}: {message}")]
-    Unreadable {
-        /// The program.
-        program: String,
-        /// The backup.
-        path: PathBuf,
-        /// What it said.
-        message: String,
-    },
-}
+pub use retain::{Retained, Retention};
+pub use store::{Backup, Store};

@@ -1,14 +1,14 @@
 //! Restoring with the programs that come with the server.
 
+use std::fmt;
 use std::io::{BufReader, Cursor};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-
-use tokio::process::Command;
 
 use crate::postgres::Target;
 
 use super::archive::{Archive, ArchiveKind};
+use super::child::{Child, command, connect};
 use super::{BackupError, Expects};
 
 /// One error of a restore that went on after it.
@@ -16,8 +16,19 @@ use super::{BackupError, Expects};
 pub struct Problem {
     /// What the server or the program said.
     pub message: String,
+    /// The entry of the archive that it happened in, for example `TABLE public.note`.
+    pub entry: Option<String>,
     /// The statement, as far as the program shows it.
     pub command: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entry {
+            Some(entry) => write!(out, "{entry}: {}", self.message),
+            None => out.write_str(&self.message),
+        }
+    }
 }
 
 impl Archive {
@@ -29,12 +40,10 @@ impl Archive {
             return Expects::read(BufReader::new(file)).map_err(read);
         }
         let program = programs.join("pg_restore");
-        let output = command(&program)
-            .args(["--schema-only", "--file=-"])
-            .arg(&self.path)
-            .output()
-            .await
-            .map_err(|source| BackupError::Program { program: program.clone(), source })?;
+        let mut command = command(&program);
+        command.args(["--schema-only", "--file=-"]).arg(&self.path).stdout(Stdio::piped());
+        let child = Child::start(command).map_err(BackupError::program(&program))?;
+        let output = child.output().await.map_err(BackupError::program(&program))?;
         if !output.status.success() {
             return Err(BackupError::Unreadable {
                 program: "pg_restore".to_owned(),
@@ -62,16 +71,16 @@ pub async fn restore(
             (programs.join("pg_restore"), vec!["--no-password", "--dbname"])
         }
     };
-    let mut child = command(&program);
-    child.args(arguments);
+    let mut command = command(&program);
+    command.args(arguments);
     if archive.kind != ArchiveKind::Plain {
-        child.arg(target.database_name().unwrap_or_default());
+        command.arg(target.database_name().unwrap_or_default());
     }
-    child.arg(&archive.path).envs(target.libpq_environment()).stdout(Stdio::null());
-    let output = child
-        .output()
-        .await
-        .map_err(|source| BackupError::Program { program: program.clone(), source })?;
+    command.arg(&archive.path).stdout(Stdio::null());
+    connect(&mut command, target);
+    command.env("PGAPPNAME", format!("stairway {}", name(&program)));
+    let child = Child::start(command).map_err(BackupError::program(&program))?;
+    let output = child.output().await.map_err(BackupError::program(&program))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let problems = problems(&said);
     if !output.status.success() && problems.is_empty() {
@@ -84,13 +93,6 @@ pub async fn restore(
     Ok(problems)
 }
 
-fn command(program: &PathBuf) -> Command {
-    let mut command = Command::new(program);
-    // Their messages are read, so they must come in one language.
-    command.env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
 fn name(program: &Path) -> String {
     program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -98,13 +100,22 @@ fn name(program: &Path) -> String {
 /// Reads the errors in what `pg_restore` or psql wrote to stderr.
 fn problems(said: &str) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
+    // It is said once, before the first error that happens in it.
+    let mut entry = None;
     for line in said.lines() {
+        if let Some(numbered) = line.strip_prefix("pg_restore: from TOC entry ") {
+            entry = entry_of(numbered);
+        }
         let error = line
             .split_once("ERROR:  ")
             .or_else(|| line.split_once("pg_restore: error: "))
             .or_else(|| line.split_once("psql: error: "));
         if let Some((_, message)) = error {
-            problems.push(Problem { message: message.trim().to_owned(), command: None });
+            problems.push(Problem {
+                message: message.trim().to_owned(),
+                entry: entry.clone(),
+                command: None,
+            });
         } else if let (Some(command), Some(last)) =
             (line.strip_prefix("Command was: "), problems.last_mut())
         {
@@ -112,6 +123,13 @@ fn problems(said: &str) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What stands in `3; 1259 16386 TABLE note ann` between the numbers and the owner.
+fn entry_of(numbered: &str) -> Option<String> {
+    let mut words = numbered.split(' ').skip(3).collect::<Vec<_>>();
+    words.pop();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 #[cfg(test)]
@@ -129,6 +147,7 @@ mod tests {
             problems(said),
             [Problem {
                 message: "role \"ann\" does not exist".to_owned(),
+                entry: Some("TABLE note".to_owned()),
                 command: Some("ALTER TABLE public.note OWNER TO ann;".to_owned()),
             }]
         );

@@ -17,7 +17,8 @@ use super::reports::{self, Wanted};
 #[command(name = "stairway", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
-                        3 no server could be had, 130 and 143 interrupted.\n\n\
+                        3 no server could be had, 10 refused before anything was done, 12 a backup \
+                        failed, 130 and 143 interrupted.\n\n\
                         Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
 )]
@@ -50,6 +51,8 @@ pub(super) enum Verb {
     Snapshot(SnapshotArgs),
     /// Compare the schemas of two databases or snapshot files
     Diff(DiffArgs),
+    /// Dump a database with a manifest that a restore can be held against
+    Backup(BackupArgs),
     /// Explain which servers were found and which one would be used
     Doctor(DoctorArgs),
     /// Show or clear what is kept between runs
@@ -319,6 +322,42 @@ pub(super) struct DiffArgs {
     pub(super) before: String,
     /// Another one
     pub(super) after: String,
+}
+
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Exit codes: 0 done, 2 usage or no connection, 10 refused before anything was done, \
+                        12 the backup failed.\n\n\
+                        Examples:\n  stairway backup --database-url postgres://localhost/shop\n  \
+                        stairway backup --format directory --jobs 4\n  \
+                        stairway backup --list"
+)]
+pub(super) struct BackupArgs {
+    /// List the backups that are there and end
+    #[arg(long, conflicts_with_all = ["format", "jobs", "database_url", "lock_wait"])]
+    pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+    /// The folder of backups [default: BACKUP_DIR, backups/migrations in DEPLOYMENT_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(super) backup_dir: Option<PathBuf>,
+    /// How the dump is stored
+    #[arg(long, value_enum, default_value = "custom", value_name = "FORM")]
+    pub(super) format: BackupFormat,
+    /// How many processes write a folder [default: 1]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// How long to wait for a table that somebody has locked
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub(super) lock_wait: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BackupFormat {
+    /// One file
+    Custom,
+    /// A folder, which several processes can write
+    Directory,
 }
 
 #[derive(Debug, Arguments)]

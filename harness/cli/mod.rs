@@ -3,6 +3,7 @@
 //! Knows words, streams and exit codes. Only the printer prints, and nothing here judges.
 
 mod args;
+mod backup;
 mod baseline;
 mod cache;
 mod current;
@@ -74,20 +75,24 @@ fn exit(code: Exit) -> ExitCode {
     ExitCode::from(code.code())
 }
 
-/// Runs the verb until it ends or a signal comes; dropping it stops its server.
+/// Runs the verb until it ends or a signal comes; dropping it stops its server or its dump.
 async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return Err(Failure::usage("signals can't be listened to"));
     };
+    let undone = match &args.verb {
+        Some(Verb::Backup(_)) => "what was written of the backup is removed",
+        _ => "the server is stopped and removed",
+    };
     tokio::select! {
         outcome = dispatch(args, printer) => outcome,
         _ = interrupt.recv() => {
-            Err(Failure::new(Exit::Interrupted, "interrupted; the server is stopped and removed"))
+            Err(Failure::new(Exit::Interrupted, format!("interrupted; {undone}")))
         }
         _ = terminate.recv() => {
-            Err(Failure::new(Exit::Terminated, "terminated; the server is stopped and removed"))
+            Err(Failure::new(Exit::Terminated, format!("terminated; {undone}")))
         }
     }
 }
@@ -104,6 +109,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,
         Verb::Diff(args) => diff::run(&args, printer).await,
+        Verb::Backup(args) => backup::run(&args, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
     }

@@ -73,6 +73,20 @@ impl Printer {
         }
     }
 
+    /// Shows how many bytes were written so far, where stderr is a terminal.
+    pub(super) fn begin_bytes(&mut self) {
+        if std::io::stderr().is_terminal() && self.bar.is_none() {
+            self.bar = Some(super::progress::bytes());
+        }
+    }
+
+    /// Shows that it is so many now.
+    pub(super) fn advance_bytes(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+        }
+    }
+
     pub(super) fn finish_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

@@ -15,6 +15,15 @@ pub(super) fn bar(total: usize) -> ProgressBar {
     bar
 }
 
+/// For something of which nobody knows how large it becomes.
+pub(super) fn bytes() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("{bytes} {bytes_per_sec} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Turns events into status lines and a bar.
 #[derive(Debug)]
 pub(super) struct Narrator<'p> {

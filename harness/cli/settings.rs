@@ -66,18 +66,37 @@ pub(super) fn baseline_of(args: &VerifyArgs, config: &Config) -> Option<PathBuf>
     (!args.no_baseline && (is_named || path.exists())).then_some(path)
 }
 
-/// A session with the database that is to be looked at.
-pub(super) async fn database(args: &DatabaseArgs, purpose: &str) -> Result<Session, Failure> {
+/// The folder of backups.
+pub(super) fn backups(named: Option<&Path>) -> PathBuf {
+    if let Some(named) = named {
+        return named.to_owned();
+    }
+    let deployment = env::DEPLOYMENT_DIR.get().unwrap_or_else(|| ".".to_owned());
+    let usual = || Path::new(&deployment).join("backups/migrations");
+    env::BACKUP_DIR.get().map_or_else(usual, PathBuf::from)
+}
+
+/// The database that is to be worked with.
+pub(super) fn target(args: &DatabaseArgs) -> Result<Target, Failure> {
     let Some(url) = args.database_url.clone().or_else(|| env::DATABASE_URL.get()) else {
         return Err(Failure::usage(
             "no database was named\n  help: give --database-url URL or set DATABASE_URL",
         ));
     };
-    session(&url, purpose).await
+    Target::parse(&url).map_err(Failure::usage)
+}
+
+/// A session with the database that is to be looked at.
+pub(super) async fn database(args: &DatabaseArgs, purpose: &str) -> Result<Session, Failure> {
+    session_at(&target(args)?, purpose).await
 }
 
 /// A session with the database at `url`.
 pub(super) async fn session(url: &str, purpose: &str) -> Result<Session, Failure> {
-    let target = Target::parse(url).map_err(Failure::usage)?;
-    Session::connect(&target, purpose).await.map_err(|error| Failure::new(Exit::Usage, error))
+    session_at(&Target::parse(url).map_err(Failure::usage)?, purpose).await
+}
+
+/// A session with this database.
+pub(super) async fn session_at(target: &Target, purpose: &str) -> Result<Session, Failure> {
+    Session::connect(target, purpose).await.map_err(|error| Failure::new(Exit::Usage, error))
 }

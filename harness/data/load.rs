@@ -368,6 +368,11 @@ pub fn pin(batch: &mut Batch) {
     batch.say(PIN);
 }
 
+/// A statement that does the same without a [`Loader`], up to the end of the transaction.
+pub fn pins() -> String {
+    set_local(PINS)
+}
+
 /// Asks what the transaction has to do with, and about the tables `oids` besides.
 pub fn ask_state(batch: &mut Batch, oids: &[u32]) -> Asked {
     let oids = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");

