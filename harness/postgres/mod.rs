@@ -5,6 +5,7 @@
 
 mod batch;
 mod copy;
+mod discreet;
 mod failure;
 mod ident;
 mod session;
@@ -13,6 +14,7 @@ mod version;
 
 pub use batch::{Answers, Asked, Batch};
 pub use copy::{copy_from, copy_line};
+pub use discreet::Speaker;
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use session::{ResultSet, Session};
