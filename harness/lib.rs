@@ -35,6 +35,7 @@ pub mod postgres;
 pub mod report;
 pub mod runs;
 pub mod schema;
+pub mod secret;
 pub mod server;
 pub mod sql;
 pub mod steps;

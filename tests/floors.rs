@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("finding", 0),
     ("exit", 0),
     ("env", 0),
+    ("secret", 0),
     ("sql", 0),
     ("postgres", 1),
     ("git", 1),
