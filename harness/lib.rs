@@ -20,6 +20,7 @@
     clippy::exit
 )]
 
+pub mod alert;
 pub mod backup;
 pub mod checks;
 #[cfg(feature = "cli")]

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("migrations", 2),
     ("schema", 2),
     ("backup", 2),
+    ("alert", 2),
     ("config", 3),
     ("data", 3),
     ("steps", 4),
