@@ -6,7 +6,12 @@
 
 mod channel;
 mod deliver;
+mod http;
+mod moment;
 mod notice;
+mod receivers;
+mod signature;
+mod spool;
 
 use std::path::PathBuf;
 
