@@ -24,6 +24,8 @@ const SESAME: &str = "sesame-of-the-webhook";
 #[derive(Clone)]
 enum Does {
     Answer(u16, &'static str),
+    /// 503, and to come back after a year.
+    Later,
     Hang,
 }
 
@@ -88,17 +90,17 @@ async fn serve(
     let request = read(&mut stream).await;
     seen.lock().unwrap().push(request);
     let next = does.lock().unwrap().pop_front().unwrap_or(Does::Answer(200, "ok"));
-    match next {
+    let (status, body, after) = match next {
         Does::Hang => std::future::pending().await,
-        Does::Answer(status, body) => {
-            let answer = format!(
-                "HTTP/1.1 {status} Because\r\nContent-Length: {}\r\nLocation: /other\r\n\
-                 Connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    }
+        Does::Later => (503, "", 31_536_000),
+        Does::Answer(status, body) => (status, body, 0),
+    };
+    let answer = format!(
+        "HTTP/1.1 {status} Because\r\nContent-Length: {}\r\nLocation: /other\r\n\
+         Retry-After: {after}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
 async fn read(stream: &mut TcpStream) -> Request {
@@ -236,6 +238,8 @@ async fn trouble_is_tried_again_and_a_refusal_is_not() {
         (vec![Does::Answer(500, "")], Some(2), 2),
         (vec![Does::Answer(429, ""), Does::Answer(503, "")], Some(3), 3),
         (vec![Does::Answer(500, ""); 3], None, 3),
+        // It is not waited for longer than the budget.
+        (vec![Does::Later], None, 1),
         (vec![Does::Answer(400, "")], None, 1),
         (vec![Does::Answer(404, "")], None, 1),
         (vec![Does::Answer(302, "")], None, 1),
@@ -260,19 +264,26 @@ async fn who_hangs_is_not_waited_for_and_nobody_else_waits_meanwhile() {
     let (well, folder) = (Listening::start([]).await, tempfile::tempdir().unwrap());
     // Nobody listens there any more.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // This one speaks no TLS.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}/", mute.local_addr().unwrap());
+    tokio::spawn(async move { while mute.accept().await.is_ok() {} });
+    let mute = Channel::new("mute", Receiver::Slack, &address).unwrap();
     let budget = Duration::from_millis(400);
     let limits = Limits { budget, request: Duration::from_millis(150), ..quick() };
     let receiver = Receiver::Webhook { form: false, secret: None };
     let gone = Channel::new("gone", receiver, &format!("http://127.0.0.1:{gone}/")).unwrap();
-    let channels =
-        [hanging.webhook("hanging").limits(limits), well.webhook("well"), gone.limits(limits)];
+    let slow = hanging.webhook("hanging").limits(limits);
+    let channels = [slow, well.webhook("well"), gone.limits(limits), mute.limits(limits)];
     // It ends at all: the receiver never answers.
     let told = deliver(&channels, &notice("upgrade.failed", "run-1"), folder.path()).await;
     let Outcome::Spooled { why, path } = &told[0].outcome else { panic!("{told:?}") };
     assert_eq!(why, "it does not answer in time");
     assert!(path.exists());
     assert_eq!(told[1].outcome, Outcome::Delivered { tries: 1 });
-    assert!(matches!(&told[2].outcome, Outcome::Spooled { .. }), "{told:?}");
+    for other in &told[2..] {
+        assert!(matches!(&other.outcome, Outcome::Spooled { .. }), "{other:?}");
+    }
     assert!((1..=3).contains(&hanging.seen().len()));
 }
 

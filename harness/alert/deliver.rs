@@ -12,7 +12,7 @@ use super::channel::{Channel, Receiver};
 use super::http::{self, Untaken};
 use super::notice::{Notice, Outlook};
 use super::receivers;
-use super::spool::{self, Entry, Kept};
+use super::spool::{self, Kept, Queue};
 use super::{Delivery, Outcome};
 
 /// Requests end within their budgets; where one does not, it is not waited for any longer.
@@ -43,7 +43,7 @@ pub async fn resend(channels: &[Channel], spool: &Path) -> Vec<Delivery> {
         delivery(&kept, Outcome::Lost { why })
     });
     let mut deliveries: Vec<Delivery> = given_up.collect();
-    let mut queues: Vec<Vec<(Entry, Kept)>> = channels.iter().map(|_| Vec::new()).collect();
+    let mut queues: Vec<Queue> = channels.iter().map(|_| Vec::new()).collect();
     for (entry, kept) in fresh {
         let at = channels.iter().position(|channel| channel.name == kept.channel);
         if let Some(queue) = at.and_then(|at| queues.get_mut(at)) {
@@ -97,7 +97,7 @@ async fn told(channel: &Channel, notice: &Notice, folder: &Path) -> Delivery {
 }
 
 /// Sends what waits for a channel, in its order.
-async fn drained(channel: &Channel, queue: Vec<(Entry, Kept)>) -> Vec<Delivery> {
+async fn drained(channel: &Channel, queue: Queue) -> Vec<Delivery> {
     if queue.is_empty() {
         return Vec::new();
     }

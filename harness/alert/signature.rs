@@ -2,6 +2,8 @@
 //!
 //! Knows HMAC-SHA256 over the time and the body.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -17,7 +19,15 @@ pub(super) fn sign(secret: &Secret, timestamp: u64, body: &str) -> Option<String
 fn hmac(key: &[u8], text: &[u8]) -> Option<String> {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).ok()?;
     mac.update(text);
-    Some(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(digits(&mac.finalize().into_bytes()))
+}
+
+/// In hexadecimal digits.
+pub(super) fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::notice::Notice;
 use super::receivers::Payload;
 
 /// How long it is worth telling.
-const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+const LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// How the names of files end.
 const END: &str = ".json";
@@ -124,8 +124,11 @@ pub(super) fn keep(folder: &Path, kept: &Kept) -> io::Result<Entry> {
     }
 }
 
-/// What waits, the oldest first, each with its lock; and apart from it what waited too long.
-pub(super) fn waiting(folder: &Path) -> (Vec<(Entry, Kept)>, Vec<(Entry, Kept)>) {
+/// Files with what they hold, the oldest first.
+pub(super) type Queue = Vec<(Entry, Kept)>;
+
+/// What waits, each with its lock; and apart from it what waited too long.
+pub(super) fn waiting(folder: &Path) -> (Queue, Queue) {
     let (mut fresh, mut old) = (Vec::new(), Vec::new());
     for (path, age) in files(folder) {
         let Some(entry) = Entry::take(&path) else { continue };

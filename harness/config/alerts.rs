@@ -76,8 +76,9 @@ impl Config {
             let name = free_name(&channels, kind.word());
             let secret = variables.get(env::WEBHOOK_SECRET);
             let receiver = kind.receiver(false, secret);
-            let channel = Channel::new(&name, receiver, &found.value)
-                .map_err(|source| ConfigError::Channel { origin: found.origin, source })?;
+            let channel = Channel::new(&name, receiver, &found.value).map_err(|source| {
+                ConfigError::Channel { origin: found.origin.to_string(), source }
+            })?;
             channels.push(channel);
         }
         Ok(channels)
@@ -103,7 +104,7 @@ impl AlertEntry {
         if self.kind != Kind::Webhook && (self.secret_env.is_some() || self.form.is_some()) {
             return refused("secret-env and form are for a webhook");
         }
-        if let Some(0) | Some(LONGEST..) = self.budget {
+        if let Some(0 | LONGEST..) = self.budget {
             return refused("budget is from 1 to 599 seconds");
         }
         let secret = self.secret_env.as_ref().map(read).transpose()?.map(|found| found.value);
@@ -111,10 +112,10 @@ impl AlertEntry {
         let mut limits = Limits::default();
         if let Some(budget) = self.budget.map(Duration::from_secs) {
             let (connect, request) = (limits.connect.min(budget), limits.request.min(budget));
-            limits = Limits { budget, connect, request, ..limits };
+            limits = Limits { connect, request, budget, ..limits };
         }
         let channel = Channel::new(name, receiver, &address)
-            .map_err(|source| ConfigError::Channel { origin, source })?;
+            .map_err(|source| ConfigError::Channel { origin: origin.to_string(), source })?;
         let least = self.severity.unwrap_or(Severity::Info);
         Ok(channel.events(self.on.clone()).least(least).limits(limits))
     }

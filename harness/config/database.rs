@@ -40,7 +40,7 @@ pub(super) fn find(
 ) -> Result<Target, ConfigError> {
     let url = url(asked, variables)?;
     let failed = |origin: &Origin| {
-        let origin = origin.clone();
+        let origin = origin.to_string();
         move |source| ConfigError::Database { origin, source }
     };
     let (mut address, origin) = match url {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{FILE, MOST_ROWS, Origin};
+use super::{FILE, MOST_ROWS};
 use crate::alert::AlertError;
 use crate::finding::ClaimError;
 use crate::migrations::MigrationsError;
@@ -91,8 +91,8 @@ pub enum ConfigError {
     /// What says where the database is can't be used.
     #[error("{origin}: {source}")]
     Database {
-        /// Where it stands.
-        origin: Origin,
+        /// Where it stands, as [`Origin`](super::Origin) shows it.
+        origin: String,
         /// What is wrong with it; without the password.
         #[source]
         source: PostgresError,
@@ -108,8 +108,8 @@ pub enum ConfigError {
     /// The address or the name of a channel can't be used.
     #[error("{origin}: {source}")]
     Channel {
-        /// Where it stands.
-        origin: Origin,
+        /// Where it stands, as [`Origin`](super::Origin) shows it.
+        origin: String,
         /// What is wrong with it; without the address.
         #[source]
         source: AlertError,

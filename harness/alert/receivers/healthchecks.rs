@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Payload, shortened};
+use crate::alert::signature::digits;
 use crate::alert::{Notice, Outlook};
 
 /// Characters of a log; receivers cut what is longer.
@@ -36,11 +37,7 @@ fn run_id(run: &str) -> String {
         return run.to_ascii_lowercase();
     }
     let digest = Sha256::digest(run.as_bytes());
-    let mut digits: Vec<char> = digest
-        .iter()
-        .take(16)
-        .flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>())
-        .collect();
+    let mut digits: Vec<char> = digits(&digest).chars().take(32).collect();
     // Version 8 is anybody's own way to make one; the variant is that of RFC 9562.
     for (at, digit) in [(12, '8'), (16, 'a')] {
         if let Some(place) = digits.get_mut(at) {
