@@ -3,6 +3,8 @@
 //! Knows names and meanings. Must not know who asks: flags win over variables, variables over
 //! `stairway.toml`.
 
+use std::collections::BTreeMap;
+
 /// A variable and what it does, for `--help` and the README.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -66,14 +68,38 @@ pub const RUNTIME: Variable =
 /// The database that `current`, `snapshot` and other verbs look at.
 pub const DATABASE_URL: Variable =
     Variable { name: "DATABASE_URL", meaning: "the database to look at" };
-/// Where backups are kept; the default is `backups/migrations` in the deployment's folder.
-pub const BACKUP_DIR: Variable = Variable {
-    name: "BACKUP_DIR",
-    meaning: "folder of backups [default: backups/migrations in DEPLOYMENT_DIR]",
+/// The password of the database, where neither its URL nor `PGPASSWORD` has one.
+pub const POSTGRES_PASSWORD: Variable = Variable {
+    name: "POSTGRES_PASSWORD",
+    meaning: "the database's password, where its URL has none",
 };
-/// The folder that backups and logs of a deployment are in; the default is the current one.
-pub const DEPLOYMENT_DIR: Variable =
-    Variable { name: "DEPLOYMENT_DIR", meaning: "folder of a deployment's files [default: .]" };
+/// The folder of `.env.<environment>`, backups, logs and state.
+pub const DEPLOYMENT_DIR: Variable = Variable {
+    name: "DEPLOYMENT_DIR",
+    meaning: "the folder of .env.<environment>, logs, state and backups",
+};
+/// The folder of backups; the default is `backups/migrations` in the deployment's folder.
+pub const BACKUP_DIR: Variable =
+    Variable { name: "BACKUP_DIR", meaning: "the folder of backups, if it is another one" };
+/// A webhook that takes notices as JSON.
+pub const WEBHOOK_URL: Variable =
+    Variable { name: "STAIRWAY_WEBHOOK_URL", meaning: "a webhook that is told of deployments" };
+/// What requests to that webhook are signed with.
+pub const WEBHOOK_SECRET: Variable = Variable {
+    name: "STAIRWAY_WEBHOOK_SECRET",
+    meaning: "what requests to that webhook are signed with",
+};
+/// An incoming webhook of Slack.
+pub const SLACK_URL: Variable =
+    Variable { name: "STAIRWAY_SLACK_URL", meaning: "an incoming webhook of Slack" };
+/// A Prometheus Alertmanager.
+pub const ALERTMANAGER_URL: Variable =
+    Variable { name: "STAIRWAY_ALERTMANAGER_URL", meaning: "a Prometheus Alertmanager" };
+/// A check of healthchecks.io or of what speaks like it.
+pub const HEALTHCHECKS_URL: Variable = Variable {
+    name: "STAIRWAY_HEALTHCHECKS_URL",
+    meaning: "a check of healthchecks.io, or of what speaks like it",
+};
 /// Where the Docker engine answers, as the `docker` program reads it.
 pub const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", meaning: "where the Docker engine answers" };
@@ -101,6 +127,12 @@ pub const REQUIRE_CONTAINER: Variable = Variable {
     meaning: "in tests: fail where no Docker engine answers",
 };
 
+/// In test builds: before (`7-`) or after (`7`) which line of its journal a run dies.
+pub const ABORT_AT: Variable = Variable {
+    name: "STAIRWAY_ABORT_AT",
+    meaning: "in test builds: the line of its journal at which a run dies",
+};
+
 /// In tests: majors, separated by commas, that must be there instead of being skipped.
 pub const REQUIRE_MAJORS: Variable = Variable {
     name: "STAIRWAY_REQUIRE_MAJORS",
@@ -121,8 +153,14 @@ pub const ALL: &[Variable] = &[
     NO_CACHE,
     RUNTIME,
     DATABASE_URL,
-    BACKUP_DIR,
+    POSTGRES_PASSWORD,
     DEPLOYMENT_DIR,
+    BACKUP_DIR,
+    WEBHOOK_URL,
+    WEBHOOK_SECRET,
+    SLACK_URL,
+    ALERTMANAGER_URL,
+    HEALTHCHECKS_URL,
     DOCKER_HOST,
     KEEP,
     SHARD,
@@ -144,3 +182,37 @@ pub const XDG_CACHE_HOME: Variable =
 /// The system's own: where the loader looks for libraries; servers and their tools inherit it.
 pub const LD_LIBRARY_PATH: Variable =
     Variable { name: "LD_LIBRARY_PATH", meaning: "where the loader looks for libraries" };
+/// libpq's own: the server's address, which wins over its name.
+pub const PGHOSTADDR: Variable = Variable { name: "PGHOSTADDR", meaning: "the server's address" };
+/// libpq's own: the server's name, or the folder of its socket.
+pub const PGHOST: Variable = Variable { name: "PGHOST", meaning: "the server's name or socket" };
+/// libpq's own: the server's port.
+pub const PGPORT: Variable = Variable { name: "PGPORT", meaning: "the server's port" };
+/// libpq's own: the role.
+pub const PGUSER: Variable = Variable { name: "PGUSER", meaning: "the role" };
+/// libpq's own: the role's password.
+pub const PGPASSWORD: Variable = Variable { name: "PGPASSWORD", meaning: "the role's password" };
+/// libpq's own: the database.
+pub const PGDATABASE: Variable = Variable { name: "PGDATABASE", meaning: "the database" };
+/// libpq's own: how TLS is asked for.
+pub const PGSSLMODE: Variable = Variable { name: "PGSSLMODE", meaning: "how TLS is asked for" };
+/// libpq's own: the file of certificates that the server's is checked with.
+pub const PGSSLROOTCERT: Variable =
+    Variable { name: "PGSSLROOTCERT", meaning: "what the server's certificate is checked with" };
+/// libpq's own: the client's certificate.
+pub const PGSSLCERT: Variable = Variable { name: "PGSSLCERT", meaning: "the client's certificate" };
+/// libpq's own: the client's key.
+pub const PGSSLKEY: Variable = Variable { name: "PGSSLKEY", meaning: "the client's key" };
+/// libpq's own: settings for the session.
+pub const PGOPTIONS: Variable = Variable { name: "PGOPTIONS", meaning: "settings for the session" };
+/// libpq's own: the file of passwords. It is read from the process's environment only.
+pub const PGPASSFILE: Variable = Variable { name: "PGPASSFILE", meaning: "the file of passwords" };
+/// libpq's own: the name of a service. It is not read.
+pub const PGSERVICE: Variable = Variable { name: "PGSERVICE", meaning: "the name of a service" };
+
+/// The environment of this process as it is now, without what is empty or not UTF-8.
+pub fn process() -> BTreeMap<String, String> {
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(_, value)| !value.is_empty()).collect()
+}

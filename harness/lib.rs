@@ -20,6 +20,7 @@
     clippy::exit
 )]
 
+pub mod alert;
 pub mod backup;
 pub mod checks;
 #[cfg(feature = "cli")]
@@ -35,6 +36,7 @@ pub mod postgres;
 pub mod report;
 pub mod runs;
 pub mod schema;
+pub mod secret;
 pub mod server;
 pub mod sql;
 pub mod steps;

@@ -3,16 +3,20 @@
 //! Knows the protocol through sqlx, SQLSTATEs, identifiers and server versions. Must not know
 //! where the server came from, what a migration is, or what a schema holds.
 
+mod address;
 mod batch;
 mod copy;
+mod discreet;
 mod failure;
 mod ident;
 mod session;
 mod target;
 mod version;
 
+pub use address::{Address, Part};
 pub use batch::{Answers, Asked, Batch};
 pub use copy::{copy_from, copy_line};
+pub use discreet::Speaker;
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use session::{ResultSet, Session};

@@ -5,6 +5,7 @@
 
 use crate::checks;
 use crate::finding::{CheckId, Finding};
+use crate::postgres::Speaker;
 
 use super::coverage::{Gap, Head};
 
@@ -48,7 +49,7 @@ pub(super) fn discreet(finding: Finding) -> Finding {
 /// The coverage without words that may quote values.
 pub(super) fn discreet_head(head: Head) -> Head {
     let gaps = head.gaps.into_iter().map(|gap| {
-        let why = match hushed("", &gap.why, Source::Unknown) {
+        let why = match hushed("", &gap.why, Speaker::Unknown) {
             Some(why) => why,
             // Words without their SQLSTATE.
             None => gap.why.split_once(": ").map_or(gap.why.as_str(), |(lead, _)| lead).to_owned(),
@@ -62,18 +63,18 @@ pub(super) fn discreet_head(head: Head) -> Head {
 fn without_words(finding: Finding) -> Finding {
     let (lead, words) = finding.message.split_once(": ").unwrap_or(("", &finding.message));
     let has_context = finding.detail.as_ref().is_some_and(|detail| detail.contains("context: "));
-    let source = match (finding.check, has_context) {
-        (_, true) => Source::Function,
+    let speaker = match (finding.check, has_context) {
+        (_, true) => Speaker::Function,
         (
             CheckId::UpgradeFailed
             | CheckId::DowngradeFailed
             | CheckId::ReupgradeFailed
             | CheckId::DataDependentFailure,
             false,
-        ) => Source::Server,
-        _ => Source::Unknown,
+        ) => Speaker::Server,
+        _ => Speaker::Unknown,
     };
-    let Some(message) = hushed(lead, words, source).filter(|it| *it != finding.message) else {
+    let Some(message) = hushed(lead, words, speaker).filter(|it| *it != finding.message) else {
         return finding;
     };
     let state = message.rsplit_once(STATE).map(|(_, state)| state.trim_end_matches(')'));
@@ -82,31 +83,12 @@ fn without_words(finding: Finding) -> Finding {
     Finding { message, help, ..finding }
 }
 
-/// Who speaks.
-#[derive(Clone, Copy)]
-enum Source {
-    /// The server itself.
-    Server,
-    /// A function perhaps, which may say anything.
-    Function,
-    /// One of the two.
-    Unknown,
-}
-
 /// The words of the server behind a lead, or only the SQLSTATE where they may quote values; `None`
 /// if they are not the server's.
-fn hushed(lead: &str, words: &str, source: Source) -> Option<String> {
+fn hushed(lead: &str, words: &str, speaker: Speaker) -> Option<String> {
     let (_, state) = words.split_at(words.rfind(STATE)?);
     let code = state.strip_prefix(STATE).unwrap_or_default();
-    let class = code.get(..2).unwrap_or_default();
-    let has_names_only = match source {
-        // Of what is not there or not allowed, and of constraints: the message has names, and only
-        // the detail has values.
-        Source::Server => matches!(class, "0A" | "23" | "2B" | "42" | "55"),
-        // What nobody raises by hand.
-        Source::Unknown => class == "42" && !code.starts_with("42501"),
-        Source::Function => false,
-    };
+    let has_names_only = speaker.has_names_only(code.trim_end_matches(')'));
     Some(match (has_names_only, lead) {
         (true, "") => words.to_owned(),
         (true, lead) => format!("{lead}: {words}"),

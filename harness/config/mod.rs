@@ -1,7 +1,15 @@
 //! `stairway.toml`: what a team writes down once, put together with what was named for one run and
 //! with the environment, which win over it in this order.
 //!
-//! Knows the keys of the file. Must not know who asks.
+//! Knows the keys of the file, of `.env.<environment>` and of the environment. Must not know who
+//! asks.
+
+mod alerts;
+mod database;
+mod deployment;
+mod dotenv;
+mod error;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,9 +17,18 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use crate::env;
-use crate::finding::{Claim, ClaimError, Severity};
-use crate::migrations::{MigrationsError, Tool};
-use crate::server::{Choice, ServerError, ServerSpec};
+use crate::finding::{Claim, Severity};
+use crate::migrations::Tool;
+use crate::secret::Scrubber;
+use crate::server::{Choice, ServerSpec};
+
+pub use deployment::{Deployment, DeploymentFlags, Environment, Setting};
+pub use dotenv::Dotenv;
+pub use error::ConfigError;
+pub use variables::{Found, Origin, Variables};
+
+use alerts::AlertEntry;
+use deployment::DeploymentSettings;
 
 const FILE: &str = "stairway.toml";
 
@@ -34,6 +51,10 @@ pub struct Config {
     command: Commands,
     #[serde(default, rename = "claim")]
     claims: Vec<ClaimEntry>,
+    #[serde(default)]
+    deployment: DeploymentSettings,
+    #[serde(default, rename = "alert")]
+    alerts: Vec<AlertEntry>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -77,43 +98,6 @@ struct ClaimEntry {
     claim: String,
 }
 
-/// What is written down can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read {FILE}: {0}")]
-    Read(#[source] std::io::Error),
-    /// The file is not what it should be.
-    #[error("{FILE}: {0}")]
-    Shape(#[from] toml::de::Error),
-    /// A claim in it is none.
-    #[error("{FILE}: claim for {revision}: {source}")]
-    Claim {
-        /// The revision that it is about.
-        revision: String,
-        /// What is wrong with it.
-        #[source]
-        source: ClaimError,
-    },
-    /// A number in `[rows]` makes no sense.
-    #[error("{FILE}: {key} in [rows] can't be {given}: it is from 1 to {}", MOST_ROWS)]
-    Rows {
-        /// The key.
-        key: &'static str,
-        /// The number.
-        given: u64,
-    },
-    /// `STAIRWAY_SEED` is no number.
-    #[error("STAIRWAY_SEED can't be `{0}`: it is a number from 0 to {max}", max = u64::MAX)]
-    Seed(String),
-    /// The layout is none.
-    #[error(transparent)]
-    Tool(#[from] MigrationsError),
-    /// The server is none.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-}
-
 impl Config {
     /// Reads the file, if there is one.
     pub fn load() -> Result<Self, ConfigError> {
@@ -122,7 +106,12 @@ impl Config {
             return Ok(Self::default());
         }
         let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
-        Ok(toml::from_str(&text)?)
+        Self::parse(&text)
+    }
+
+    /// Reads the text of the file.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Shape(told(&error, text)))
     }
 
     /// The folder of migrations.
@@ -213,3 +202,17 @@ impl Config {
             .collect()
     }
 }
+
+/// What is wrong with the text. The parser quotes the line, in which the address of a channel or a
+/// password may stand.
+fn told(error: &toml::de::Error, text: &str) -> String {
+    let said = error.to_string();
+    if !said.contains("://") {
+        return Scrubber::default().scrub(&said).into_owned();
+    }
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
+#[cfg(test)]
+mod tests;
