@@ -3,7 +3,8 @@
 //! Knows the contract with scripts and CI. Must not know who produces which code.
 
 /// How a command ended, as the code that the process exits with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(into = "u8")]
 #[repr(u8)]
 pub enum Exit {
     /// Clean, or done.
@@ -49,5 +50,11 @@ impl Exit {
     /// The number that the process exits with.
     pub fn code(self) -> u8 {
         self as u8
+    }
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit.code()
     }
 }

@@ -24,8 +24,13 @@ impl Speaker {
         let class = sqlstate.get(..2).unwrap_or_default();
         match self {
             // Of what is not there or not allowed, and of constraints: the message has names, and
-            // only the detail has values.
-            Self::Server => matches!(class, "0A" | "23" | "2B" | "42" | "55"),
+            // only the detail has values. Of sessions, locks, timeouts and resources: neither.
+            Self::Server => {
+                let has_names = matches!(class, "0A" | "23" | "2B" | "42" | "55");
+                let is_of_work = matches!(class, "08" | "25" | "40" | "53" | "54" | "57" | "58");
+                // Division by zero; internal errors.
+                has_names || is_of_work || matches!(sqlstate, "22012" | "XX000")
+            }
             // What nobody raises by hand.
             Self::Unknown => class == "42" && sqlstate != "42501",
             Self::Function => false,

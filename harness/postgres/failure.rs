@@ -2,6 +2,8 @@
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
+use super::Target;
+
 /// An error that the server reported about a statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (SQLSTATE {sqlstate})")]
@@ -49,6 +51,28 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
+    /// Nobody answered at all.
+    pub fn silent(target: &Target) -> Self {
+        let source = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
+        Self::Connect { target: target.to_string(), source }
+    }
+
+    /// Whether the same may succeed in a moment: nobody answered, the server is just starting or
+    /// going down, or it has no place left. Not so where it said no.
+    pub fn may_pass(&self) -> bool {
+        // cannot_connect_now, admin_shutdown, crash_shutdown, too_many_connections
+        const STATES: [&str; 4] = ["57P03", "57P01", "57P02", "53300"];
+        match self {
+            Self::Connect { source, .. } => match source.as_database_error() {
+                Some(error) => error.code().is_some_and(|code| STATES.contains(&code.as_ref())),
+                None => matches!(source, sqlx::Error::Io(_)),
+            },
+            Self::Lost(_) => true,
+            Self::Sql(failure) => STATES.contains(&failure.sqlstate.as_str()),
+            Self::Url(_) | Self::Unexpected(_) => false,
+        }
+    }
+
     /// The server's report, if this is one.
     pub fn sql(&self) -> Option<&SqlFailure> {
         match self {

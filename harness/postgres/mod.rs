@@ -4,21 +4,25 @@
 //! where the server came from, what a migration is, or what a schema holds.
 
 mod address;
+mod backend;
 mod batch;
 mod copy;
 mod discreet;
 mod failure;
 mod ident;
+mod profile;
 mod session;
 mod target;
 mod version;
 
 pub use address::{Address, Part};
+pub use backend::Backend;
 pub use batch::{Answers, Asked, Batch};
 pub use copy::{copy_from, copy_line};
 pub use discreet::Speaker;
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
+pub use profile::{Profile, milliseconds};
 pub use session::{ResultSet, Session};
 pub use target::Target;
 pub use version::Version;

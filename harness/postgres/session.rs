@@ -3,6 +3,10 @@
 //! The simple protocol is what migration tools and psql use: many statements in one message,
 //! results as the server prints them, nothing prepared that DDL could make stale.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgValueFormat};
 use sqlx::{AssertSqlSafe, Connection, Either, Row, ValueRef};
@@ -104,6 +108,23 @@ impl Session {
                 Err(error.into())
             }
         }
+    }
+
+    /// Writes what `statement`, a `COPY .. TO STDOUT`, gives into a new file that only its owner may
+    /// read.
+    pub async fn copy_out(&mut self, statement: &str, file: &Path) -> Result<(), PostgresError> {
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)
+            .map_err(|error| PostgresError::Lost(error.into()))?;
+        let mut pieces = self.connection.copy_out_raw(statement).await?;
+        while let Some(piece) = pieces.try_next().await? {
+            file.write_all(&piece).map_err(|error| PostgresError::Lost(error.into()))?;
+        }
+        file.sync_all().map_err(|error| PostgresError::Lost(error.into()))
     }
 
     /// The rows of the last statement of `sql`.
