@@ -33,6 +33,12 @@ pub(super) fn record(table: &str, version: Option<&str>) -> String {
     }
 }
 
+/// No migration at all is version -1 to it, which only a dirty table holds.
+pub(super) fn begin(table: &str, version: Option<&str>) -> String {
+    let version = version.unwrap_or("-1");
+    format!("DELETE FROM {table}; INSERT INTO {table} (version, dirty) VALUES ({version}, TRUE)")
+}
+
 pub(super) fn expand(rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
     let Some(last) = rows.into_iter().next() else { return Vec::new() };
     match history.iter().position(|migration| migration.version == last.version) {

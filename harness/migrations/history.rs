@@ -108,6 +108,18 @@ impl History {
         Ok(Self { tool, because, folder: folder.to_owned(), migrations, findings, lone })
     }
 
+    /// Adds claims that stand elsewhere than in the files: revision word and claim.
+    pub fn add_claims(&mut self, claims: &[(String, Claim)]) -> Result<(), MigrationsError> {
+        for (revision, claim) in claims {
+            let place = super::resolve(revision, self, super::Place(0))?;
+            let at = place.0.checked_sub(1);
+            if let Some(migration) = at.and_then(|at| self.migrations.get_mut(at)) {
+                migration.claims.push(claim.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// The index of the migration that the version table calls `version`.
     pub fn position(&self, version: &str) -> Option<usize> {
         self.migrations.iter().position(|migration| migration.version == version)

@@ -14,6 +14,7 @@ mod golang_migrate;
 mod history;
 mod plain;
 mod revision;
+mod route;
 mod sqlx;
 mod tool;
 
@@ -23,4 +24,5 @@ pub use detect::{Detection, detect};
 pub use error::MigrationsError;
 pub use history::{History, Migration, Script, Wrap};
 pub use revision::{Place, resolve};
+pub use route::{Direction, Move, route};
 pub use tool::{Tool, VersionTable};

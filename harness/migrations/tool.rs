@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::folder::Loaded;
 use super::{Applied, Migration, MigrationsError, diesel, golang_migrate, plain, sqlx};
+use crate::postgres::quote_literal;
 
 /// A migration tool, or rather its layout and its version table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,27 @@ impl Tool {
             }
             Self::Diesel => diesel::erase(table, migration),
             Self::Plain => plain::erase(table, migration),
+        }
+    }
+
+    /// Whether the version table holds one row, the last version, instead of one for each.
+    pub fn keeps_last_only(self) -> bool {
+        self == Self::GolangMigrate
+    }
+
+    /// SQL that takes a version out of `table` that may have no file.
+    pub fn forget(self, table: &str, version: &str) -> String {
+        let column = if self == Self::Plain { "revision" } else { "version" };
+        format!("DELETE FROM {table} WHERE {column}::text = {}", quote_literal(version))
+    }
+
+    /// SQL that records in `table` that a migration is under way which can't be one transaction with
+    /// its record: what the tool itself would leave if it were killed. `version` is the one that it
+    /// leads to. `None` for tools that record nothing.
+    pub fn begin(self, table: &str, version: Option<&str>) -> Option<String> {
+        match self {
+            Self::GolangMigrate => Some(golang_migrate::begin(table, version)),
+            Self::Sqlx | Self::Diesel | Self::Plain => None,
         }
     }
 

@@ -179,13 +179,7 @@ pub fn load(options: &Options) -> Result<History, RunError> {
     if options.transaction == TransactionMode::PerMigration {
         batch::wrap_each(&mut history.migrations);
     }
-    for (revision, claim) in &options.claims {
-        let place = crate::migrations::resolve(revision, &history, crate::migrations::Place(0))?;
-        let migration = place.0.checked_sub(1).and_then(|at| history.migrations.get_mut(at));
-        if let Some(migration) = migration {
-            migration.claims.push(claim.clone());
-        }
-    }
+    history.add_claims(&options.claims)?;
     Ok(history)
 }
 
