@@ -46,6 +46,29 @@ impl Snapshot {
         self.nodes.iter().map(AsRef::as_ref)
     }
 
+    /// The same without the top-level objects that `is_left_out` says.
+    #[must_use]
+    pub fn without(&self, is_left_out: impl Fn(&Node) -> bool) -> Self {
+        let nodes = self.nodes.iter().filter(|node| !is_left_out(node)).cloned().collect();
+        Self { nodes, ..self.clone() }
+    }
+
+    /// The same without indexes that the server calls invalid: a dump does not have them.
+    #[must_use]
+    pub fn without_invalid_indexes(&self) -> Self {
+        let is_left_out = |part: &Node| part.kind == "index" && is_invalid(part);
+        let nodes = self.nodes.iter().map(|node| {
+            if node.children.iter().any(is_left_out) {
+                let mut node = Node::clone(node);
+                node.children.retain(|part| !is_left_out(part));
+                Arc::new(node)
+            } else {
+                Arc::clone(node)
+            }
+        });
+        Self { nodes: nodes.collect(), ..self.clone() }
+    }
+
     /// The objects of each that the other does not share. Those may still be equal.
     pub fn apart<'a>(&'a self, other: &'a Self) -> (Vec<&'a Node>, Vec<&'a Node>) {
         let pairs = self.nodes.iter().zip(other.nodes.iter());
