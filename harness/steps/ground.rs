@@ -13,6 +13,7 @@ use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
 use crate::server::{Chosen, Database, Server, ServerError, Template};
 
+use super::audit::has_audit;
 use super::replay::{may_set, replay, settings};
 use super::restore::{RestoreError, Restored, restore};
 use super::script::{self, StepFailure};
@@ -345,12 +346,24 @@ async fn make(
     let database = server.create_database(Template::Empty).await?;
     let Some(backup) = backup else { return Ok((database, None)) };
     match restore(server, &database, backup).await {
-        Ok(restored) => Ok((database, Some(restored))),
+        Ok(restored) => {
+            forget_runs(&database).await?;
+            Ok((database, Some(restored)))
+        }
         Err(error) => {
             server.drop_database(database).await?;
             Err(error.into())
         }
     }
+}
+
+/// The audit trail of a production database is no part of what its migrations made.
+async fn forget_runs(database: &Database) -> Result<(), PostgresError> {
+    let mut session = Session::connect(&database.target, "restore").await?;
+    if has_audit(&mut session).await? {
+        session.execute("DROP TABLE stairway.move, stairway.run; DROP SCHEMA stairway").await?;
+    }
+    session.close().await
 }
 
 async fn stand(server: &Server, database: Database) -> Result<Standing, GroundError> {

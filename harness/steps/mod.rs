@@ -4,30 +4,56 @@
 //! of it; it must not judge, order other steps, or print.
 
 mod apply;
-mod defaults;
+mod audit;
 mod backup;
 mod contents;
+mod defaults;
+mod deploy;
 mod fingerprint;
 mod ground;
+mod lock;
+mod preflight;
 mod probe;
+mod properties;
+mod rehearse;
 mod replay;
 mod restore;
 mod revert;
 mod script;
+mod stamp;
+mod swap;
 mod trial;
+mod validate;
 mod version_table;
 mod view;
+mod written;
 
 pub use apply::{apply, apply_together};
-pub use defaults::{Doubt, Refusal, probe_defaults};
+pub use audit::{
+    AUDIT_SCHEMA, MoveRow, RunRow, begin_run, end_run, has_audit, last_runs, last_schema,
+    make_audit, transactions,
+};
 pub use backup::{BackupFailure, BackupRequest, backup};
 pub use contents::{compare_copy, contents};
+pub use defaults::{Doubt, Refusal, probe_defaults};
+pub use deploy::{
+    Blocker, DeployFailure, Limits, Mark, Marker, deploy, drop_invalid, invalid_indexes, is_atomic,
+    script_of, undo,
+};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
+pub use lock::{Holder, LockError, is_locked, lock, unlock};
+pub use preflight::{Facts, Identity, Other, facts, identity, is_pooled, others};
 pub use probe::{Routine, probe_routines};
+pub use properties::{creation_of, grants_of, settings_of};
+pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};
 pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::{StepFailure, is_all_or_nothing};
+pub use stamp::stamp;
+pub use swap::{allow_connections, drop_restored, is_there, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
+pub use validate::{Orphans, QueryTest, behind, has_rows, orphans, query_files, query_tests};
 pub use version_table::Ledger;
+pub use written::{Written, export, written_since};

@@ -112,23 +112,42 @@ pub(super) async fn one_message(session: &mut Session, script: &Script) -> Resul
 }
 
 async fn statements(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
-    let statements = sql::split(&script.text).map_err(|error| not_text(error, script))?;
-    for statement in statements {
-        let Some(text) = script.text.get(statement.bytes.clone()) else { continue };
+    for bytes in cut(script)? {
+        let Some(text) = script.text.get(bytes.clone()) else { continue };
         let Err(error) = session.execute(text).await else { continue };
         let _ = session.execute("ROLLBACK").await;
-        return Err(match error {
-            PostgresError::Sql(failure) => {
-                let start = statement.bytes.start;
-                let word = failure.position.map(|at| start + sql::char_to_byte(text, at));
-                let bytes = word.map_or(statement.bytes, |at| word_at(&script.text, at));
-                let span = Some(Box::new(Span::new(&script.path, &script.text, bytes)));
-                StepFailure::Sql { failure, span }
-            }
-            other => StepFailure::Postgres(other),
-        });
+        return Err(of_statement(error, script, bytes));
     }
     Ok(())
+}
+
+/// Where the statements of a script are.
+pub(super) fn cut(script: &Script) -> Result<Vec<Range<usize>>, StepFailure> {
+    let statements = sql::split(&script.text).map_err(|error| not_text(error, script))?;
+    Ok(statements.into_iter().map(|statement| statement.bytes).collect())
+}
+
+/// An error of the statement in `bytes`, which was sent alone.
+pub(super) fn of_statement(
+    error: PostgresError,
+    script: &Script,
+    bytes: Range<usize>,
+) -> StepFailure {
+    match error {
+        PostgresError::Sql(failure) => {
+            let start = bytes.start;
+            let word =
+                failure.position.map(|at| start + sql::char_to_byte(text_of(script, &bytes), at));
+            let bytes = word.map_or(bytes, |at| word_at(&script.text, at));
+            let span = Some(Box::new(Span::new(&script.path, &script.text, bytes)));
+            StepFailure::Sql { failure, span }
+        }
+        other => StepFailure::Postgres(other),
+    }
+}
+
+fn text_of<'s>(script: &'s Script, bytes: &Range<usize>) -> &'s str {
+    script.text.get(bytes.clone()).unwrap_or_default()
 }
 
 /// An error of a whole file sent as one message: the server's position counts characters of it;

@@ -1,6 +1,6 @@
 //! The version table of one database: where it is, what it says, what to write into it.
 
-use crate::migrations::{Applied, History, Migration, Tool, parse_applied};
+use crate::migrations::{Applied, Direction, History, Migration, Move, Tool, parse_applied};
 use crate::postgres::{PostgresError, Session, qualified, quote_literal};
 
 /// A tool's version table in one database.
@@ -44,8 +44,7 @@ impl Ledger {
     pub async fn ensure(session: &mut Session, tool: Tool) -> Result<Self, PostgresError> {
         let (ledger, exists) = Self::find(session, tool).await?;
         if !exists {
-            let create = tool.version_table().create.replace("{table}", &ledger.table);
-            session.execute(&create).await?;
+            session.execute(&ledger.creation()).await?;
         }
         Ok(ledger)
     }
@@ -59,6 +58,11 @@ impl Ledger {
         let sql = self.tool.version_table().read.replace("{table}", &self.table);
         let rows = parse_applied(&session.rows(&sql).await?);
         Ok(self.tool.applied_versions(rows, &history.migrations))
+    }
+
+    /// The statement that makes the table.
+    pub fn creation(&self) -> String {
+        self.tool.version_table().create.replace("{table}", &self.table)
     }
 
     /// Schema and name: what a snapshot leaves out.
@@ -77,6 +81,38 @@ impl Ledger {
 
     pub(super) fn erase(&self, migration: &Migration, before: Option<&Migration>) -> String {
         self.with_rest(self.tool.erase(&self.table, migration, before))
+    }
+
+    /// Takes a version out that has no file.
+    pub(super) fn forget(&self, version: &str) -> String {
+        self.tool.forget(&self.table, version)
+    }
+
+    /// Whether it holds the last version only.
+    pub(super) fn keeps_last_only(&self) -> bool {
+        self.tool.keeps_last_only()
+    }
+
+    /// Empties the table.
+    pub(super) fn forget_all(&self) -> String {
+        format!("DELETE FROM {}", self.table)
+    }
+
+    /// What is written when `one` is done.
+    pub(super) fn entry(&self, one: &Move<'_>) -> String {
+        match one.direction {
+            Direction::Upgrade => self.record(one.migration),
+            Direction::Downgrade => self.erase(one.migration, one.before),
+        }
+    }
+
+    /// What is written before `one` begins, if it can't be one transaction with its record.
+    pub(super) fn begun(&self, one: &Move<'_>) -> Option<String> {
+        let leads_to = match one.direction {
+            Direction::Upgrade => Some(one.migration),
+            Direction::Downgrade => one.before,
+        };
+        self.tool.begin(&self.table, leads_to.map(|migration| migration.version.as_str()))
     }
 
     fn with_rest(&self, record: String) -> String {

@@ -1,0 +1,349 @@
+//! One move on a database that matters: under timeouts, tried again while somebody is in the way,
+//! with the version table and the audit trail in the same transaction.
+//!
+//! A failure here says nothing about the database: whoever called looks at it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::migrations::{Move, Script, Wrap};
+use crate::postgres::{PostgresError, Session, milliseconds, qualified};
+use crate::sql;
+
+use super::audit::MoveRow;
+use super::lock;
+use super::script::{self, StepFailure};
+use super::version_table::Ledger;
+
+/// What is worth another try of the whole transaction: nobody is to blame for these.
+const PASSING: [&str; 3] = ["55P03", "40P01", "40001"];
+/// What DISCARD ALL does, but for the lock of the run.
+const AS_NEW: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; \
+    UNLISTEN *; DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES";
+
+/// How long a move may take and wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// When all must be done.
+    pub deadline: Instant,
+    /// How long the first try waits for a lock, and the longest one.
+    pub lock: (Duration, Duration),
+    /// How many tries.
+    pub tries: u32,
+    /// The longest pause between two tries.
+    pub pause: Duration,
+}
+
+impl Limits {
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn lock_of(&self, attempt: u32) -> Duration {
+        let (first, most) = self.lock;
+        first.saturating_mul(1 << attempt.min(10)).min(most).min(self.left())
+    }
+}
+
+/// What happens on the way, for the journal and for whoever watches.
+#[derive(Clone, Debug)]
+pub enum Mark<'a> {
+    /// A try begins, counted from 1.
+    Trying(u32),
+    /// A statement that commits by itself is about to be sent, counted from 0.
+    Statement(usize),
+    /// Everything is done in this transaction; COMMIT is about to be sent.
+    Committing(&'a str),
+    /// A try ended with this SQLSTATE and all of it is undone; these are in the way.
+    Blocked(&'a str, &'a [Blocker]),
+}
+
+/// A session that holds what we wait for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Blocker {
+    /// The server process.
+    pub pid: String,
+    /// What it calls itself.
+    pub application: String,
+    /// `active`, `idle in transaction` and so on.
+    pub state: String,
+    /// For how many seconds its transaction has been open.
+    pub seconds: String,
+}
+
+/// A move did not run to its end, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployFailure {
+    /// The script or its record failed, or the connection did.
+    #[error(transparent)]
+    Step(#[from] StepFailure),
+    /// The session is fine and has lost the lock: the script let go of it.
+    #[error("the lock of the run is lost: a script must not release advisory locks of others")]
+    LockLost,
+    /// There is nothing to run.
+    #[error("{0} has no downgrade")]
+    NoScript(String),
+    /// The time is over.
+    #[error("the time for this run is over")]
+    Late,
+    /// The journal can't be written: nothing is done that it does not know of.
+    #[error("the journal can't be written")]
+    Journal(#[source] std::io::Error),
+}
+
+impl From<PostgresError> for DeployFailure {
+    fn from(error: PostgresError) -> Self {
+        match error {
+            PostgresError::Sql(failure) => Self::Step(StepFailure::Record { failure }),
+            other => Self::Step(StepFailure::Postgres(other)),
+        }
+    }
+}
+
+/// What tells the journal; if it fails, nothing more is sent.
+pub type Marker<'a> = &'a mut dyn FnMut(Mark<'_>) -> std::io::Result<()>;
+
+/// Whether a script and its record are one transaction.
+pub fn is_atomic(script: &Script) -> bool {
+    let refuses = || {
+        sql::split(&script.text).is_ok_and(|statements| {
+            let mut texts = statements.iter().filter_map(|it| script.text.get(it.bytes.clone()));
+            texts.any(|text| sql::refuses_transaction(text).is_some())
+        })
+    };
+    script::is_all_or_nothing(script) && (script.wrap == Wrap::Transaction || !refuses())
+}
+
+/// Makes `one` in `session`, which holds the lock of the run. Gives how many tries it took.
+pub async fn deploy(
+    session: &mut Session,
+    ledger: &Ledger,
+    one: &Move<'_>,
+    row: &MoveRow<'_>,
+    limits: &Limits,
+    mark: Marker<'_>,
+) -> Result<u32, DeployFailure> {
+    let script =
+        one.script().ok_or_else(|| DeployFailure::NoScript(one.migration.revision.clone()))?;
+    session.execute(AS_NEW).await?;
+    if !lock::is_locked(session).await? {
+        return Err(DeployFailure::LockLost);
+    }
+    let record = format!("{};\n{}", ledger.entry(one), row.sql());
+    let mut attempt = 0;
+    loop {
+        if limits.left().is_zero() {
+            return Err(DeployFailure::Late);
+        }
+        mark(Mark::Trying(attempt + 1)).map_err(DeployFailure::Journal)?;
+        let failure = if is_atomic(script) {
+            match whole(session, script, &record, limits, attempt, mark).await {
+                Ok(()) => return Ok(attempt + 1),
+                Err(failure) => failure,
+            }
+        } else {
+            return pieces(session, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
+        };
+        attempt += 1;
+        let Some(state) = passing(&failure).filter(|_| attempt < limits.tries) else {
+            return Err(failure);
+        };
+        wait(session, &state, limits, mark).await?;
+    }
+}
+
+/// The SQLSTATE of a failure that may pass.
+fn passing(failure: &DeployFailure) -> Option<String> {
+    let DeployFailure::Step(StepFailure::Sql { failure, .. } | StepFailure::Record { failure }) =
+        failure
+    else {
+        return None;
+    };
+    PASSING.contains(&failure.sqlstate.as_str()).then(|| failure.sqlstate.clone())
+}
+
+/// Full jitter: somewhere between nothing and the longest pause, so that two don't meet again.
+async fn wait(
+    session: &mut Session,
+    state: &str,
+    limits: &Limits,
+    mark: Marker<'_>,
+) -> Result<(), DeployFailure> {
+    mark(Mark::Blocked(state, &blockers(session).await?)).map_err(DeployFailure::Journal)?;
+    let most = u64::try_from(limits.pause.as_millis()).unwrap_or(u64::MAX).max(1);
+    let sql = format!("SELECT pg_catalog.floor(pg_catalog.random() * {most})::bigint");
+    let pause = session.value(&sql).await?.and_then(|text| text.parse().ok()).unwrap_or(most);
+    tokio::time::sleep(Duration::from_millis(pause).min(limits.left())).await;
+    Ok(())
+}
+
+async fn whole(
+    session: &mut Session,
+    script: &Script,
+    record: &str,
+    limits: &Limits,
+    attempt: u32,
+    mark: Marker<'_>,
+) -> Result<(), DeployFailure> {
+    let begin = format!(
+        "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        milliseconds(limits.lock_of(attempt)),
+        milliseconds(limits.left())
+    );
+    session.execute(&begin).await?;
+    let result = async {
+        script::in_open_transaction(session, script, record).await?;
+        let xid = session.value("SELECT pg_catalog.pg_current_xact_id()").await?;
+        mark(Mark::Committing(&xid.unwrap_or_default())).map_err(DeployFailure::Journal)?;
+        session.execute("COMMIT").await.map_err(|error| script::outside(error, script).into())
+    }
+    .await;
+    if result.is_err() {
+        // If even this fails, the connection is gone, and the next who looks sees it.
+        let _ = session.execute("ROLLBACK").await;
+    }
+    result
+}
+
+/// Statement by statement; each commits by itself, the record after the last.
+async fn pieces(
+    session: &mut Session,
+    ledger: &Ledger,
+    one: &Move<'_>,
+    script: &Script,
+    (record, limits): (&str, &Limits),
+    mark: Marker<'_>,
+) -> Result<(), DeployFailure> {
+    let known = invalid_indexes(session).await?;
+    if let Some(begun) = ledger.begun(one) {
+        session.execute(&begun).await?;
+    }
+    let statements = script::cut(script)?;
+    for (index, bytes) in statements.into_iter().enumerate() {
+        let text = script.text.get(bytes.clone()).unwrap_or_default();
+        mark(Mark::Statement(index)).map_err(DeployFailure::Journal)?;
+        let mut attempt = 0;
+        loop {
+            // What runs concurrently blocks nobody while it waits for older transactions.
+            let is_concurrent = sql::refuses_transaction(text).is_some();
+            let wait_for = if is_concurrent { limits.left() } else { limits.lock_of(attempt) };
+            let set = format!(
+                "SET lock_timeout = {}; SET statement_timeout = {}",
+                milliseconds(wait_for),
+                milliseconds(limits.left())
+            );
+            session.execute(&set).await?;
+            let Err(error) = session.execute(text).await else { break };
+            let _ = session.execute("ROLLBACK").await;
+            let failure = DeployFailure::Step(script::of_statement(error, script, bytes.clone()));
+            attempt += 1;
+            let state = passing(&failure).filter(|_| attempt < limits.tries);
+            if matches!(failure, DeployFailure::Step(StepFailure::Postgres(_))) {
+                return Err(failure);
+            }
+            // Half an index is worse than none: it is kept up to date and used by nobody.
+            drop_invalid(session, &known).await?;
+            let Some(state) = state.filter(|_| !limits.left().is_zero()) else {
+                return Err(failure);
+            };
+            wait(session, &state, limits, mark).await?;
+        }
+    }
+    session.execute(record).await.map_err(DeployFailure::from)
+}
+
+/// The invalid indexes, by oid.
+pub async fn invalid_indexes(session: &mut Session) -> Result<BTreeSet<String>, PostgresError> {
+    let sql = "SELECT indexrelid FROM pg_catalog.pg_index WHERE NOT indisvalid";
+    Ok(session.rows(sql).await?.into_iter().flatten().flatten().collect())
+}
+
+/// Drops the invalid indexes that are not among `known` and that a concurrent build can have left.
+/// Gives their names.
+pub async fn drop_invalid(
+    session: &mut Session,
+    known: &BTreeSet<String>,
+) -> Result<Vec<String>, PostgresError> {
+    let sql = "SELECT i.indexrelid, n.nspname, c.relname FROM pg_catalog.pg_index i \
+               JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE NOT i.indisvalid AND c.relkind = 'i'";
+    let mut dropped = Vec::new();
+    for row in session.rows(sql).await? {
+        let mut cells = row.into_iter().flatten();
+        let (Some(oid), Some(schema), Some(name)) = (cells.next(), cells.next(), cells.next())
+        else {
+            continue;
+        };
+        if !known.contains(&oid) {
+            let index = qualified(&schema, &name);
+            session.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
+            dropped.push(format!("{schema}.{name}"));
+        }
+    }
+    Ok(dropped)
+}
+
+/// Who has a transaction open in this database besides us, the oldest first.
+async fn blockers(session: &mut Session) -> Result<Vec<Blocker>, PostgresError> {
+    let sql = "SELECT pid, application_name, state, \
+               pg_catalog.round(pg_catalog.date_part('epoch', now() - xact_start)) \
+               FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
+               AND pid <> pg_catalog.pg_backend_pid() AND xact_start IS NOT NULL \
+               AND backend_type = 'client backend' ORDER BY xact_start LIMIT 5";
+    let blocker = |row: Vec<Option<String>>| {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || cells.next().unwrap_or_default();
+        Blocker { pid: next(), application: next(), state: next(), seconds: next() }
+    };
+    Ok(session.rows(sql).await?.into_iter().map(blocker).collect())
+}
+
+/// Takes back what a script that commits statement by statement did before it stopped: the other
+/// script, statement by statement, where what it looks for may not be there. Then the version table.
+/// Gives how many statements took something back, and how many found nothing.
+pub async fn undo(
+    session: &mut Session,
+    ledger: &Ledger,
+    back: &Move<'_>,
+    within: Duration,
+) -> Result<(usize, usize), PostgresError> {
+    /// Undefined table, object, column, function, schema.
+    const MISSING: [&str; 5] = ["42P01", "42704", "42703", "42883", "3F000"];
+    let Some(script) = back.script() else {
+        let none = format!("{} has no way back", back.migration.revision);
+        return Err(PostgresError::Unexpected(none));
+    };
+    let cut = script::cut(script).map_err(|error| PostgresError::Unexpected(error.to_string()))?;
+    session.execute(&format!("SET statement_timeout = {}", milliseconds(within))).await?;
+    let (mut done, mut missing) = (0, 0);
+    for bytes in cut {
+        match session.execute(script.text.get(bytes).unwrap_or_default()).await {
+            Ok(()) => done += 1,
+            Err(PostgresError::Sql(failure)) if MISSING.contains(&failure.sqlstate.as_str()) => {
+                missing += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    session.execute(&ledger.entry(back)).await?;
+    Ok((done, missing))
+}
+
+/// What [`deploy`] sends for one move, as a script for psql: without the audit trail and the timeouts.
+pub fn script_of(ledger: &Ledger, one: &Move<'_>) -> String {
+    let (revision, direction) = (&one.migration.revision, one.direction.as_str());
+    let Some(script) = one.script() else {
+        return format!("-- {direction} {revision}: there is none\n");
+    };
+    let text = script.text.trim_end();
+    let text = if text.ends_with(';') { text.to_owned() } else { format!("{text}\n;") };
+    let entry = ledger.entry(one);
+    let body = if is_atomic(script) {
+        format!("BEGIN;\n{text}\n{entry};\nCOMMIT;\n")
+    } else {
+        let begun = ledger.begun(one).map(|begun| format!("{begun};\n")).unwrap_or_default();
+        format!("{begun}{text}\n{entry};\n")
+    };
+    format!("-- {direction} {revision}\n{body}\n")
+}
