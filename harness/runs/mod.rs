@@ -18,6 +18,7 @@ mod lanes;
 mod outcome;
 mod place;
 mod plan;
+pub mod production;
 mod repro;
 mod rows;
 mod scope;

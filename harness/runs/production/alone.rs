@@ -1,0 +1,214 @@
+//! Runs of one step: validating a database as it is, stamping its version table, restoring a backup
+//! by hand.
+
+use std::path::Path;
+
+use crate::backup::{Backup, Store};
+use crate::exit::Exit;
+use crate::migrations::{Place, resolve};
+use crate::postgres::{PostgresError, Session};
+use crate::schema::Snapshot;
+use crate::steps::{self, Ledger, LockError};
+
+use super::account::{Account, BackupAccount, Ended, State};
+use super::fallback::{self, Fallback};
+use super::preflight::preflight_of;
+use super::recover;
+use super::request::Request;
+use super::run::{Listener, Run, Stop};
+use super::site::{Site, Way, revision_at};
+use super::validate::{Earlier, validate};
+
+/// Checks a database as it is: the version table against the files, the schema against what the last
+/// run left, foreign keys, indexes, sequences, critical tables, query tests. Changes nothing.
+pub async fn validate_now(request: &Request, listener: &mut dyn Listener) -> Account {
+    let mut run = Run::new(request, "validate", listener);
+    run.begins("validate");
+    match look(&mut run, request).await {
+        Ok(None) => run.end(State::Before, Exit::Clean, "the database is as it should be"),
+        Ok(Some(wrong)) => {
+            let exit = run.trouble(Stop::new(Exit::Findings, wrong.clone()));
+            run.end(State::Before, exit, format!("validation failed: {wrong}"))
+        }
+        Err(stop) => {
+            let outcome = stop.trouble.message.clone();
+            let exit = run.trouble(stop);
+            run.end(State::Before, exit, outcome)
+        }
+    }
+}
+
+async fn look(run: &mut Run<'_>, request: &Request) -> Result<Option<String>, Stop> {
+    let exit = Exit::PreflightRefused;
+    let asked =
+        |error: &PostgresError| Stop::postgres(exit, "the database can't be looked at", error);
+    let (site, mut session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    run.account.server = Some(site.version.to_string());
+    let has_audit = steps::has_audit(&mut session).await.map_err(|e| asked(&e))?;
+    let last = if has_audit {
+        steps::last_schema(&mut session).await.map_err(|e| asked(&e))?
+    } else {
+        None
+    };
+    let last = last.and_then(|text| Snapshot::parse(&text).ok());
+    let last = last.filter(|last| last.major() == site.version.major);
+    let _ = session.close().await;
+    let seen = site.look().await.map_err(|error| Stop::new(exit, error.to_string()))?;
+    let from = Place(seen.applied.len());
+    run.account.from = Some(revision_at(&request.history.migrations, from));
+    let way = Way { from, moves: Vec::new(), schemas: vec![last], invalid: Vec::new() };
+    let checked = validate(run, &site, &way, &Earlier::default()).await;
+    Ok(checked.map_err(|error| Stop::new(exit, error.to_string()))?.1)
+}
+
+/// Writes into the version table that a database is at a revision, without running anything.
+pub async fn stamp(request: &Request, reason: &str, listener: &mut dyn Listener) -> Account {
+    let mut run = Run::new(request, "stamp", listener);
+    run.begins("stamp");
+    match write_stamp(&mut run, request, reason).await {
+        Ok(()) => {
+            recover::close_all(&mut run, request, State::After);
+            let to = run.account.to.clone().unwrap_or_default();
+            run.end(State::After, Exit::Clean, format!("the version table says {to}"))
+        }
+        Err(stop) => {
+            let outcome = stop.trouble.message.clone();
+            let exit = run.trouble(stop);
+            run.end(State::Before, exit, outcome)
+        }
+    }
+}
+
+async fn write_stamp(run: &mut Run<'_>, request: &Request, reason: &str) -> Result<(), Stop> {
+    let asked = |error: &PostgresError| {
+        Stop::postgres(Exit::PreflightRefused, "the version table can't be written", error)
+    };
+    let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    let _ = session.close().await;
+    let seen = site.look().await;
+    let seen = seen.map_err(|error| Stop::new(Exit::PreflightRefused, error.to_string()))?;
+    let history = &request.history;
+    let from = Place(seen.applied.len());
+    let to = resolve(&request.goal, history, from).map_err(|error| {
+        Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
+            .help("`stairway history` lists the revisions")
+    })?;
+    let (was, is) = (revision_at(&history.migrations, from), revision_at(&history.migrations, to));
+    (run.account.from, run.account.to) = (Some(was.clone()), Some(is.clone()));
+    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
+    lock(&mut worker, request).await?;
+    let id = run.id();
+    let work = async {
+        steps::make_audit(&mut worker).await?;
+        let ledger = Ledger::ensure(&mut worker, history.tool).await?;
+        steps::begin_run(&mut worker, (&id, "stamp"), (&was, &is), Some(reason)).await?;
+        let kept = history.migrations.get(..to.0).unwrap_or_default();
+        steps::stamp(&mut worker, &ledger, kept, &seen.applied).await?;
+        steps::end_run(&mut worker, &id, ("AFTER", 0), &seen.schema.render()).await?;
+        steps::unlock(&mut worker).await
+    };
+    work.await.map_err(|e| asked(&e))?;
+    let _ = worker.close().await;
+    run.note(format!("from {was} to {is}, because: {reason}"));
+    Ok(())
+}
+
+async fn lock(worker: &mut Session, request: &Request) -> Result<(), Stop> {
+    match steps::lock(worker, request.patience.runner).await {
+        Ok(()) => Ok(()),
+        Err(LockError::Postgres(error)) => {
+            Err(Stop::postgres(Exit::PreflightRefused, "the lock can't be taken", &error))
+        }
+        Err(held) => Err(Stop::new(Exit::AlreadyRunning, held.to_string())),
+    }
+}
+
+/// Restores a backup by hand: into a new database, proven, and swapped; what was there is kept.
+/// `which` is a file, the name of one in the folder of backups, or `latest`.
+pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Listener) -> Account {
+    let mut run = Run::new(request, "restore", listener);
+    if let Some(settled) = recover::earlier(&mut run, request).await {
+        // This may be what settles it.
+        run.warn(format!("an earlier run is not settled: {}", settled.outcome));
+        run.account.trouble = None;
+    }
+    run.begins("restore");
+    match restore(&mut run, request, which).await {
+        Ok(Fallback::Restored) => {
+            recover::close_all(&mut run, request, State::Before);
+            run.end(State::After, Exit::Clean, "the backup is in place, proven")
+        }
+        Ok(Fallback::Refused(why)) => {
+            let help = "--fence does not help afterwards: --accept-loss N accepts it by its number";
+            let exit = run.trouble(Stop::new(Exit::RollbackRefused, why.clone()).help(help));
+            run.end(State::Before, exit, why)
+        }
+        Ok(Fallback::Failed(why)) => {
+            let exit = run.trouble(Stop::new(Exit::BackupFailed, why.clone()));
+            run.end(State::Before, exit, why)
+        }
+        Err(stop) => {
+            let outcome = stop.trouble.message.clone();
+            let exit = run.trouble(stop);
+            run.end(State::Before, exit, outcome)
+        }
+    }
+}
+
+async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<Fallback, Stop> {
+    let asked = |error: &PostgresError| {
+        Stop::postgres(Exit::PreflightRefused, "the database can't be reached", error)
+    };
+    let (store, backup) = find(request, which)?;
+    let manifest = &backup.manifest;
+    run.account.backup = Some(BackupAccount {
+        file: backup.path.clone(),
+        bytes: manifest.bytes,
+        sha256: manifest.sha256(),
+        level: manifest.level.into(),
+        tables: manifest.contents.tables.len(),
+        rows: manifest.contents.rows(),
+    });
+    run.note(format!("{}, made {}", backup.path.display(), manifest.created_at));
+    let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    run.account.server = Some(site.version.to_string());
+    let _ = session.close().await;
+    let known = preflight_of(run, &site).await?;
+    if known.name != manifest.database {
+        let message = format!("the backup is of {}, not of {}", manifest.database, known.name);
+        return Err(Stop::new(Exit::PreflightRefused, message));
+    }
+    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
+    lock(&mut worker, request).await?;
+    run.begin_alone(request, known, "restore")?;
+    let result = fallback::put_back(run, &site, &store, &backup).await;
+    drop(worker);
+    run.ends(if matches!(result, Ok(Fallback::Restored)) { Ended::Done } else { Ended::Failed });
+    result.map_err(|error| Stop::postgres(Exit::BackupFailed, "the restore failed", &error))
+}
+
+fn find(request: &Request, which: &Path) -> Result<(Store, Backup), Stop> {
+    let failed = |message: String| {
+        Stop::new(Exit::BackupFailed, message).help("`stairway backup --list` shows what there is")
+    };
+    let is_file = which.components().count() > 1 || which.exists();
+    let folder = match which.parent().filter(|_| is_file) {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) if which.exists() => Path::new("."),
+        _ => &request.backups,
+    };
+    let store = Store::open(folder).map_err(|error| failed(error.to_string()))?;
+    let listing = store.list().map_err(|error| failed(error.to_string()))?;
+    let is_latest = which == Path::new("latest");
+    let wanted = which.file_name();
+    let found =
+        listing.backups.into_iter().find(|backup| is_latest || backup.path.file_name() == wanted);
+    let unverified = listing.unverified.iter().find(|it| it.path.file_name() == wanted);
+    match (found, unverified) {
+        (Some(backup), _) => Ok((store, backup)),
+        (None, Some(it)) => {
+            Err(failed(format!("{} is no backup to trust: {}", it.path.display(), it.reason)))
+        }
+        (None, None) => Err(failed(format!("there is no backup {}", which.display()))),
+    }
+}

@@ -1,0 +1,48 @@
+//! Looking without doing: the preflight, and the SQL that would be run.
+
+use std::fmt::Write;
+
+use crate::exit::Exit;
+use crate::steps::{self, Ledger};
+
+use super::account::{Account, State};
+use super::preflight::preflight;
+use super::request::Request;
+use super::run::{Listener, Run};
+
+/// Looks at everything that a run looks at first and writes nothing anywhere. Gives the script that
+/// would be run, as psql takes it, unless the run would be refused.
+pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account, Option<String>) {
+    let mut run = Run::new(request, request.verb.as_str(), listener);
+    run.begins("preflight");
+    let known = match preflight(&mut run, request).await {
+        Ok(known) => known,
+        Err(stop) => {
+            let exit = run.trouble(stop);
+            return (run.end(State::Before, exit, "this would be refused"), None);
+        }
+    };
+    let sql = async {
+        let mut session = known.site.reader("dry run").await?;
+        let (ledger, is_there) = Ledger::find(&mut session, request.history.tool).await?;
+        session.close().await?;
+        Ok::<_, crate::postgres::PostgresError>((ledger, is_there))
+    };
+    let sql = match sql.await {
+        Ok((ledger, is_there)) => {
+            let mut out = String::new();
+            if !is_there {
+                let _ = writeln!(out, "{};\n", ledger.creation());
+            }
+            for one in &known.way.moves {
+                out.push_str(&steps::script_of(&ledger, one));
+            }
+            Some(out)
+        }
+        Err(error) => {
+            run.note(super::run::discreet(&error));
+            None
+        }
+    };
+    (run.end(State::Before, Exit::Clean, "nothing was changed"), sql)
+}

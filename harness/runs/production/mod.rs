@@ -1,0 +1,35 @@
+//! The runs that touch production: upgrade and downgrade with a backup, a rehearsal and a way back,
+//! and what settles them when they end otherwise.
+//!
+//! Knows the order of the steps and what each failure leads to. Must not print; what it has to say it
+//! tells a listener and writes into its account.
+
+mod account;
+mod alone;
+mod copy;
+mod dry_run;
+mod fallback;
+mod fence;
+mod journal;
+mod moving;
+mod preflight;
+mod prepare;
+mod recipe;
+mod recover;
+mod request;
+mod run;
+mod settle;
+mod site;
+mod validate;
+
+pub use account::{
+    Account, BackupAccount, CheckAccount, Ended, MoveAccount, Remark, State, StepAccount, Trouble,
+    Weight,
+};
+pub use alone::{restore_now, stamp, validate_now};
+pub use dry_run::dry_run;
+pub use journal::{Begun, Entry, Journal, Planned};
+pub use recipe::{Signal, migrate};
+pub use recover::recover;
+pub use request::{Patience, Request, Switches};
+pub use run::{Listener, Told};

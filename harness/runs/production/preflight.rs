@@ -1,0 +1,396 @@
+//! What is looked at before anything is done, and what of it refuses the run. Reads only.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+
+use crate::backup::{BackupError, Store};
+use crate::exit::Exit;
+use crate::finding::CheckId;
+use crate::migrations::{Applied, Place, compare, resolve, route};
+use crate::postgres::Session;
+use crate::schema::Snapshot;
+use crate::server::{Programs, client_programs};
+use crate::sql;
+use crate::steps::{self, Facts, Other};
+
+use super::account::{Remark, Weight};
+use super::request::Request;
+use super::run::{Run, Stop};
+use super::site::{Seen, Site, SiteError, Way, revision_at};
+
+/// What a run knows before it begins.
+#[derive(Debug)]
+pub(super) struct Known<'r> {
+    pub(super) site: Site<'r>,
+    pub(super) facts: Facts,
+    pub(super) way: Way<'r>,
+    pub(super) applied: Vec<Applied>,
+    pub(super) schema: Snapshot,
+    pub(super) programs: Option<Programs>,
+    pub(super) store: Option<Store>,
+}
+
+/// What is too far behind for a standby, in bytes: a migration would only make it worse.
+const LAG: u64 = 1 << 30;
+
+/// Looks at everything; gives all remarks in the run's account, and stops where one refuses.
+pub(super) async fn preflight<'r>(
+    run: &mut Run<'_>,
+    request: &'r Request,
+) -> Result<Known<'r>, Stop> {
+    let exit = Exit::PreflightRefused;
+    let (site, mut session) = Site::find(request).await.map_err(|error| {
+        let stop = Stop::postgres(exit, "the database can't be reached", &error);
+        stop.help("check DATABASE_URL, the password and that the server listens; `stairway current` tries the same")
+    })?;
+    run.account.server = Some(site.version.to_string());
+    let asked = |error: &SiteError| match error.postgres() {
+        Some(error) => Stop::postgres(exit, "the database can't be looked at", error),
+        None => Stop::new(exit, error.to_string()),
+    };
+    let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
+    pooler(run, &site, &mut session).await.map_err(|error| asked(&error))?;
+    role(run, request, &facts);
+    server(run, &facts);
+    let seen = site.look().await.map_err(|error| asked(&error))?;
+    let way = history(run, request, &seen)?;
+    indexes(run, &facts, &way);
+    let others = steps::others(&mut session).await.map_err(|error| asked(&error.into()))?;
+    sessions(run, request, &facts, &others);
+    drift(run, request, &mut session, &seen.schema).await.map_err(|error| asked(&error))?;
+    let (programs, store) = if request.switches.skip_backup || way.moves.is_empty() {
+        (None, None)
+    } else {
+        backups(run, request, &site, &facts)
+    };
+    // A session that is gone by now says so in the next step.
+    let _ = session.close().await;
+    let schema = seen.schema;
+    refuse(run)?;
+    Ok(Known { site, facts, way, applied: seen.applied, schema, programs, store })
+}
+
+/// The little that a restore by hand has to know: which database this is, and whether the role may do
+/// it.
+pub(super) async fn preflight_of(
+    run: &mut Run<'_>,
+    site: &Site<'_>,
+) -> Result<steps::Identity, Stop> {
+    let asked = |error: &SiteError| match error.postgres() {
+        Some(error) => {
+            Stop::postgres(Exit::PreflightRefused, "the database can't be looked at", error)
+        }
+        None => Stop::new(Exit::PreflightRefused, error.to_string()),
+    };
+    let mut session = site.reader("preflight").await.map_err(|error| asked(&error.into()))?;
+    let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
+    pooler(run, site, &mut session).await.map_err(|error| asked(&error))?;
+    server(run, &facts);
+    if !facts.may_restore() {
+        let message = format!(
+            "role {} can't restore: that takes CREATEDB and the ownership of the database",
+            facts.role
+        );
+        remark(run, "role", Weight::Refused, message, Some("name such a role in DATABASE_URL"));
+    }
+    refuse(run)?;
+    let _ = session.close().await;
+    Ok(facts.identity)
+}
+
+fn refuse(run: &Run<'_>) -> Result<(), Stop> {
+    let refused: Vec<&Remark> =
+        run.account.preflight.iter().filter(|it| it.weight == Weight::Refused).collect();
+    let Some(first) = refused.first() else { return Ok(()) };
+    let mut message = first.message.clone();
+    if refused.len() > 1 {
+        let _ = write!(message, "; and {} more", refused.len() - 1);
+    }
+    let stop = Stop::new(Exit::PreflightRefused, message);
+    Err(match &first.help {
+        Some(help) => stop.help(help.clone()),
+        None => stop,
+    })
+}
+
+/// Remarks go through here so that each is told when it is made.
+fn remark(
+    run: &mut Run<'_>,
+    about: &'static str,
+    weight: Weight,
+    message: impl Into<String>,
+    help: Option<&str>,
+) {
+    let message = message.into();
+    match weight {
+        Weight::Fine => {}
+        Weight::Warning => run.note(format!("warning: {message}")),
+        Weight::Refused => run.note(format!("refused: {message}")),
+    }
+    run.account.preflight.push(Remark { about, weight, message, help: help.map(str::to_owned) });
+}
+
+async fn pooler(
+    run: &mut Run<'_>,
+    site: &Site<'_>,
+    session: &mut Session,
+) -> Result<(), SiteError> {
+    let mut other = site.reader("preflight").await?;
+    if steps::is_pooled(session, &mut other).await? {
+        let message = "something between here and the server shares server processes between \
+                       sessions (a pooler in transaction mode): locks and settings would not hold";
+        let help = "connect to the server itself, or to the pooler's session mode";
+        remark(run, "pooler", Weight::Refused, message, Some(help));
+    } else {
+        remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
+    }
+    other.close().await?;
+    Ok(())
+}
+
+fn role(run: &mut Run<'_>, request: &Request, facts: &Facts) {
+    let needs_dump = !request.switches.skip_backup;
+    if !facts.may_create_schemas {
+        let message = format!("role {} may not make the schema stairway here", facts.role);
+        let help = "GRANT CREATE ON DATABASE .. TO it, or make the schema and give it to the role";
+        remark(run, "role", Weight::Refused, message, Some(help));
+    }
+    if needs_dump && let Some(first) = facts.unreadable.first() {
+        let more = facts.unreadable.len() - 1;
+        let message =
+            format!("role {} may not read {first} (and {more} more): no backup", facts.role);
+        let help = "grant pg_read_all_data to it, or name the owner's role in DATABASE_URL";
+        remark(run, "role", Weight::Refused, message, Some(help));
+    }
+    if needs_dump && let Some(first) = facts.row_secured.first() {
+        let message =
+            format!("row security hides rows of {first} from role {}: no backup", facts.role);
+        remark(run, "role", Weight::Refused, message, Some("give the role BYPASSRLS"));
+    }
+    if !facts.may_restore() {
+        let message = format!(
+            "role {} can't restore: that takes CREATEDB and the ownership of the database",
+            facts.role
+        );
+        remark(
+            run,
+            "role",
+            Weight::Warning,
+            message,
+            Some("the only way back will be the downgrade"),
+        );
+    }
+}
+
+fn server(run: &mut Run<'_>, facts: &Facts) {
+    if facts.in_recovery {
+        let help = "connect to the primary";
+        remark(run, "standby", Weight::Refused, "this server is a hot standby", Some(help));
+    }
+    if !facts.prepared.is_empty() {
+        let message = format!(
+            "{} prepared transactions hold their locks, the first is {:?}",
+            facts.prepared.len(),
+            facts.prepared.first().map_or("", String::as_str)
+        );
+        let help = "COMMIT PREPARED or ROLLBACK PREPARED it, once you know whose it is";
+        remark(run, "prepared transactions", Weight::Refused, message, Some(help));
+    }
+    if !facts.synchronous.is_empty() && !facts.has_synchronous {
+        let message = format!(
+            "COMMIT waits for a synchronous standby ({}), and none is connected",
+            facts.synchronous
+        );
+        remark(run, "replication", Weight::Refused, message, Some("bring the standby back first"));
+    }
+    if facts.lag > LAG {
+        let message = format!("the slowest standby is {} behind", size(facts.lag));
+        remark(run, "replication", Weight::Refused, message, Some("wait until it has caught up"));
+    } else if facts.lag > 0 {
+        let message = format!("the slowest standby is {} behind", size(facts.lag));
+        remark(run, "replication", Weight::Fine, message, None);
+    }
+}
+
+/// The version table against the files, and the way from here.
+fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<Way<'r>, Stop> {
+    let (applied, history) = (&seen.applied, &request.history);
+    for finding in history.findings.iter().cloned().chain(compare(applied, history)) {
+        let help = match finding.check {
+            CheckId::ChecksumMismatch => "put the file back; `stairway stamp` accepts the new text",
+            CheckId::UnknownRevision => "check the folder, the branch and the database",
+            _ => "`stairway history` and `stairway current` show both sides",
+        };
+        remark(run, "history", Weight::Refused, finding.message, Some(help));
+    }
+    if let Some(row) = applied.iter().find(|row| !row.whole) {
+        let message = format!("{} was begun and not finished (dirty)", row.version);
+        let help = "look at the database, then `stairway stamp` what it is";
+        remark(run, "history", Weight::Refused, message, Some(help));
+    }
+    refuse(run)?;
+    let from = Place(applied.len());
+    let to = resolve(&request.goal, history, from).map_err(|error| {
+        Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
+            .help("`stairway history` lists the revisions")
+    })?;
+    run.account.from = Some(revision_at(&history.migrations, from));
+    run.account.to = Some(revision_at(&history.migrations, to));
+    let is_up = request.verb == crate::migrations::Direction::Upgrade;
+    if (is_up && to < from) || (!is_up && to > from) {
+        let (verb, other) = (request.verb.as_str(), request.verb.back().as_str());
+        let message = format!("{} is not {verb} from here", request.goal);
+        return Err(
+            Stop::new(Exit::Usage, message).help(format!("did you mean `stairway {other}`?"))
+        );
+    }
+    let moves = route(history, from, to);
+    if let Some(one) = moves.iter().find(|one| one.script().is_none()) {
+        let message = format!("{} has no downgrade", one.migration.revision);
+        remark(run, "history", Weight::Refused, message, Some("restore a backup instead"));
+    }
+    let mut schemas = vec![Some(seen.schema.clone())];
+    schemas.resize(moves.len() + 1, None);
+    Ok(Way { from, moves, schemas, invalid: seen.invalid.clone() })
+}
+
+/// Indexes that are invalid already are not ours; they refuse what speaks of their tables.
+fn indexes(run: &mut Run<'_>, facts: &Facts, way: &Way<'_>) {
+    for (index, table) in &facts.invalid_indexes {
+        let names_it = |text: &str| {
+            sql::tokens(text).any(|token| {
+                text.get(token.bytes)
+                    .is_some_and(|word| word.trim_matches('"').eq_ignore_ascii_case(table))
+            })
+        };
+        let is_touched = way
+            .moves
+            .iter()
+            .filter_map(crate::migrations::Move::script)
+            .any(|it| names_it(&it.text));
+        let weight = if is_touched { Weight::Refused } else { Weight::Warning };
+        let message = format!("index {index} was invalid before this run");
+        let help = "REINDEX INDEX CONCURRENTLY it, or drop it; this tool never does so by itself";
+        remark(run, "invalid indexes", weight, message, Some(help));
+    }
+}
+
+fn sessions(run: &mut Run<'_>, request: &Request, facts: &Facts, others: &[Other]) {
+    let limit = request.patience.transaction.as_secs();
+    for other in others {
+        let Other { pid, role, application, state, transaction } = other;
+        let who = format!("process {pid} ({application}, role {role}, {state})");
+        let seconds = transaction.unwrap_or_default();
+        if application.contains("pg_dump") {
+            let message = format!("a dump is running: {who}, since {seconds} s");
+            let help = "wait until it has ended: what alters a table would queue behind it";
+            remark(run, "dumps", Weight::Refused, message, Some(help));
+        } else if transaction.is_some() && seconds >= limit {
+            let message = format!("{who} has a transaction open for {seconds} s");
+            let help = "end it, or allow more with --max-transaction";
+            remark(run, "transactions", Weight::Refused, message, Some(help));
+        }
+        if request.switches.fence && *role == facts.role && !application.starts_with("stairway") {
+            let message = format!("{who} has this run's role: a fence can't keep it out");
+            let help = "give migrations a role that no application has";
+            remark(run, "fence", Weight::Refused, message, Some(help));
+        }
+    }
+}
+
+/// Whether somebody changed the schema since the last run.
+async fn drift(
+    run: &mut Run<'_>,
+    request: &Request,
+    session: &mut Session,
+    schema: &Snapshot,
+) -> Result<(), SiteError> {
+    if !steps::has_audit(session).await? {
+        return Ok(());
+    }
+    let Some(text) = steps::last_schema(session).await? else { return Ok(()) };
+    let last = Snapshot::parse(&text)?;
+    if last.major() != schema.major() || last == *schema {
+        return Ok(());
+    }
+    let weight = if request.switches.allow_drift { Weight::Warning } else { Weight::Refused };
+    let message = format!(
+        "the schema was changed since the last run, by something else than a migration:\n{}",
+        last.diff(schema).render()
+    );
+    let help = "take it back or write it down as a migration; --allow-drift goes on";
+    remark(run, "drift", weight, message, Some(help));
+    Ok(())
+}
+
+fn backups(
+    run: &mut Run<'_>,
+    request: &Request,
+    site: &Site<'_>,
+    facts: &Facts,
+) -> (Option<Programs>, Option<Store>) {
+    let programs = match client_programs(site.version.major) {
+        Ok(programs) => {
+            let message = format!("pg_dump {}", programs.version);
+            remark(run, "programs", Weight::Fine, message, None);
+            Some(programs)
+        }
+        Err(error) => {
+            remark(run, "programs", Weight::Refused, error.to_string(), None);
+            None
+        }
+    };
+    let store = match Store::open(&request.backups) {
+        Ok(store) => Some(store),
+        Err(error) => {
+            let message = format!(
+                "no backup can be written to {}: {}",
+                request.backups.display(),
+                causes(&error)
+            );
+            let help = "make the folder writable, or name another one with BACKUP_DIR";
+            remark(run, "backups", Weight::Refused, message, Some(help));
+            None
+        }
+    };
+    // Text may take more room than pages do, and compression makes it less; half is on the safe side.
+    let needed = facts.size / 2;
+    disk(run, "disk for the backup", &request.backups, needed);
+    (programs, store)
+}
+
+fn causes(error: &BackupError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Whether a folder's file system has room for `needed` bytes and a tenth of it beyond.
+fn disk(run: &mut Run<'_>, about: &'static str, folder: &Path, needed: u64) {
+    let there = folder.ancestors().find(|it| it.exists()).unwrap_or(folder);
+    let Ok(stat) = statvfs(there) else {
+        let message = format!("the room in {} can't be told", folder.display());
+        return remark(run, about, Weight::Warning, message, None);
+    };
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
+    let message =
+        format!("{} has {} free, {} are needed", folder.display(), size(free), size(needed));
+    let is_enough = free.saturating_sub(free / 10) >= needed;
+    let weight = if is_enough { Weight::Fine } else { Weight::Refused };
+    let help = (!is_enough).then_some("make room, or name another folder with BACKUP_DIR");
+    remark(run, about, weight, message, help);
+}
+
+/// Bytes as people read them.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let (mut value, mut unit) = (bytes, "bytes");
+    for next in units {
+        if value < 10_000 {
+            break;
+        }
+        (value, unit) = (value / 1000, next);
+    }
+    format!("{value} {unit}")
+}

@@ -1,0 +1,281 @@
+//! Settling runs that were killed: what their journals say they were about to do is held against what
+//! the database is.
+
+use crate::backup::Store;
+use crate::exit::Exit;
+use crate::migrations::{Move, Place};
+use crate::postgres::{Backend, PostgresError};
+use crate::schema::Snapshot;
+use crate::steps;
+
+use super::account::{Account, Ended, State};
+use super::fallback;
+use super::fence::Fence;
+use super::journal::{Begun, Entry, Journal};
+use super::prepare::planned;
+use super::recipe;
+use super::request::Request;
+use super::run::{Listener, Run, Stop, discreet};
+use super::settle::{Case, Settled};
+use super::site::{INVALID_FILE, INVALID_OIDS, Site, Way, schema_file};
+use super::validate::Earlier;
+
+/// Settles what earlier runs on this database left. Gives how the last of them ended, if there were
+/// any, or if one can't be settled.
+pub async fn recover(request: &Request, listener: &mut dyn Listener) -> Account {
+    let mut run = Run::new(request, "recover", listener);
+    match settle_all(&mut run, request).await {
+        Ok(0) => run.end(State::Before, Exit::Clean, "there is nothing to settle"),
+        Ok(count) => {
+            let state = run.account.state;
+            run.end(state, Exit::Clean, format!("{count} runs are settled"))
+        }
+        Err(settled) => run.end(settled.state, settled.exit, settled.outcome),
+    }
+}
+
+/// The first step of every run: settles what earlier ones left. `Some` if that is not possible.
+pub(super) async fn earlier(run: &mut Run<'_>, request: &Request) -> Option<Settled> {
+    settle_all(run, request).await.err()
+}
+
+async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settled> {
+    let unknown =
+        |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
+    let found = match Journal::unfinished(&request.state) {
+        Ok(found) => found,
+        Err(error) => {
+            let stop = Stop::new(
+                Exit::PreflightRefused,
+                format!("the journals in {} can't be read: {error}", request.state.display()),
+            );
+            let outcome = stop.trouble.message.clone();
+            let exit = run.trouble(stop);
+            return Err(Settled { state: State::Before, exit, outcome });
+        }
+    };
+    if found.is_empty() {
+        return Ok(0);
+    }
+    run.begins("recover");
+    if let Ok(store) = Store::open(&request.backups) {
+        // Whoever wrote them is dead.
+        let _ = store.sweep_partials();
+    }
+    let mut settled = 0;
+    for journal in found {
+        let Some(begun) = journal.begun().cloned() else { continue };
+        if begun.database.name != request.target.database_name().unwrap_or_default() {
+            continue;
+        }
+        run.note(format!("run {} ended at: {}", begun.run, last_word(journal.entries())));
+        let own = (run.journal.replace(journal), run.swap_subject(Some(begun.run.clone())));
+        let result = one(run, request, &begun).await;
+        let journal = std::mem::replace(&mut run.journal, own.0);
+        run.swap_subject(own.1);
+        let result = result.and_then(|state| {
+            let mut journal = journal.ok_or_else(|| unknown("the journal is gone".to_owned()))?;
+            let entry = Entry::Settled { state: state.as_str().to_owned(), exit: 0 };
+            journal
+                .write(entry)
+                .and_then(|()| journal.write(Entry::Closed))
+                .map_err(|error| unknown(format!("the journal can't be written: {error}")))?;
+            Ok(state)
+        });
+        match result {
+            Ok(state) => {
+                run.note(format!("run {} is settled: {}", begun.run, state.as_str()));
+                run.account.state = state;
+                settled += 1;
+            }
+            Err(settled) => {
+                run.ends(Ended::Failed);
+                run.warn(format!("run {} can't be settled: {}", begun.run, settled.outcome));
+                return Err(settled);
+            }
+        }
+    }
+    run.ends(Ended::Done);
+    Ok(settled)
+}
+
+/// Closes the journals of runs that a person has settled, by a restore or a stamp.
+pub(super) fn close_all(run: &mut Run<'_>, request: &Request, state: State) {
+    for mut journal in Journal::unfinished(&request.state).unwrap_or_default() {
+        let Some(begun) = journal.begun().cloned() else { continue };
+        if begun.database.name != request.target.database_name().unwrap_or_default() {
+            continue;
+        }
+        let entry = Entry::Settled { state: state.as_str().to_owned(), exit: 0 };
+        match journal.write(entry).and_then(|()| journal.write(Entry::Closed)) {
+            Ok(()) => run.note(format!("run {} is closed with this", begun.run)),
+            Err(error) => {
+                run.warn(format!("the journal of {} can't be written: {error}", begun.run));
+            }
+        }
+    }
+}
+
+/// The last thing that a journal says, in a word.
+fn last_word(entries: &[Entry]) -> String {
+    let word = entries.last().and_then(|entry| serde_json::to_value(entry).ok());
+    let word = word.and_then(|value| Some(value.get("event")?.as_str()?.to_owned()));
+    word.unwrap_or_else(|| "nothing".to_owned())
+}
+
+/// Settles one run. `Err` if it is neither BEFORE nor AFTER when this ends.
+async fn one(run: &mut Run<'_>, request: &Request, begun: &Begun) -> Result<State, Settled> {
+    let unknown =
+        |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
+    let entries = entries(run);
+    let asked = |error: &PostgresError| unknown(discreet(error));
+    finish_swap(request, begun, &entries).await.map_err(|error| asked(&error))?;
+    let has_moved = entries.iter().any(|entry| matches!(entry, Entry::Moving { .. }));
+    let settled =
+        if has_moved { moved(run, request, begun, &entries).await } else { Ok(State::Before) };
+    // Not before: a restore loses nothing only as long as others are kept out.
+    if let Some(fence) = run.fence() {
+        open_fence(request, &fence).await.map_err(unknown)?;
+    }
+    settled
+}
+
+/// Settles a run that began to move the database.
+async fn moved(
+    run: &mut Run<'_>,
+    request: &Request,
+    begun: &Begun,
+    entries: &[Entry],
+) -> Result<State, Settled> {
+    let unknown =
+        |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
+    let asked = |error: &PostgresError| unknown(discreet(error));
+    let (site, mut session) = Site::find(request).await.map_err(|error| asked(&error))?;
+    let identity = steps::identity(&mut session).await.map_err(|error| asked(&error))?;
+    let _ = session.close().await;
+    if identity.system_identifier != begun.database.system_identifier {
+        return Err(unknown(format!(
+            "the run was on another server: system identifier {}",
+            begun.database.system_identifier
+        )));
+    }
+    let way = way(run, request, begun).map_err(unknown)?;
+    let store = Store::open(&request.backups).ok();
+    let backup = entries.iter().rev().find_map(|entry| match entry {
+        Entry::BackedUp { file } => Some(file.clone()),
+        _ => None,
+    });
+    let backup = store.as_ref().zip(backup).and_then(|(store, file)| {
+        let listing = store.list().ok()?;
+        listing.backups.into_iter().find(|backup| backup.path == file)
+    });
+    let case = Case {
+        site: &site,
+        way: &way,
+        backend: entries.iter().rev().find_map(worked),
+        invalid: kept_lines(run, INVALID_OIDS),
+        way_back: entries.iter().rev().find_map(|entry| match entry {
+            Entry::Learnt { way_back } => Some(*way_back),
+            _ => None,
+        }),
+        backup: store.as_ref().zip(backup.as_ref()),
+        half: half(entries),
+    };
+    let settled = recipe::resume(run, &case, &Earlier::default()).await;
+    match settled.state {
+        State::Unknown => Err(settled),
+        state => Ok(state),
+    }
+}
+
+fn entries(run: &Run<'_>) -> Vec<Entry> {
+    run.journal.as_ref().map(|journal| journal.entries().to_vec()).unwrap_or_default()
+}
+
+fn worked(entry: &Entry) -> Option<Backend> {
+    match entry {
+        Entry::Working(backend) => Some(backend.clone()),
+        _ => None,
+    }
+}
+
+/// The move that was under way when a journal ends, if it commits statement by statement: its place
+/// in the plan.
+pub(super) fn half(entries: &[Entry]) -> Option<usize> {
+    let last = entries.iter().rev().find_map(|entry| match entry {
+        Entry::Moving { position, atomic, .. } => Some((*position, *atomic)),
+        _ => None,
+    });
+    let (position, atomic) = last?;
+    let is_made = entries.contains(&Entry::Moved { position });
+    (!atomic && !is_made).then_some(position)
+}
+
+/// The lines of a file beside the journal.
+fn kept_lines(run: &Run<'_>, name: &str) -> Vec<String> {
+    let text = run.journal.as_ref().and_then(|journal| journal.kept(name)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The way of a run, if the files still say what they said.
+fn way<'r>(run: &Run<'_>, request: &'r Request, begun: &Begun) -> Result<Way<'r>, String> {
+    let history = &request.history;
+    let mut moves = Vec::new();
+    for wanted in &begun.moves {
+        let at = history.migrations.iter().position(|it| it.revision == wanted.revision);
+        let Some((at, migration)) = at.and_then(|at| Some((at, history.migrations.get(at)?)))
+        else {
+            return Err(format!("{} has no file any more", wanted.revision));
+        };
+        let before = at.checked_sub(1).and_then(|before| history.migrations.get(before));
+        let one = Move { migration, direction: wanted.direction, before };
+        if planned(&one) != *wanted {
+            return Err(format!("{} was edited after the run", wanted.revision));
+        }
+        moves.push(one);
+    }
+    let schema = |made: usize| {
+        let text = run.journal.as_ref()?.kept(&schema_file(made))?;
+        Snapshot::parse(&text).ok()
+    };
+    let schemas = (0..=moves.len()).map(schema).collect();
+    let invalid = kept_lines(run, INVALID_FILE);
+    Ok(Way { from: Place(begun.from), moves, schemas, invalid })
+}
+
+/// Brings a swap that was begun to one of its ends: both databases are renamed or none is.
+async fn finish_swap(
+    request: &Request,
+    begun: &Begun,
+    entries: &[Entry],
+) -> Result<(), PostgresError> {
+    let restoring = entries.iter().find_map(|entry| match entry {
+        Entry::Restoring { into } => Some(into.clone()),
+        _ => None,
+    });
+    let Some(into) = restoring else { return Ok(()) };
+    let mut admin = fallback::admin(&request.target).await?;
+    steps::allow_connections(&mut admin, &begun.database.name, true).await?;
+    let kept = entries.iter().find_map(|entry| match entry {
+        Entry::Swapping { kept, .. } => Some(kept.clone()),
+        _ => None,
+    });
+    if let Some(kept) = kept
+        && steps::is_there(&mut admin, &kept).await?
+    {
+        steps::allow_connections(&mut admin, &kept, true).await?;
+    }
+    // Where the swap was done nothing has this name any more.
+    steps::drop_restored(&mut admin, &into).await?;
+    admin.close().await
+}
+
+/// Lets others in again, from a session of its own.
+pub(super) async fn open_fence(request: &Request, fence: &Fence) -> Result<(), String> {
+    let (site, session) = Site::find(request).await.map_err(|error| discreet(&error))?;
+    let _ = session.close().await;
+    let (mut worker, _) = site.worker("fence").await.map_err(|error| discreet(&error))?;
+    fence.open(&mut worker).await.map_err(|error| discreet(&error))?;
+    let _ = worker.close().await;
+    Ok(())
+}

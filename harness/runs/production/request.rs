@@ -1,0 +1,94 @@
+//! What is asked of a run that touches production.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::migrations::{Direction, History};
+use crate::postgres::Target;
+use crate::server::ServerSpec;
+
+/// A run that is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which way.
+    pub verb: Direction,
+    /// A revision word: `head`, `-1`, an id or its unique prefix.
+    pub goal: String,
+    /// The database.
+    pub target: Target,
+    /// The migrations.
+    pub history: History,
+    /// Where the copy for the rehearsal is made.
+    pub copy: ServerSpec,
+    /// The folder of backups.
+    pub backups: PathBuf,
+    /// The folder of journals.
+    pub state: PathBuf,
+    /// `production`, `staging` or `development`, for reports.
+    pub environment: String,
+    /// What is left out or accepted.
+    pub switches: Switches,
+    /// How long things may take.
+    pub patience: Patience,
+    /// How many jobs dump into a folder; `None` for one file.
+    pub jobs: Option<u32>,
+    /// Tables that must be there and readable afterwards.
+    pub critical_tables: Vec<String>,
+    /// The folder of query tests, if there is one.
+    pub checks: Option<PathBuf>,
+}
+
+/// What is left out or accepted for one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Switches {
+    /// No backup, so no rehearsal and no restore either.
+    pub skip_backup: bool,
+    /// No rehearsal on a copy.
+    pub skip_test: bool,
+    /// Go on although the rehearsal failed.
+    pub force: bool,
+    /// Keep other roles out while it runs.
+    pub fence: bool,
+    /// Go on although somebody changed the schema since the last run.
+    pub allow_drift: bool,
+    /// How many row versions written since the backup may be lost by a restore.
+    pub accept_loss: Option<u64>,
+    /// Client programs of another major version than the server's will do.
+    pub allow_other_programs: bool,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the moves, and as long again for their rehearsal.
+    pub timeout: Duration,
+    /// For the server to answer.
+    pub connect: Duration,
+    /// For another runner to end.
+    pub runner: Duration,
+    /// Older transactions of others refuse the run.
+    pub transaction: Duration,
+    /// How long the first try waits for a lock, and the longest one.
+    pub lock: (Duration, Duration),
+    /// How many tries.
+    pub tries: u32,
+    /// The longest pause between two tries.
+    pub pause: Duration,
+    /// How long a transaction of ours may stand open without work.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_mins(5),
+            connect: Duration::from_secs(10),
+            runner: Duration::from_secs(10),
+            transaction: Duration::from_mins(5),
+            lock: (Duration::from_millis(100), Duration::from_secs(2)),
+            tries: 20,
+            pause: Duration::from_secs(15),
+            idle: Duration::from_mins(1),
+        }
+    }
+}
