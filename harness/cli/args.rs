@@ -10,6 +10,10 @@ use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
 use super::reports::{self, Wanted};
+pub(super) use super::run_args::{
+    AccountFormat, DowngradeArgs, RecoverArgs, RestoreArgs, RunArgs, StampArgs, UpgradeArgs,
+    ValidateArgs,
+};
 
 /// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
 /// get back.
@@ -43,6 +47,18 @@ pub(super) enum Verb {
     Verify(Box<VerifyArgs>),
     /// Record today's findings, so that only new ones fail a verification
     Baseline(Box<BaselineArgs>),
+    /// Move a database forward: backup, rehearsal on a copy, apply, validation, a way back
+    Upgrade(Box<UpgradeArgs>),
+    /// Move a database back by its downgrades, with the same steps
+    Downgrade(Box<DowngradeArgs>),
+    /// Check a database as it is: version table, schema, foreign keys, indexes, query tests
+    Validate(Box<ValidateArgs>),
+    /// Put a backup in the place of the database, which is kept under another name
+    Restore(Box<RestoreArgs>),
+    /// Write into the version table where a database is, without running anything
+    Stamp(Box<StampArgs>),
+    /// Settle runs that were killed
+    Recover(Box<RecoverArgs>),
     /// List the migrations of a folder, base first
     History(FolderArgs),
     /// Tell which revision a database is at
@@ -298,6 +314,12 @@ pub(super) struct CurrentArgs {
     pub(super) folder: FolderArgs,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
+    /// production, staging or development: reads .env.<name> [default: production]
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
+    /// Show the last runs on this database
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Arguments)]

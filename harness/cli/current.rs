@@ -1,16 +1,25 @@
 //! `stairway current`
 
-use crate::config::Config;
+use crate::config::{Config, Deployment, DeploymentFlags};
 use crate::migrations::{Applied, compare};
-use crate::steps::Ledger;
+use crate::postgres::Session;
+use crate::steps::{Ledger, RunRow, has_audit, last_runs};
 
 use super::args::CurrentArgs;
 use super::printer::Printer;
 use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
-    let history = settings::history(&args.folder, &Config::load().map_err(Failure::usage)?)?;
-    let mut session = settings::database(&args.database, "current").await?;
+    let config = Config::load().map_err(Failure::usage)?;
+    let history = settings::history(&args.folder, &config)?;
+    let flags = DeploymentFlags {
+        environment: args.env.clone(),
+        database_url: args.database.database_url.clone(),
+        ..DeploymentFlags::default()
+    };
+    let place = Deployment::find(&flags, &config).map_err(Failure::usage)?;
+    let session = Session::connect(&place.target, "current").await;
+    let mut session = session.map_err(|error| Failure::new(Exit::Usage, error))?;
     let (ledger, exists) =
         Ledger::find(&mut session, history.tool).await.map_err(Failure::usage)?;
     let (schema, table) = ledger.names();
@@ -23,6 +32,11 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
         return Ok(Exit::Clean);
     }
     let applied = ledger.read(&mut session, &history).await.map_err(Failure::usage)?;
+    let runs = if args.verbose && has_audit(&mut session).await.map_err(Failure::usage)? {
+        last_runs(&mut session, 20).await.map_err(Failure::usage)?
+    } else {
+        Vec::new()
+    };
     session.close().await.map_err(Failure::usage)?;
     let is_applied = |version: &str| applied.iter().any(|row: &Applied| row.version == version);
     let last = history.migrations.iter().rfind(|migration| is_applied(&migration.version));
@@ -34,6 +48,9 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
         None => printer.result("base\n"),
     }
     printer.status(&format!("{} applied in {schema}.{table}, {pending} pending", applied.len()));
+    if args.verbose {
+        printer.result(&shown(&runs));
+    }
     let broken: Vec<&str> =
         applied.iter().filter(|row| !row.whole).map(|row| row.version.as_str()).collect();
     if !broken.is_empty() {
@@ -45,4 +62,21 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
     }
     let clean = findings.is_empty() && broken.is_empty();
     Ok(if clean { Exit::Clean } else { Exit::Findings })
+}
+
+/// The last runs, the newest first, one on a line.
+fn shown(runs: &[RunRow]) -> String {
+    if runs.is_empty() {
+        return "no run is recorded in this database\n".to_owned();
+    }
+    let line = |run: &RunRow| {
+        let state = run.state.as_deref().unwrap_or("not ended: `stairway recover` settles it");
+        let exit = run.exit.as_ref().map(|exit| format!(" ({exit})")).unwrap_or_default();
+        let reason = run.reason.as_ref().map(|why| format!(", because: {why}")).unwrap_or_default();
+        format!(
+            "{}  {} {} -> {} by {} at {}: {state}{exit}{reason}\n",
+            run.run, run.verb, run.from, run.to, run.role, run.began
+        )
+    };
+    runs.iter().map(line).collect()
 }

@@ -5,14 +5,20 @@
 mod args;
 mod backup;
 mod baseline;
+mod bell;
 mod cache;
 mod current;
 mod diff;
 mod doctor;
+mod dry_run;
 mod history;
+mod hoist;
+mod log;
 mod printer;
+mod production;
 mod progress;
 mod reports;
+mod run_args;
 mod settings;
 mod snapshot;
 mod verify;
@@ -23,6 +29,7 @@ use clap::{CommandFactory, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::runs::production::Signal;
 
 use args::{Args, Verb};
 use printer::Printer;
@@ -48,7 +55,7 @@ type Outcome = Result<Exit, Failure>;
 
 /// Reads the command line of this process, does what it says and gives the exit code.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(hoist::hoist(std::env::args_os())) {
         Ok(args) => args,
         Err(error) => {
             // clap knows the stream: help goes to stdout, errors to stderr with code 2.
@@ -82,6 +89,19 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     else {
         return Err(Failure::usage("signals can't be listened to"));
     };
+    // These end only when they know what the database is: they hear of a signal themselves.
+    let args = match production::Asked::of(args) {
+        Ok(asked) => {
+            let signal = Box::pin(async move {
+                tokio::select! {
+                    _ = interrupt.recv() => Signal::Interrupt,
+                    _ = terminate.recv() => Signal::Terminate,
+                }
+            });
+            return Box::pin(production::run(asked, signal, printer)).await;
+        }
+        Err(args) => args,
+    };
     let undone = match &args.verb {
         Some(Verb::Backup(_)) => "what was written of the backup is removed",
         _ => "the server is stopped and removed",
@@ -105,6 +125,13 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
     match verb {
         Verb::Verify(args) => verify::run(*args, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
+        // Those are led to their ends elsewhere.
+        Verb::Upgrade(_)
+        | Verb::Downgrade(_)
+        | Verb::Validate(_)
+        | Verb::Restore(_)
+        | Verb::Stamp(_)
+        | Verb::Recover(_) => Ok(Exit::Usage),
         Verb::History(args) => history::run(&args, printer),
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,

@@ -77,6 +77,11 @@ pub(super) struct DeploymentSettings {
     pub(super) directory: Option<PathBuf>,
     pub(super) backup_dir: Option<PathBuf>,
     pub(super) database_url: Option<String>,
+    /// Tables that must be there and have rows after a run.
+    #[serde(default)]
+    pub(super) critical_tables: Vec<String>,
+    /// The folder of query tests.
+    pub(super) checks: Option<PathBuf>,
 }
 
 impl fmt::Debug for DeploymentSettings {

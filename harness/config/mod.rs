@@ -191,6 +191,16 @@ impl Config {
         self.baseline.as_deref()
     }
 
+    /// Tables that must be there and have rows after a run on a database.
+    pub fn critical_tables(&self) -> &[String] {
+        &self.deployment.critical_tables
+    }
+
+    /// The folder of query tests, if it is written down.
+    pub fn checks(&self) -> Option<&Path> {
+        self.deployment.checks.as_deref()
+    }
+
     /// Revision and claim of each `[[claim]]`.
     pub fn claims(&self) -> Result<Vec<(String, Claim)>, ConfigError> {
         self.claims

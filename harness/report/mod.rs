@@ -3,6 +3,7 @@
 //! Knows how a verification is told to people and programs. Must not run anything, print, or know
 //! how it was asked for.
 
+mod account;
 mod github;
 mod json;
 mod junit;
@@ -14,6 +15,7 @@ mod sarif;
 mod terminal;
 mod unfinished;
 
+pub use account::{account_json, account_text, digest};
 pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};

@@ -1,0 +1,123 @@
+//! The log of a run on a database: a line of text and a line of JSON for each thing that happens,
+//! with the time, in files of their own. What is told is shown on the terminal as well.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::runs::production::{Ended, Listener, Told};
+
+use crate::secret::Scrubber;
+
+use super::printer::Printer;
+
+/// Between two lines about how much of a dump is written.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Writes the log and tells the terminal.
+#[derive(Debug)]
+pub(super) struct Log<'p> {
+    printer: &'p mut Printer,
+    folder: PathBuf,
+    files: Option<(File, File)>,
+    /// Why nothing is logged, if nothing is.
+    pub(super) broken: Option<String>,
+    bytes: Option<(Instant, Instant)>,
+    scrubber: Scrubber,
+}
+
+impl<'p> Log<'p> {
+    pub(super) fn new(printer: &'p mut Printer, folder: &Path, scrubber: Scrubber) -> Self {
+        let folder = folder.to_owned();
+        Self { printer, folder, files: None, broken: None, bytes: None, scrubber }
+    }
+
+    fn open(&mut self, run: &str) {
+        let opened = (|| {
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            let open = |end: &str| {
+                let path = self.folder.join(format!("migration-{run}.{end}"));
+                OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+            };
+            Ok::<_, io::Error>((open("log")?, open("jsonl")?))
+        })();
+        match opened {
+            Ok(files) => self.files = Some(files),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        if self.broken.is_none() {
+            let why = format!("the log in {} can't be written: {error}", self.folder.display());
+            self.printer.status(&why);
+            self.broken = Some(why);
+        }
+        self.files = None;
+    }
+
+    fn write(&mut self, kind: &str, text: &str, more: serde_json::Value) {
+        let Some((lines, records)) = &mut self.files else { return };
+        let at = jiff::Timestamp::now();
+        let mut record = json!({"at": at.to_string(), "kind": kind, "text": text});
+        if let (Some(record), serde_json::Value::Object(more)) = (record.as_object_mut(), more) {
+            record.extend(more);
+        }
+        let record = record.to_string();
+        let (text, record) = (self.scrubber.scrub(text), self.scrubber.scrub(&record));
+        let written = writeln!(lines, "{} {text}", at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+            .and_then(|()| writeln!(records, "{record}"));
+        if let Err(error) = written {
+            self.fail(&error);
+        }
+    }
+}
+
+impl Listener for Log<'_> {
+    fn told(&mut self, told: Told<'_>) {
+        match told {
+            Told::Run(run) => {
+                self.open(run);
+                self.printer.status(&format!("run {run}"));
+                self.write("run", run, json!({}));
+            }
+            Told::Begins(step) => {
+                self.bytes = None;
+                self.printer.status(&format!("{step} .."));
+                self.write("begins", step, json!({}));
+            }
+            Told::Note(text) => {
+                let shown = self.scrubber.scrub(text).replace('\n', "\n  ");
+                self.printer.status(&format!("  {shown}"));
+                self.write("note", text, json!({}));
+            }
+            Told::Bytes(bytes) => {
+                let now = Instant::now();
+                let (since, last) = *self.bytes.get_or_insert((now, now));
+                if now.duration_since(last) < PAUSE {
+                    return;
+                }
+                self.bytes = Some((since, now));
+                let megabytes = bytes / 1_000_000;
+                let rate = u128::from(bytes) / since.elapsed().as_millis().max(1) / 1000;
+                let text = format!("{megabytes} MB written, {rate} MB/s");
+                self.printer.status(&format!("  {text}"));
+                self.write("bytes", &text, json!({"bytes": bytes}));
+            }
+            Told::Ends(step) => {
+                let word = match step.ended {
+                    Ended::Done => "done",
+                    Ended::Failed => "FAILED",
+                    Ended::Skipped => "skipped",
+                };
+                let text = format!("{} {word} ({:.2} s)", step.name, step.seconds);
+                self.printer.status(&format!("  {word} ({:.2} s)", step.seconds));
+                self.write("ends", &text, json!({"step": step}));
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `stairway upgrade`, `downgrade`, `validate`, `restore`, `stamp` and `recover`: runs on a database that matters. They end when it is
+//! known what the database is, also after a signal.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::future::Future;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::alert::Channel;
+use crate::config::{Config, Deployment, DeploymentFlags, Setting};
+use crate::exit::Exit;
+use crate::migrations::Direction;
+use crate::postgres::Target;
+use crate::report;
+use crate::runs::production::{self, Account, Patience, Request, Signal, Switches};
+use crate::secret::{Scrubber, Secret};
+use crate::server::{Choice, ServerSpec};
+
+use super::args::{AccountFormat, Args, RunArgs, Verb};
+use super::bell::Bell;
+use super::log::Log;
+use super::printer::Printer;
+use super::{Failure, Outcome, dry_run, settings};
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    what: What,
+    args: RunArgs,
+}
+
+#[derive(Debug)]
+enum What {
+    Move(Direction, String),
+    Validate,
+    Restore(PathBuf),
+    Stamp(String, String),
+    Recover,
+}
+
+impl Asked {
+    /// Takes the verbs of this file out of a command line; gives back every other one.
+    pub(super) fn of(mut args: Args) -> Result<Self, Args> {
+        let (what, run) = match args.verb.take() {
+            Some(Verb::Upgrade(it)) => (What::Move(Direction::Upgrade, it.revision), it.run),
+            Some(Verb::Downgrade(it)) => (What::Move(Direction::Downgrade, it.revision), it.run),
+            Some(Verb::Validate(it)) => (What::Validate, it.run),
+            Some(Verb::Restore(it)) => (What::Restore(it.backup), it.run),
+            Some(Verb::Stamp(it)) => (What::Stamp(it.revision, it.reason), it.run),
+            Some(Verb::Recover(it)) => (What::Recover, it.run),
+            other => return Err(Args { verb: other, ..args }),
+        };
+        Ok(Self { what, args: run })
+    }
+}
+
+pub(super) async fn run(
+    asked: Asked,
+    signal: impl Future<Output = Signal> + Unpin,
+    printer: &mut Printer,
+) -> Outcome {
+    let Asked { what, args } = asked;
+    let config = Config::load().map_err(Failure::usage)?;
+    let flags = DeploymentFlags {
+        environment: args.env.clone(),
+        directory: args.deployment_dir.clone(),
+        backup_dir: args.backup_dir.clone(),
+        database_url: args.database.database_url.clone(),
+    };
+    let place = Deployment::find(&flags, &config).map_err(Failure::usage)?;
+    for warning in &place.warnings {
+        printer.status(&format!("warning: {warning}"));
+    }
+    let request = request(&what, &args, &config, &place)?;
+    if args.dry_run && !matches!(what, What::Move(..)) {
+        return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
+    }
+    let channels = config.alerts(&place.variables).map_err(Failure::usage)?;
+    let secrets = place.secrets();
+    let of_channels: Vec<String> = channels.iter().flat_map(Channel::secrets).collect();
+    let known = secrets.iter().map(Secret::expose).chain(of_channels.iter().map(String::as_str));
+    let scrubber = Scrubber::new(known);
+    if args.dry_run {
+        for Setting { name, value, origin } in &place.settings {
+            printer.status(&format!("{name}: {} ({origin})", scrubber.scrub(value)));
+        }
+        return dry_run::run(&request, args.output.as_deref(), printer).await;
+    }
+    let bell = Bell::new(channels, &place, &scrubber);
+    let mut log = Log::new(printer, &place.logs, scrubber.clone());
+    let account = match what {
+        What::Move(..) => production::migrate(&request, signal, &mut log).await,
+        What::Validate => production::validate_now(&request, &mut log).await,
+        What::Restore(backup) => production::restore_now(&request, &backup, &mut log).await,
+        What::Stamp(_, reason) => production::stamp(&request, &reason, &mut log).await,
+        What::Recover => production::recover(&request, &mut log).await,
+    };
+    let broken = log.broken.take();
+    let delivered = deliver(&account, &args, &place, &scrubber, printer);
+    let sum = delivered.as_ref().ok().cloned();
+    let undelivered = delivered.err().or(broken);
+    let silent = bell.ends(&account, sum, printer).await;
+    if let Some(help) = account.trouble.as_ref().and_then(|it| it.help.as_ref()) {
+        printer.status(&format!("  help: {}", scrubber.scrub(help)));
+    }
+    let outcome = account.outcome.lines().next().unwrap_or_default();
+    let (state, code) = (account.state.as_str(), account.exit.code());
+    printer.status(&format!("{state}: {} ({code})", scrubber.scrub(outcome)));
+    match undelivered.or(silent) {
+        Some(why) => {
+            printer.status(&why);
+            Ok(if account.exit == Exit::Clean { Exit::Undelivered } else { account.exit })
+        }
+        None => Ok(account.exit),
+    }
+}
+
+/// Writes the report and gives the digest of its JSON; or why it can't be written. Then it goes to
+/// stderr.
+fn deliver(
+    account: &Account,
+    args: &RunArgs,
+    place: &Deployment,
+    scrubber: &Scrubber,
+    printer: &mut Printer,
+) -> Result<String, String> {
+    let (text, json) = (report::account_text(account), report::account_json(account));
+    let (text, json) = (scrubber.scrub(&text).into_owned(), scrubber.scrub(&json).into_owned());
+    let shown = match args.format {
+        AccountFormat::Text => &text,
+        AccountFormat::Json => &json,
+    };
+    let name = |end: &str| place.logs.join(format!("migration-report-{}.{end}", account.run));
+    let files = [(name("txt"), &text), (name("json"), &json)];
+    let written = files.iter().try_for_each(|(path, text)| write(path, text));
+    let given = if let Some(path) = &args.output {
+        std::fs::write(path, shown).map_err(|error| (path.clone(), error))
+    } else {
+        printer.result(shown);
+        Ok(())
+    };
+    match written.and(given) {
+        Ok(()) => Ok(report::digest(&json)),
+        Err((path, error)) => {
+            if args.output.is_some() {
+                printer.status(&text);
+            }
+            Err(format!("the report can't be written to {}: {error}", path.display()))
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), (PathBuf, std::io::Error)> {
+    let at = |error| (path.to_owned(), error);
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at)?;
+    }
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(at)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(at)
+}
+
+fn request(
+    what: &What,
+    args: &RunArgs,
+    config: &Config,
+    place: &Deployment,
+) -> Result<Request, Failure> {
+    let (verb, goal) = match what {
+        What::Move(direction, revision) => (*direction, revision.clone()),
+        What::Stamp(revision, _) => (Direction::Upgrade, revision.clone()),
+        What::Validate | What::Restore(_) | What::Recover => {
+            (Direction::Upgrade, "head".to_owned())
+        }
+    };
+    let mut history = settings::history(&args.folder, config)?;
+    let claims = config.claims().map_err(Failure::usage)?;
+    history.add_claims(&claims).map_err(Failure::usage)?;
+    let mut critical_tables = args.critical_table.clone();
+    critical_tables.extend_from_slice(config.critical_tables());
+    let checks = args.checks.clone().or_else(|| config.checks().map(Path::to_owned));
+    let usual = Some(place.directory.join("checks")).filter(|folder| folder.is_dir());
+    Ok(Request {
+        verb,
+        goal,
+        copy: copy(args, config, &place.target)?,
+        target: place.target.clone(),
+        history,
+        backups: place.backup_dir.clone(),
+        state: place.state.clone(),
+        environment: place.environment.to_string(),
+        switches: switches(args),
+        patience: patience(args),
+        jobs: args.jobs,
+        critical_tables,
+        checks: checks.or(usual),
+    })
+}
+
+fn copy(args: &RunArgs, config: &Config, target: &Target) -> Result<ServerSpec, Failure> {
+    let mut spec = config.server(None, None).map_err(Failure::usage)?;
+    spec.choice = match args.copy_on.as_str() {
+        "same-server" => {
+            let own = target.database_name().unwrap_or_else(|| target.role());
+            let other = if own == "postgres" { "template1" } else { "postgres" };
+            Choice::Existing(target.database(other))
+        }
+        "auto" => spec.choice,
+        word => Choice::from_str(word).map_err(Failure::usage)?,
+    };
+    Ok(spec)
+}
+
+fn switches(args: &RunArgs) -> Switches {
+    Switches {
+        skip_backup: args.skip_backup,
+        skip_test: args.skip_test,
+        force: args.force,
+        fence: args.fence,
+        allow_drift: args.allow_drift,
+        accept_loss: args.accept_loss,
+        allow_other_programs: false,
+    }
+}
+
+fn patience(args: &RunArgs) -> Patience {
+    let usual = Patience::default();
+    let lock = Duration::from_millis(args.lock_timeout);
+    Patience {
+        timeout: Duration::from_secs(args.timeout),
+        runner: Duration::from_secs(args.wait),
+        transaction: Duration::from_secs(args.max_transaction),
+        lock: (usual.lock.0.min(lock), lock),
+        tries: args.tries,
+        pause: Duration::from_secs(args.max_pause),
+        idle: Duration::from_secs(args.idle_timeout),
+        ..usual
+    }
+}
