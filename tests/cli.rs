@@ -232,8 +232,19 @@ fn history_lists_and_checks_are_explained() {
 #[test]
 fn help_says_what_there_is() {
     let verbs = [
-        "verify", "baseline", "upgrade", "downgrade", "validate", "restore", "stamp", "recover",
-        "history", "current", "snapshot", "diff", "doctor",
+        "verify",
+        "baseline",
+        "upgrade",
+        "downgrade",
+        "validate",
+        "restore",
+        "stamp",
+        "recover",
+        "history",
+        "current",
+        "snapshot",
+        "diff",
+        "doctor",
     ];
     let mut shown = vec![stairway(&["--help"]).shown()];
     shown.extend(verbs.iter().map(|verb| stairway(&[verb, "--help"]).shown()));
