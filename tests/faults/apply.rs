@@ -217,3 +217,31 @@ fn a_signal_takes_back_what_was_begun() {
         });
     }
 }
+
+/// An orphan that was there before is nobody's fault: with a rehearsal, without one, and where the run is
+/// killed and settled later.
+#[test]
+fn orphans_of_before_are_not_blamed_on_the_run() {
+    on(0, |site| {
+        site.sql(
+            "CREATE TABLE visits (id int PRIMARY KEY, user_id bigint); INSERT INTO visits VALUES (1, -1); \
+             ALTER TABLE visits ADD FOREIGN KEY (user_id) REFERENCES users NOT VALID",
+        );
+        slow(&site);
+        let ran = site.run(&["upgrade", "--allow-drift"]);
+        site.holds(&ran, 0, "AFTER");
+        ran.says("1 rows were without a parent before");
+        let ran = site.run(&["downgrade", "-1", "--skip-backup"]);
+        site.holds(&ran, 0, "AFTER");
+        let died = site
+            .command(&["upgrade", "--skip-test"])
+            .env("STAIRWAY_ABORT_AT", "6-")
+            .output()
+            .unwrap();
+        assert_eq!(died.status.code(), None);
+        let ran = site.run(&["recover"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        assert_eq!(ran.report["state"], "AFTER", "{}", ran.said);
+        site.nothing_is_left();
+    });
+}

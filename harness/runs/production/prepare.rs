@@ -19,6 +19,7 @@ use super::preflight::{Known, preflight, size};
 use super::request::Request;
 use super::run::{Run, Stop};
 use super::site::Standing;
+use super::validate::Earlier;
 
 /// All that is ready when the first change is made.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ pub(super) struct Prepared<'r> {
     /// The backup, held so that nobody deletes it.
     pub(super) backup: Option<(Backup, Lease)>,
     pub(super) shown: Option<Shown>,
-    /// Sequences that were behind before.
-    pub(super) behind: Vec<String>,
+    /// What was wrong before.
+    pub(super) earlier: Earlier,
 }
 
 /// Comes to the point where the first change can be made, or to the end where nothing is to be done
@@ -53,15 +54,15 @@ pub(super) async fn prepare<'r>(
         run.begins("fence");
         *fence = Some(Fence::close(run, &known.site, &mut worker).await?);
     }
-    let behind = steps::behind(&mut worker).await.unwrap_or_default();
     let mut backup = back_up(run, &known).await?;
     let shown = rehearse(run, &known, &mut backup).await?;
     if let Some(shown) = &shown {
         known.way.schemas = shown.rehearsed.schemas.iter().cloned().map(Some).collect();
     }
     recheck(run, &known, &mut worker).await?;
+    let earlier = wrong_before(run, &mut worker, shown.as_ref()).await?;
     let backup = backup.map(|(_, backup, lease)| (backup, lease));
-    Ok(Some(Prepared { known, worker, backend, backup, shown, behind }))
+    Ok(Some(Prepared { known, worker, backend, backup, shown, earlier }))
 }
 
 fn begin_journal(run: &mut Run<'_>, known: &Known<'_>) -> Result<(), Stop> {
@@ -208,6 +209,24 @@ async fn rehearse(
         }
         Err(stop) => Err(stop),
     }
+}
+
+/// What is wrong already, kept for whoever settles the run.
+async fn wrong_before(
+    run: &mut Run<'_>,
+    worker: &mut Session,
+    shown: Option<&Shown>,
+) -> Result<Earlier, Stop> {
+    let shown = shown.map(|it| it.orphans.as_slice());
+    let earlier = Earlier::look(worker, shown).await.map_err(|error| {
+        Stop::postgres(Exit::PreflightRefused, "the database can't be looked at", &error)
+    })?;
+    if let Some(journal) = &run.journal {
+        // Plain data: this can't fail.
+        let text = serde_json::to_string(&earlier).unwrap_or_default();
+        journal.keep(Earlier::FILE, &text).map_err(|error| Stop::journal(&error))?;
+    }
+    Ok(earlier)
 }
 
 /// What may have happened meanwhile: the lock, the version table and the schema are looked at again.

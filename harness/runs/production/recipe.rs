@@ -99,7 +99,7 @@ async fn change(
     prepared: Prepared<'_>,
     signal: &mut (impl Future<Output = Signal> + Unpin),
 ) -> Settled {
-    let Prepared { known, mut worker, backend, backup, shown, behind } = prepared;
+    let Prepared { known, mut worker, backend, backup, shown, earlier } = prepared;
     let request = known.site.request;
     let invalid = match invalid_before(run, &mut worker).await {
         Ok(invalid) => invalid,
@@ -139,10 +139,6 @@ async fn change(
         way_back,
         backup: known.store.as_ref().zip(backup.as_ref().map(|(backup, _)| backup)),
         half,
-    };
-    let earlier = Earlier {
-        orphans: shown.as_ref().map(|it| it.orphans.as_slice()).unwrap_or_default(),
-        behind: &behind,
     };
     if failure.is_none() && stopped.is_none() {
         let settled = after(run, &case, &earlier, (worker, backend)).await;
@@ -211,21 +207,12 @@ fn half(run: &Run<'_>) -> Option<usize> {
 }
 
 /// After a kill: the same as after a failure, and the audit trail learns of it.
-pub(super) async fn resume(
-    run: &mut Run<'_>,
-    case: &Case<'_, '_>,
-    earlier: &Earlier<'_>,
-) -> Settled {
+pub(super) async fn resume(run: &mut Run<'_>, case: &Case<'_, '_>, earlier: &Earlier) -> Settled {
     classify(run, case, earlier, "the run was killed").await
 }
 
 /// After a failure: what the database is, and the way from there.
-async fn classify(
-    run: &mut Run<'_>,
-    case: &Case<'_, '_>,
-    earlier: &Earlier<'_>,
-    why: &str,
-) -> Settled {
+async fn classify(run: &mut Run<'_>, case: &Case<'_, '_>, earlier: &Earlier, why: &str) -> Settled {
     run.begins("settle");
     let (standing, _, worker, backend) = match settle::standing(run, case).await {
         Ok(found) => found,
@@ -256,7 +243,7 @@ async fn classify(
 async fn after(
     run: &mut Run<'_>,
     case: &Case<'_, '_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
     (mut worker, backend): (crate::postgres::Session, crate::postgres::Backend),
 ) -> Settled {
     run.begins("validate");

@@ -181,7 +181,9 @@ async fn moved(
         backup: store.as_ref().zip(backup.as_ref()),
         half: half(entries),
     };
-    let settled = recipe::resume(run, &case, &Earlier::default()).await;
+    let earlier = run.journal.as_ref().and_then(|journal| journal.kept(Earlier::FILE));
+    let earlier = earlier.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let settled = recipe::resume(run, &case, &earlier).await;
     match settled.state {
         State::Unknown => Err(settled),
         state => Ok(state),

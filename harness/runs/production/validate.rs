@@ -1,22 +1,49 @@
 //! Looking at the database after the moves. What can't be checked says so.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::postgres::Session;
+use serde::{Deserialize, Serialize};
+
+use crate::postgres::{PostgresError, Session};
 use crate::steps::{self, Orphans};
 
 use super::account::{CheckAccount, Ended};
 use super::run::Run;
 use super::site::{Seen, Site, SiteError, Standing, Way};
 
-/// What is known of the time before.
-#[derive(Debug, Default)]
-pub(super) struct Earlier<'a> {
-    /// Rows without a parent; none if nobody counted.
-    pub(super) orphans: &'a [Orphans],
+/// What was wrong before the first move, which no validation may blame on the run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Earlier {
+    /// Foreign keys and how many rows without a parent they had.
+    orphans: BTreeMap<String, u64>,
     /// Sequences that were behind.
-    pub(super) behind: &'a [String],
+    behind: Vec<String>,
+}
+
+impl Earlier {
+    /// The file beside the journal.
+    pub(super) const FILE: &'static str = "wrong-before.json";
+
+    /// Looks at production, but for orphans that the copy has shown already.
+    pub(super) async fn look(
+        session: &mut Session,
+        shown: Option<&[Orphans]>,
+    ) -> Result<Self, PostgresError> {
+        let counted = match shown {
+            Some(shown) => shown.to_vec(),
+            None => steps::orphans(session).await?,
+        };
+        let of = |it: Orphans| it.count.ok().map(|count| (it.constraint, count));
+        let behind = match steps::behind(session).await {
+            Ok(behind) => behind,
+            // What may not be read now can't be read afterwards either, and that is said then.
+            Err(PostgresError::Sql(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { orphans: counted.into_iter().filter_map(of).collect(), behind })
+    }
 }
 
 /// Looks at everything and gives what is wrong, if anything is.
@@ -24,7 +51,7 @@ pub(super) async fn validate(
     run: &mut Run<'_>,
     site: &Site<'_>,
     way: &Way<'_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
 ) -> Result<(Seen, Option<String>), SiteError> {
     run.account.validation.clear();
     let mut session = site.reader("validate").await?;
@@ -87,14 +114,11 @@ fn invalid(run: &mut Run<'_>, way: &Way<'_>, seen: &Seen) {
 
 async fn orphans(
     run: &mut Run<'_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
     session: &mut Session,
 ) -> Result<(), SiteError> {
     let found = steps::orphans(session).await?;
-    let before = |name: &str| {
-        let known = earlier.orphans.iter().find(|it| it.constraint == name);
-        known.and_then(|it| it.count.clone().ok()).unwrap_or_default()
-    };
+    let before = |name: &str| earlier.orphans.get(name).copied().unwrap_or_default();
     let (mut wrong, mut old, mut unread) = (Vec::new(), 0, Vec::new());
     for Orphans { constraint, count } in &found {
         match count {
@@ -122,7 +146,7 @@ async fn orphans(
 
 async fn sequences(
     run: &mut Run<'_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
     session: &mut Session,
 ) -> Result<(), SiteError> {
     match steps::behind(session).await {
