@@ -223,7 +223,6 @@ fn switches(args: &RunArgs) -> Switches {
         fence: args.fence,
         allow_drift: args.allow_drift,
         accept_loss: args.accept_loss,
-        allow_other_programs: false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::backup::Backup;
 use crate::exit::Exit;
 use crate::steps::Blocker;
 
@@ -115,6 +116,21 @@ pub struct BackupAccount {
     pub tables: usize,
     /// How many rows.
     pub rows: u64,
+}
+
+impl BackupAccount {
+    /// What the manifest says.
+    pub(super) fn of(backup: &Backup) -> Self {
+        let manifest = &backup.manifest;
+        Self {
+            file: backup.path.clone(),
+            bytes: manifest.bytes,
+            sha256: manifest.sha256(),
+            level: manifest.level.into(),
+            tables: manifest.contents.tables.len(),
+            rows: manifest.contents.rows(),
+        }
+    }
 }
 
 /// One check of the database after the moves.

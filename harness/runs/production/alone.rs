@@ -161,14 +161,7 @@ async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<F
     };
     let (store, backup) = find(request, which)?;
     let manifest = &backup.manifest;
-    run.account.backup = Some(BackupAccount {
-        file: backup.path.clone(),
-        bytes: manifest.bytes,
-        sha256: manifest.sha256(),
-        level: manifest.level.into(),
-        tables: manifest.contents.tables.len(),
-        rows: manifest.contents.rows(),
-    });
+    run.account.backup = Some(BackupAccount::of(&backup));
     run.note(format!("{}, made {}", backup.path.display(), manifest.created_at));
     let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
     run.account.server = Some(site.version.to_string());

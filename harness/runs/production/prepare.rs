@@ -160,16 +160,8 @@ async fn back_up(run: &mut Run<'_>, known: &Known<'_>) -> Result<Option<Made>, S
     let lease = store.hold(&backup).map_err(|error| failed(causes(&error)))?;
     store.verify(&backup).await.map_err(|error| failed(causes(&error)))?;
     store.set_level(&mut backup, Level::Checksummed).map_err(|error| failed(causes(&error)))?;
-    let manifest = &backup.manifest;
-    run.account.backup = Some(BackupAccount {
-        file: backup.path.clone(),
-        bytes: manifest.bytes,
-        sha256: manifest.sha256(),
-        level: manifest.level.into(),
-        tables: manifest.contents.tables.len(),
-        rows: manifest.contents.rows(),
-    });
-    run.note(format!("{}, {}", backup.path.display(), size(manifest.bytes)));
+    run.account.backup = Some(BackupAccount::of(&backup));
+    run.note(format!("{}, {}", backup.path.display(), size(backup.manifest.bytes)));
     run.journal(Entry::BackedUp { file: backup.path.clone() })?;
     Ok(Some((store.clone(), backup, lease)))
 }

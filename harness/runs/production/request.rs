@@ -53,8 +53,6 @@ pub struct Switches {
     pub allow_drift: bool,
     /// How many row versions written since the backup may be lost by a restore.
     pub accept_loss: Option<u64>,
-    /// Client programs of another major version than the server's will do.
-    pub allow_other_programs: bool,
 }
 
 /// How long things may take.
