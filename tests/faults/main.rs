@@ -1,7 +1,8 @@
 //! The production path under faults: each is brought about on a real server, and the database, the
 //! exit code, the report and what is left behind are held against what they must be.
 //!
-//! A test runs on one major, the next one on the other; `STAIRWAY_SWEEP=full` runs each on both.
+//! A test runs on one major, the next one on the other, with its fault at one random place of its stage;
+//! `STAIRWAY_SWEEP=full` runs each on both, at three places.
 //!
 //! Elsewhere: F10, F11, F12, F14, F15, F16, F17, F18, X49 and X50 are about the folder of backups and the
 //! dump alone (`tests/backups`, `tests/backup_store.rs`); F04 and X57 are one with `apply` and the lock

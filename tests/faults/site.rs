@@ -21,6 +21,8 @@ pub(crate) struct Site {
     pub(crate) server: TestServer,
     pub(crate) target: Target,
     pub(crate) directory: TempDir,
+    /// How far into its stage a fault comes, from 0 to 1.
+    pub(crate) offset: f64,
     runtime: Runtime,
     environment: Vec<(String, String)>,
 }
@@ -35,6 +37,11 @@ pub(crate) struct Ran {
 impl Site {
     /// A database `shop` with two tables, a thousand rows, and one applied migration.
     pub(crate) fn new(major: u32) -> Option<Self> {
+        Self::at(major, 0.5)
+    }
+
+    /// The same, for a fault that comes so far into its stage.
+    pub(crate) fn at(major: u32, offset: f64) -> Option<Self> {
         let server = servers::server(major)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let target = runtime.block_on(async {
@@ -44,7 +51,7 @@ impl Site {
             target
         });
         let directory = tempfile::tempdir_in("/tmp").unwrap();
-        let site = Self { server, target, directory, runtime, environment: Vec::new() };
+        let site = Self { server, target, directory, offset, runtime, environment: Vec::new() };
         std::fs::create_dir(site.directory.path().join("migrations")).unwrap();
         site.migration(
             1,
@@ -63,6 +70,11 @@ impl Site {
              INSERT INTO orders (user_id, amount, card) SELECT g, g, '{SECRET}' FROM generate_series(1, 1000) g"
         ));
         Some(site)
+    }
+
+    /// Which of `count` places the fault comes at.
+    pub(crate) fn place(&self, count: u32) -> u32 {
+        (0..count).rev().find(|nth| f64::from(*nth) <= self.offset * f64::from(count)).unwrap_or(0)
     }
 
     /// Writes both scripts of a migration.
@@ -263,13 +275,27 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Runs a test on the majors that are there: on one of the two, which changes from test to test, or
-/// on both in a full sweep.
+/// Runs a test on the majors that are there, its fault at a random place of its stage: on one of the
+/// two, which changes from test to test, at one place; in a full sweep on both, at three places each.
+/// `STAIRWAY_SEED` chooses other places.
 pub(crate) fn on(nth: usize, test: impl Fn(Site)) {
     let majors = servers::majors();
     let is_full = std::env::var("STAIRWAY_SWEEP").is_ok_and(|it| it == "full");
-    let chosen = majors.iter().cycle().skip(nth).take(if is_full { majors.len() } else { 1 });
-    for major in chosen {
-        test(Site::new(*major).unwrap());
+    let (count, places) = if is_full { (majors.len(), 3) } else { (1, 1) };
+    for major in majors.iter().cycle().skip(nth).take(count) {
+        for place in 0..places {
+            let offset = offset(&format!("{:?} {major} {place}", std::thread::current().name()));
+            println!("PostgreSQL {major}, {offset:.2} into the stage");
+            test(Site::at(*major, offset).unwrap());
+        }
     }
+}
+
+/// A number from 0 to 1 that is the same for the same words and seed.
+fn offset(words: &str) -> f64 {
+    let seed = std::env::var("STAIRWAY_SEED").unwrap_or_default();
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(&(seed, words), &mut hasher);
+    let high = std::hash::Hasher::finish(&hasher) >> 32;
+    f64::from(u32::try_from(high).unwrap()) / f64::from(u32::MAX)
 }
