@@ -33,6 +33,23 @@ pub enum Format {
     },
 }
 
+/// From this size on, in bytes, one process takes too long to dump a database.
+const LARGE: u64 = 10 << 30;
+/// More processes than these read a server that others use.
+const MOST_JOBS: usize = 4;
+
+impl Format {
+    /// How a database of `size` bytes is stored if nobody says so: one file, or, where it is large, a
+    /// folder that as many processes write as there are processors, four at most.
+    pub fn usual(size: u64) -> Self {
+        if size < LARGE {
+            return Self::Custom;
+        }
+        let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::Directory { jobs: u32::try_from(there.min(MOST_JOBS)).unwrap_or(1) }
+    }
+}
+
 /// What to dump, and how.
 #[derive(Clone, Debug)]
 pub struct Dump<'a> {
@@ -179,4 +196,16 @@ async fn read_by_pg_restore(path: &Path, programs: &Path, how: &str) -> Result<(
         path: path.to_owned(),
         message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, LARGE, MOST_JOBS};
+
+    #[test]
+    fn large_databases_are_written_by_several_processes() {
+        assert_eq!(Format::usual(LARGE - 1), Format::Custom);
+        let Format::Directory { jobs } = Format::usual(LARGE) else { panic!("one file") };
+        assert!((1..=MOST_JOBS).contains(&usize::try_from(jobs).unwrap()));
+    }
 }

@@ -360,13 +360,19 @@ pub(super) struct BackupArgs {
     pub(super) list: bool,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
-    /// The folder of backups [default: BACKUP_DIR, backups/migrations in DEPLOYMENT_DIR]
+    /// The folder of backups [default: BACKUP_DIR, backups/migrations in the deployment's folder]
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
-    /// How the dump is stored
-    #[arg(long, value_enum, default_value = "custom", value_name = "FORM")]
-    pub(super) format: BackupFormat,
-    /// How many processes write a folder [default: 1]
+    /// production, staging or development: reads .env.<name> [default: production]
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
+    /// The folder of .env.<name> and backups [default: DEPLOYMENT_DIR, the current one]
+    #[arg(long, value_name = "DIR")]
+    pub(super) deployment_dir: Option<PathBuf>,
+    /// How the dump is stored [default: custom, from 10 GB on directory]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(super) format: Option<BackupFormat>,
+    /// How many processes write a folder [default: as many as there are processors, 4 at most]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// How long to wait for a table that somebody has locked

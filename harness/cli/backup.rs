@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::backup::{Backup, Format, Level, Listing, Store, decode};
+use crate::config::{Config, Deployment, DeploymentFlags};
+use crate::postgres::Session;
 use crate::server::client_programs;
 use crate::steps::{self, BackupRequest};
 
@@ -20,17 +22,28 @@ use super::{Exit, Failure, Outcome, settings};
 const PULSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
-    let folder = settings::backups(args.backup_dir.as_deref());
+    let config = Config::load().map_err(Failure::usage)?;
+    let flags = DeploymentFlags {
+        environment: args.env.clone(),
+        directory: args.deployment_dir.clone(),
+        backup_dir: args.backup_dir.clone(),
+        database_url: args.database.database_url.clone(),
+    };
     if args.list {
-        return list(&folder, printer);
+        return list(&Deployment::backups(&flags, &config).map_err(Failure::usage)?, printer);
     }
-    if args.jobs.is_some() && args.format == BackupFormat::Custom {
+    if args.jobs.is_some() && args.format == Some(BackupFormat::Custom) {
         return Err(Failure::usage("--jobs is for --format directory: one file has one writer"));
     }
-    let target = settings::target(&args.database)?;
+    let place = Deployment::find(&flags, &config).map_err(Failure::usage)?;
+    for warning in &place.warnings {
+        printer.status(&format!("warning: {warning}"));
+    }
+    let (folder, target) = (place.backup_dir, place.target);
     let refused = |error: Box<dyn std::error::Error>| Failure::new(Exit::PreflightRefused, error);
     let mut session = settings::session_at(&target, "backup").await?;
     let version = session.version().await.map_err(Failure::usage)?;
+    let format = format(args, &mut session).await?;
     session.close().await.map_err(Failure::usage)?;
     let programs = client_programs(version.major).map_err(|error| refused(error.into()))?;
     let store = Store::open(&folder).map_err(|error| refused(error.into()))?;
@@ -40,10 +53,7 @@ pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
     let progress = watch::Sender::new(0);
     let request = BackupRequest {
         run: format!("backup {}", Timestamp::now()),
-        format: match args.format {
-            BackupFormat::Custom => Format::Custom,
-            BackupFormat::Directory => Format::Directory { jobs: args.jobs.map_or(1, u32::from) },
-        },
+        format,
         lock_wait: Duration::from_secs(args.lock_wait.into()),
         ignore: Vec::new(),
         schema_digest: None,
@@ -60,6 +70,20 @@ pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
     store.set_level(&mut backup, Level::Decoded).map_err(failed)?;
     printer.result(&made(&backup, took));
     Ok(Exit::Clean)
+}
+
+/// What is asked for, or what a database of this size wants.
+async fn format(args: &BackupArgs, session: &mut Session) -> Result<Format, Failure> {
+    let folder = |jobs: u16| Format::Directory { jobs: jobs.into() };
+    match (args.format, args.jobs) {
+        (Some(BackupFormat::Custom), _) => Ok(Format::Custom),
+        (_, Some(jobs)) => Ok(folder(jobs)),
+        (Some(BackupFormat::Directory), None) => Ok(Format::usual(u64::MAX)),
+        (None, None) => {
+            let size = steps::size(session).await.map_err(Failure::usage)?;
+            Ok(Format::usual(size))
+        }
+    }
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error>>) -> Failure {

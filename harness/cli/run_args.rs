@@ -58,7 +58,7 @@ pub(super) struct RunArgs {
     /// Where the copy is made: auto, local, container, command, a URL or same-server
     #[arg(long, value_name = "SERVER", default_value = "auto")]
     pub(super) copy_on: String,
-    /// Dump into a folder with so many jobs instead of into one file
+    /// Dump into a folder with so many jobs [default: into one file, from 10 GB on into a folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(super) jobs: Option<u32>,
     /// A table that must be there and have rows afterwards; may be given more than once

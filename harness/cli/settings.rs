@@ -66,16 +66,6 @@ pub(super) fn baseline_of(args: &VerifyArgs, config: &Config) -> Option<PathBuf>
     (!args.no_baseline && (is_named || path.exists())).then_some(path)
 }
 
-/// The folder of backups.
-pub(super) fn backups(named: Option<&Path>) -> PathBuf {
-    if let Some(named) = named {
-        return named.to_owned();
-    }
-    let deployment = env::DEPLOYMENT_DIR.get().unwrap_or_else(|| ".".to_owned());
-    let usual = || Path::new(&deployment).join("backups/migrations");
-    env::BACKUP_DIR.get().map_or_else(usual, PathBuf::from)
-}
-
 /// The database that is to be worked with.
 pub(super) fn target(args: &DatabaseArgs) -> Result<Target, Failure> {
     let Some(url) = args.database_url.clone().or_else(|| env::DATABASE_URL.get()) else {

@@ -133,13 +133,21 @@ impl Deployment {
     /// [`ConfigError`] names what can't be used and where it stands, or what to write where if
     /// nothing says which database is meant.
     pub fn find(flags: &DeploymentFlags, config: &Config) -> Result<Self, ConfigError> {
-        let here = std::env::current_dir()
-            .map_err(|source| ConfigError::DotenvRead { path: PathBuf::from("."), source })?;
-        let process = Variables::of_process();
-        let (directory, _) = directory(flags, config, &process, &here);
-        let file = directory.join(environment(flags)?.file());
-        let variables = Variables::new(env::process(), Dotenv::read(&file)?);
+        let here = here()?;
+        let variables = variables(flags, config, &here)?;
         Self::assemble(flags, config, variables, &here)
+    }
+
+    /// The folder of backups alone, for what needs no database.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what can't be used and where it stands.
+    pub fn backups(flags: &DeploymentFlags, config: &Config) -> Result<PathBuf, ConfigError> {
+        let here = here()?;
+        let variables = variables(flags, config, &here)?;
+        let (directory, _) = directory(flags, config, &variables, &here);
+        Ok(backup_dir(flags, config, &variables, (&here, &directory)).0)
     }
 
     /// Puts it together from what was read; relative paths are relative to `here`, and those of a
@@ -156,14 +164,7 @@ impl Deployment {
     ) -> Result<Self, ConfigError> {
         let environment = environment(flags)?;
         let (directory, of_directory) = directory(flags, config, &variables, here);
-        let backups = Places {
-            flag: ("--backup-dir", flags.backup_dir.as_deref()),
-            variable: env::BACKUP_DIR,
-            written: ("deployment.backup-dir", config.deployment.backup_dir.as_deref()),
-        };
-        let (backup_dir, of_backups) = backups
-            .choose(&variables, here)
-            .unwrap_or_else(|| (directory.join("backups/migrations"), Origin::Usual));
+        let (backup_dir, of_backups) = backup_dir(flags, config, &variables, (here, &directory));
         let shown = |name, value: String, origin| Setting { name, value, origin };
         let of_environment = match flags.environment {
             Some(_) => Origin::Flag("--env"),
@@ -211,6 +212,38 @@ impl Deployment {
 fn environment(flags: &DeploymentFlags) -> Result<Environment, ConfigError> {
     let named = flags.environment.as_deref().map(Environment::from_str).transpose()?;
     Ok(named.unwrap_or_default())
+}
+
+fn here() -> Result<PathBuf, ConfigError> {
+    std::env::current_dir()
+        .map_err(|source| ConfigError::DotenvRead { path: PathBuf::from("."), source })
+}
+
+/// The environment of this process and `.env.<environment>` in the deployment's folder.
+fn variables(
+    flags: &DeploymentFlags,
+    config: &Config,
+    here: &Path,
+) -> Result<Variables, ConfigError> {
+    let (directory, _) = directory(flags, config, &Variables::of_process(), here);
+    let file = directory.join(environment(flags)?.file());
+    Ok(Variables::new(env::process(), Dotenv::read(&file)?))
+}
+
+/// The folder of backups.
+fn backup_dir(
+    flags: &DeploymentFlags,
+    config: &Config,
+    variables: &Variables,
+    (here, directory): (&Path, &Path),
+) -> (PathBuf, Origin) {
+    let places = Places {
+        flag: ("--backup-dir", flags.backup_dir.as_deref()),
+        variable: env::BACKUP_DIR,
+        written: ("deployment.backup-dir", config.deployment.backup_dir.as_deref()),
+    };
+    let usual = || (directory.join("backups/migrations"), Origin::Usual);
+    places.choose(variables, here).unwrap_or_else(usual)
 }
 
 /// The folder of the deployment.

@@ -112,6 +112,13 @@ pub async fn identity(session: &mut Session) -> Result<Identity, PostgresError> 
     Ok(Identity { name: next(), oid: next(), system_identifier: next() })
 }
 
+/// How large the database of `session` is on disk, in bytes.
+pub async fn size(session: &mut Session) -> Result<u64, PostgresError> {
+    let sql = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())";
+    let size = session.value(sql).await?;
+    Ok(size.and_then(|size| size.parse().ok()).unwrap_or_default())
+}
+
 /// Looks around; some seconds on a large catalog.
 pub async fn facts(session: &mut Session) -> Result<Facts, PostgresError> {
     let row = first(session.rows(DATABASE).await?);

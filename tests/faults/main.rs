@@ -17,6 +17,8 @@ mod alerts;
 mod apply;
 mod backup;
 mod crash;
+mod kills;
+mod load;
 mod network;
 mod preflight;
 mod proxy;

@@ -160,8 +160,14 @@ impl Site {
     /// All that must be as it was, or as it should become: schema as pg_dump sees it, rows, version
     /// table.
     pub(crate) fn print(&self) -> String {
+        self.dump(&["--inserts"])
+    }
+
+    /// What pg_dump says, line by line in any order.
+    pub(crate) fn dump(&self, words: &[&str]) -> String {
         let output = Command::new(self.server.programs().join("pg_dump"))
-            .args(["--exclude-schema=stairway", "--inserts", "--no-password"])
+            .args(["--exclude-schema=stairway", "--no-password"])
+            .args(words)
             .envs(self.target.libpq_environment())
             .output()
             .unwrap();
@@ -199,6 +205,12 @@ impl Site {
 
     /// No lock, no session, no half backup, no child, no database of ours, and the secret nowhere.
     pub(crate) fn nothing_is_left(&self) {
+        self.sessions_are_gone();
+        self.others_are_gone();
+    }
+
+    /// No lock and no session.
+    pub(crate) fn sessions_are_gone(&self) {
         let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
         assert_eq!(self.value(locks), "0", "a lock is left");
         // A session that was given up is noticed by the server within moments.
@@ -207,6 +219,10 @@ impl Site {
              WHERE application_name LIKE 'stairway %' AND application_name <> 'stairway test' \
                AND application_name <> 'stairway test client'",
         );
+    }
+
+    /// No half backup, no database of ours, and the secret nowhere.
+    pub(crate) fn others_are_gone(&self) {
         let databases = "SELECT coalesce(string_agg(datname, ','), '') FROM pg_database \
                          WHERE datname LIKE '%restore%' OR datname LIKE 'stairway%'";
         assert_eq!(self.value(databases), "", "a database is left");
@@ -284,7 +300,7 @@ pub(crate) fn on(nth: usize, test: impl Fn(Site)) {
     let (count, places) = if is_full { (majors.len(), 3) } else { (1, 1) };
     for major in majors.iter().cycle().skip(nth).take(count) {
         for place in 0..places {
-            let offset = offset(&format!("{:?} {major} {place}", std::thread::current().name()));
+            let offset = random(&format!("{:?} {major} {place}", std::thread::current().name()));
             println!("PostgreSQL {major}, {offset:.2} into the stage");
             test(Site::at(*major, offset).unwrap());
         }
@@ -292,7 +308,7 @@ pub(crate) fn on(nth: usize, test: impl Fn(Site)) {
 }
 
 /// A number from 0 to 1 that is the same for the same words and seed.
-fn offset(words: &str) -> f64 {
+pub(crate) fn random(words: &str) -> f64 {
     let seed = std::env::var("STAIRWAY_SEED").unwrap_or_default();
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&(seed, words), &mut hasher);

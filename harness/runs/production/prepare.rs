@@ -131,7 +131,9 @@ async fn back_up(run: &mut Run<'_>, known: &Known<'_>) -> Result<Option<Made>, S
     let (progress, mut seen) = watch::channel(0);
     let wanted = BackupRequest {
         run: run.id(),
-        format: request.jobs.map_or(Format::Custom, |jobs| Format::Directory { jobs }),
+        format: request
+            .jobs
+            .map_or_else(|| Format::usual(known.facts.size), |jobs| Format::Directory { jobs }),
         lock_wait: request.patience.timeout,
         ignore: Vec::new(),
         schema_digest: Some(known.schema.digest()),
