@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::runs::production::{Ended, Listener, Told};
+use crate::runs::production::{Amount, Ended, Listener, Told};
 
 use crate::secret::Scrubber;
 
@@ -60,6 +60,18 @@ impl<'p> Log<'p> {
         self.files = None;
     }
 
+    fn amount(&mut self, amount: Amount) {
+        let now = Instant::now();
+        let (since, last) = *self.bytes.get_or_insert((now, now));
+        if now.duration_since(last) < PAUSE {
+            return;
+        }
+        self.bytes = Some((since, now));
+        let text = progress(amount, since.elapsed());
+        self.printer.status(&format!("  {text}"));
+        self.write("bytes", &text, json!({"bytes": amount.bytes}));
+    }
+
     fn write(&mut self, kind: &str, text: &str, more: serde_json::Value) {
         let Some((lines, records)) = &mut self.files else { return };
         let at = jiff::Timestamp::now();
@@ -75,6 +87,14 @@ impl<'p> Log<'p> {
             self.fail(&error);
         }
     }
+}
+
+/// `120 of about 400 MB restored, 35 MB/s`.
+fn progress(Amount { word, bytes, of }: Amount, since: Duration) -> String {
+    let megabytes = bytes / 1_000_000;
+    let rate = u128::from(bytes) / since.as_millis().max(1) / 1000;
+    let of = of.map(|of| format!(" of about {}", of / 1_000_000)).unwrap_or_default();
+    format!("{megabytes}{of} MB {word}, {rate} MB/s")
 }
 
 impl Listener for Log<'_> {
@@ -95,19 +115,7 @@ impl Listener for Log<'_> {
                 self.printer.status(&format!("  {shown}"));
                 self.write("note", text, json!({}));
             }
-            Told::Bytes(bytes) => {
-                let now = Instant::now();
-                let (since, last) = *self.bytes.get_or_insert((now, now));
-                if now.duration_since(last) < PAUSE {
-                    return;
-                }
-                self.bytes = Some((since, now));
-                let megabytes = bytes / 1_000_000;
-                let rate = u128::from(bytes) / since.elapsed().as_millis().max(1) / 1000;
-                let text = format!("{megabytes} MB written, {rate} MB/s");
-                self.printer.status(&format!("  {text}"));
-                self.write("bytes", &text, json!({"bytes": bytes}));
-            }
+            Told::Amount(amount) => self.amount(amount),
             Told::Ends(step) => {
                 let word = match step.ended {
                     Ended::Done => "done",
@@ -119,5 +127,19 @@ impl Listener for Log<'_> {
                 self.write("ends", &text, json!({"step": step}));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Amount, Duration, progress};
+
+    #[test]
+    fn progress_has_sizes_and_rates() {
+        let written = Amount { word: "written", bytes: 90_000_000, of: None };
+        assert_eq!(progress(written, Duration::from_secs(3)), "90 MB written, 30 MB/s");
+        let restored = Amount { word: "restored", of: Some(400_000_000), ..written };
+        let text = progress(restored, Duration::from_secs(2));
+        assert_eq!(text, "90 of about 400 MB restored, 45 MB/s");
     }
 }

@@ -4,7 +4,7 @@
 //! Eight kills on each major, or as many as `STAIRWAY_KILLS` says: `ci/kills` makes a thousand.
 
 use std::collections::BTreeMap;
-use std::process::Child;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::load::Load;
@@ -48,6 +48,7 @@ fn history(site: &Site) {
     site.migration(
         2,
         "ALTER TABLE orders ADD COLUMN note text;\n\
+         SELECT pg_sleep(0.1);\n\
          UPDATE orders SET note = 'seventh' WHERE id % 7 = 0 AND amount < 1000;\n",
         "ALTER TABLE orders DROP COLUMN note;\n",
     );
@@ -59,6 +60,7 @@ fn history(site: &Site) {
     site.migration(
         4,
         "CREATE TABLE refunds (id int PRIMARY KEY, order_id bigint);\n\
+         SELECT pg_sleep(0.1);\n\
          INSERT INTO refunds SELECT id, id FROM orders WHERE id <= 50;\n",
         "DO $$ BEGIN IF (SELECT seconds FROM gate) = 9 THEN RAISE 'no way back'; END IF; END $$;\n\
          DROP TABLE refunds;\n",
@@ -108,17 +110,37 @@ fn one_of(plans: &'static [Plan], roll: f64) -> &'static Plan {
     plans.iter().zip(1..).find(|(_, nth)| roll * count <= f64::from(*nth)).unwrap().0
 }
 
-/// Ends it after a while, unless it has ended by itself.
-fn kill_after(mut child: Child, wait: Duration) -> bool {
-    let end = Instant::now() + wait;
-    while Instant::now() < end {
+/// Ends a run after a while, unless it has ended by itself: counted from its start, or from its first
+/// move, where most can go wrong.
+fn kill_after(site: &Site, words: &[&str], wait: Duration, moving: bool) -> bool {
+    let known = journals(site).len();
+    let mut child = site.start(words);
+    let has_begun = || {
+        let journals = journals(site);
+        let last = journals.last().filter(|_| journals.len() > known);
+        last.and_then(|path| std::fs::read_to_string(path.join("journal.jsonl")).ok())
+            .is_some_and(|text| text.contains("\"moving\""))
+    };
+    let (mut began, mut counts) = (Instant::now(), !moving);
+    while !counts || began.elapsed() < wait {
         if child.try_wait().unwrap().is_some() {
             return false;
+        }
+        if !counts && has_begun() {
+            (began, counts) = (Instant::now(), true);
         }
         std::thread::sleep(Duration::from_millis(1));
     }
     let _ = child.kill();
     child.wait().unwrap().code().is_none()
+}
+
+/// The folders of runs, the oldest first.
+fn journals(site: &Site) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(site.path(".stairway/runs")).into_iter().flatten();
+    let mut found: Vec<PathBuf> = folders.map(|folder| folder.unwrap().path()).collect();
+    found.sort();
+    found
 }
 
 #[test]
@@ -161,14 +183,19 @@ fn random_kills(major: u32, usual: u32) {
                 ground.tidy();
                 continue;
             };
-            let was_killed = kill_after(site.start(plan.words), long.mul_f64(roll("when")));
-            if !was_killed {
+            let wait = long.mul_f64(roll("when"));
+            if !kill_after(&site, plan.words, wait, roll("moving") < 0.6) {
                 continue;
             }
             done += 1;
             // Whoever settles may be killed as well.
             if roll("again") < 0.25 {
-                kill_after(site.start(&["recover"]), Duration::from_secs(1).mul_f64(roll("soon")));
+                kill_after(
+                    &site,
+                    &["recover"],
+                    Duration::from_secs(1).mul_f64(roll("soon")),
+                    false,
+                );
             }
             let ran = site.run(&["recover"]);
             assert_eq!(ran.code, Some(0), "kill {done} of {plan:?}: {}", ran.said);

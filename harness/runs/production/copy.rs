@@ -1,6 +1,8 @@
 //! The copy: the backup restored on a server of its own, held against its manifest, and the moves
 //! rehearsed on it.
 
+use std::time::Instant;
+
 use crate::backup::{Backup, Level, Store};
 use crate::exit::Exit;
 use crate::finding::ClaimKind;
@@ -8,6 +10,7 @@ use crate::postgres::Session;
 use crate::server::{Database, Server, Template, causes};
 use crate::steps::{self, Back, Copy, Ledger, Orphans, Rehearsed};
 
+use super::growth;
 use super::journal::Entry;
 use super::preflight::Known;
 use super::run::{Run, Stop};
@@ -59,7 +62,10 @@ async fn on(
     let asked = |error: &crate::postgres::PostgresError| {
         Stop::postgres(exit, "the copy can't be asked", error)
     };
-    let restored = steps::restore(server, database, &backup.path)
+    let restoring = steps::restore(server, database, &backup.path);
+    let name = database.target.database_name().unwrap_or_default();
+    let start = Instant::now();
+    let restored = growth::told(run, (server.admin(), &name, known.facts.size), restoring)
         .await
         .map_err(|error| Stop::new(exit, format!("backup not restorable: {error}")))?;
     if let Some(problem) = restored.problems.first() {
@@ -91,9 +97,10 @@ async fn on(
         account.level = Level::Restored.into();
     }
     run.note(format!(
-        "{} tables with {} rows are as they were backed up",
+        "{} tables with {} rows are as they were backed up, restored in {:.1} s",
         backup.manifest.contents.tables.len(),
-        backup.manifest.contents.rows()
+        backup.manifest.contents.rows(),
+        start.elapsed().as_secs_f64()
     ));
     run.begins("rehearse");
     let orphans = steps::orphans(&mut eye).await.map_err(|e| asked(&e))?;

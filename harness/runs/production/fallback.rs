@@ -13,6 +13,7 @@ use crate::server::client_programs;
 use crate::steps::{self, Ledger, Written};
 
 use super::fence::Fence;
+use super::growth;
 use super::journal::Entry;
 use super::run::{Run, discreet};
 use super::settle::Case;
@@ -200,7 +201,9 @@ async fn make(
     admin.execute(&create).await.map_err(asked)?;
     let target = site.request.target.database(into);
     let archive = Archive::open(&backup.path).map_err(|error| error.to_string())?;
-    let problems = backup::restore(&archive, &target, &programs.folder).await;
+    let restoring = backup::restore(&archive, &target, &programs.folder);
+    let of = steps::size(session).await.map_err(asked)?;
+    let problems = growth::told(run, (admin.target(), into, of), restoring).await;
     let problems = problems.map_err(|error| error.to_string())?;
     if let Some(first) = problems.first() {
         return Err(format!("{} ({} errors)", first.message, problems.len()));

@@ -17,7 +17,7 @@ use super::fence::Fence;
 use super::journal::{Begun, Entry, Journal, Planned};
 use super::preflight::{Known, preflight, size};
 use super::request::Request;
-use super::run::{Run, Stop};
+use super::run::{Amount, Run, Stop};
 use super::site::Standing;
 use super::validate::Earlier;
 
@@ -148,7 +148,7 @@ async fn back_up(run: &mut Run<'_>, known: &Known<'_>) -> Result<Option<Made>, S
                 made = &mut making => break made,
                 Ok(()) = seen.changed() => {
                     let bytes = *seen.borrow_and_update();
-                    run.bytes(bytes);
+                    run.amount(Amount { word: "written", bytes, of: None });
                 }
             }
         }

@@ -22,10 +22,21 @@ pub enum Told<'a> {
     Begins(&'a str),
     /// Something about the step that goes on.
     Note(&'a str),
-    /// So many bytes of a dump are written.
-    Bytes(u64),
+    /// How far the step that goes on is.
+    Amount(Amount),
     /// A step has ended.
     Ends(&'a StepAccount),
+}
+
+/// How much of something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// `written` or `restored`.
+    pub word: &'static str,
+    /// So far.
+    pub bytes: u64,
+    /// About how many it will be, if that is known.
+    pub of: Option<u64>,
 }
 
 /// Who wants to know. Nothing that is told holds a password or a value of a row.
@@ -250,8 +261,8 @@ impl<'w> Run<'w> {
         self.account.notes.push(text);
     }
 
-    pub(super) fn bytes(&mut self, bytes: u64) {
-        self.listener.told(Told::Bytes(bytes));
+    pub(super) fn amount(&mut self, amount: Amount) {
+        self.listener.told(Told::Amount(amount));
     }
 
     pub(super) fn skip(&mut self, step: &str, why: &str) {
