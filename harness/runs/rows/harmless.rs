@@ -36,10 +36,17 @@ struct Column {
 
 /// Whether no row can be in the way of a migration, nor be changed by it.
 pub(super) fn is_harmless(upgrade: &str, downgrade: &str) -> bool {
+    are_all(upgrade, downgrade, |_| false)
+}
+
+/// Whether every statement has to do with no rows of before, or is one that the caller knows.
+pub(super) fn are_all(upgrade: &str, downgrade: &str, is_known: fn(&str) -> bool) -> bool {
     let mut fresh = Fresh::of(upgrade);
     let mut all = |script, side| {
         statements(script).is_some_and(|mut texts| {
-            texts.all(|text| fresh.is_without(text, side) || fresh.adds_or_takes(text, side))
+            texts.all(|text| {
+                fresh.is_without(text, side) || fresh.adds_or_takes(text, side) || is_known(text)
+            })
         })
     };
     all(upgrade, Side::Upgrade) && all(downgrade, Side::Downgrade)
@@ -52,12 +59,18 @@ pub(super) fn statements(script: &str) -> Option<impl Iterator<Item = &str>> {
 }
 
 impl Fresh {
-    /// The tables and types that an upgrade makes.
+    /// The tables and types that an upgrade makes. What is spoken of before was there before, and may
+    /// make room for a table of the same name.
     pub(super) fn of(upgrade: &str) -> Self {
         let mut fresh = Self::default();
+        let mut earlier = BTreeSet::new();
         for text in statements(upgrade).into_iter().flatten() {
+            let spoken = sql::names(text).into_iter().filter_map(|mut name| name.parts.pop());
+            let is_new = |name: &Vec<String>| name.last().is_none_or(|it| !earlier.contains(it));
+            let made = made_by(text).filter(is_new);
+            earlier.extend(spoken);
             match sql::kind(text) {
-                K::CreateTable => fresh.tables.extend(made_by(text)),
+                K::CreateTable => fresh.tables.extend(made),
                 K::CreateType => {
                     let items = items(text);
                     let mut rest = Cursor(&items);
@@ -332,6 +345,12 @@ mod tests {
             "CREATE TEMP TABLE t (id int)",
         ] {
             assert_eq!(made_by(text), None, "{text}");
+        }
+        // One table goes, another one by its name comes.
+        let make = "CREATE TABLE t (id int)";
+        for text in ["DROP TABLE IF EXISTS public.t", "ALTER TABLE t RENAME TO u"] {
+            assert!(!is_harmless(&format!("{text}; {make};"), "DROP TABLE t"), "{text}");
+            assert!(is_harmless(&format!("{make}; {text};"), "DROP TABLE t"), "{text}");
         }
         let fresh = Fresh::of("CREATE TABLE s.t (id int)");
         for text in [

@@ -17,12 +17,14 @@ mod prove;
 mod replay;
 mod seeds;
 mod shown;
+mod tame;
 mod words;
 
 pub(super) use head::head;
 pub use kept::KeptRows;
 pub(super) use kept::{File as KeptFile, Kept, keep};
 pub use options::NoRowOptions;
+pub(super) use tame::keeps_rows;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
