@@ -3,16 +3,16 @@
 //!
 //! A failure here says nothing about the database: whoever called looks at it.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::migrations::{Move, Script, Wrap};
-use crate::postgres::{PostgresError, Session, milliseconds, qualified};
+use crate::migrations::{Move, Script};
+use crate::postgres::{PostgresError, Session, milliseconds};
 use crate::sql;
 
 use super::audit::MoveRow;
 use super::lock;
 use super::script::{self, StepFailure};
+use super::undo::{drop_invalid, invalid_indexes};
 use super::version_table::Ledger;
 
 /// What is worth another try of the whole transaction: nobody is to blame for these.
@@ -105,13 +105,7 @@ pub type Marker<'a> = &'a mut dyn FnMut(Mark<'_>) -> std::io::Result<()>;
 
 /// Whether a script and its record are one transaction.
 pub fn is_atomic(script: &Script) -> bool {
-    let refuses = || {
-        sql::split(&script.text).is_ok_and(|statements| {
-            let mut texts = statements.iter().filter_map(|it| script.text.get(it.bytes.clone()));
-            texts.any(|text| sql::refuses_transaction(text).is_some())
-        })
-    };
-    script::is_all_or_nothing(script) && (script.wrap == Wrap::Transaction || !refuses())
+    script::as_one(script).is_some()
 }
 
 /// Makes `one` in `session`, which holds the lock of the run. Gives how many tries it took.
@@ -136,8 +130,8 @@ pub async fn deploy(
             return Err(DeployFailure::Late);
         }
         mark(Mark::Trying(attempt + 1)).map_err(DeployFailure::Journal)?;
-        let failure = if is_atomic(script) {
-            match whole(session, script, &record, limits, attempt, mark).await {
+        let failure = if let Some(one) = script::as_one(script) {
+            match whole(session, &one, &record, limits, attempt, mark).await {
                 Ok(()) => return Ok(attempt + 1),
                 Err(failure) => failure,
             }
@@ -218,70 +212,42 @@ async fn pieces(
     if let Some(begun) = ledger.begun(one) {
         session.execute(&begun).await?;
     }
-    let statements = script::cut(script)?;
-    for (index, bytes) in statements.into_iter().enumerate() {
+    let pieces = script::pieces(script)?;
+    let (mut at, mut attempt) = (0, 0);
+    while let Some(script::Piece { bytes, from }) = pieces.get(at) {
         let text = script.text.get(bytes.clone()).unwrap_or_default();
-        mark(Mark::Statement(index)).map_err(DeployFailure::Journal)?;
-        let mut attempt = 0;
-        loop {
-            // What runs concurrently blocks nobody while it waits for older transactions.
-            let is_concurrent = sql::refuses_transaction(text).is_some();
-            let wait_for = if is_concurrent { limits.left() } else { limits.lock_of(attempt) };
-            let set = format!(
-                "SET lock_timeout = {}; SET statement_timeout = {}",
-                milliseconds(wait_for),
-                milliseconds(limits.left())
-            );
-            session.execute(&set).await?;
-            let Err(error) = session.execute(text).await else { break };
-            let _ = session.execute("ROLLBACK").await;
-            let failure = DeployFailure::Step(script::of_statement(error, script, bytes.clone()));
-            attempt += 1;
-            let state = passing(&failure).filter(|_| attempt < limits.tries);
-            if matches!(failure, DeployFailure::Step(StepFailure::Postgres(_))) {
-                return Err(failure);
-            }
-            // Half an index is worse than none: it is kept up to date and used by nobody.
-            drop_invalid(session, &known).await?;
-            let Some(state) = state.filter(|_| !limits.left().is_zero()) else {
-                return Err(failure);
-            };
-            wait(session, &state, limits, mark).await?;
-        }
-    }
-    session.execute(record).await.map_err(DeployFailure::from)
-}
-
-/// The invalid indexes, by oid.
-pub async fn invalid_indexes(session: &mut Session) -> Result<BTreeSet<String>, PostgresError> {
-    let sql = "SELECT indexrelid FROM pg_catalog.pg_index WHERE NOT indisvalid";
-    Ok(session.rows(sql).await?.into_iter().flatten().flatten().collect())
-}
-
-/// Drops the invalid indexes that are not among `known` and that a concurrent build can have left.
-/// Gives their names.
-pub async fn drop_invalid(
-    session: &mut Session,
-    known: &BTreeSet<String>,
-) -> Result<Vec<String>, PostgresError> {
-    let sql = "SELECT i.indexrelid, n.nspname, c.relname FROM pg_catalog.pg_index i \
-               JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-               WHERE NOT i.indisvalid AND c.relkind = 'i'";
-    let mut dropped = Vec::new();
-    for row in session.rows(sql).await? {
-        let mut cells = row.into_iter().flatten();
-        let (Some(oid), Some(schema), Some(name)) = (cells.next(), cells.next(), cells.next())
-        else {
+        mark(Mark::Statement(at)).map_err(DeployFailure::Journal)?;
+        // What runs concurrently blocks nobody while it waits for older transactions.
+        let is_concurrent =
+            sql::refuses_transaction(text).is_some_and(|words| words.contains("CONCURRENTLY"));
+        let wait_for = if is_concurrent { limits.left() } else { limits.lock_of(attempt) };
+        let set = format!(
+            "SET lock_timeout = {}; SET statement_timeout = {}",
+            milliseconds(wait_for),
+            milliseconds(limits.left())
+        );
+        session.execute(&set).await?;
+        let Err(error) = session.execute(text).await else {
+            (at, attempt) = (at + 1, if *from < at { attempt } else { 0 });
             continue;
         };
-        if !known.contains(&oid) {
-            let index = qualified(&schema, &name);
-            session.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
-            dropped.push(format!("{schema}.{name}"));
+        let _ = session.execute("ROLLBACK").await;
+        let failure = DeployFailure::Step(script::of_statement(error, script, bytes.clone()));
+        attempt += 1;
+        let state = passing(&failure).filter(|_| attempt < limits.tries);
+        if matches!(failure, DeployFailure::Step(StepFailure::Postgres(_))) {
+            return Err(failure);
         }
+        // Half an index is worse than none: it is kept up to date and used by nobody.
+        drop_invalid(session, &known, text).await?;
+        let Some(state) = state.filter(|_| !limits.left().is_zero()) else {
+            return Err(failure);
+        };
+        wait(session, &state, limits, mark).await?;
+        // The ROLLBACK took back all of its transaction.
+        at = *from;
     }
-    Ok(dropped)
+    session.execute(record).await.map_err(DeployFailure::from)
 }
 
 /// Who has a transaction open in this database besides us, the oldest first.
@@ -299,47 +265,17 @@ async fn blockers(session: &mut Session) -> Result<Vec<Blocker>, PostgresError> 
     Ok(session.rows(sql).await?.into_iter().map(blocker).collect())
 }
 
-/// Takes back what a script that commits statement by statement did before it stopped: the other
-/// script, statement by statement, where what it looks for may not be there. Then the version table.
-/// Gives how many statements took something back, and how many found nothing.
-pub async fn undo(
-    session: &mut Session,
-    ledger: &Ledger,
-    back: &Move<'_>,
-    within: Duration,
-) -> Result<(usize, usize), PostgresError> {
-    /// Undefined table, object, column, function, schema.
-    const MISSING: [&str; 5] = ["42P01", "42704", "42703", "42883", "3F000"];
-    let Some(script) = back.script() else {
-        let none = format!("{} has no way back", back.migration.revision);
-        return Err(PostgresError::Unexpected(none));
-    };
-    let cut = script::cut(script).map_err(|error| PostgresError::Unexpected(error.to_string()))?;
-    session.execute(&format!("SET statement_timeout = {}", milliseconds(within))).await?;
-    let (mut done, mut missing) = (0, 0);
-    for bytes in cut {
-        match session.execute(script.text.get(bytes).unwrap_or_default()).await {
-            Ok(()) => done += 1,
-            Err(PostgresError::Sql(failure)) if MISSING.contains(&failure.sqlstate.as_str()) => {
-                missing += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    session.execute(&ledger.entry(back)).await?;
-    Ok((done, missing))
-}
-
 /// What [`deploy`] sends for one move, as a script for psql: without the audit trail and the timeouts.
 pub fn script_of(ledger: &Ledger, one: &Move<'_>) -> String {
     let (revision, direction) = (&one.migration.revision, one.direction.as_str());
     let Some(script) = one.script() else {
         return format!("-- {direction} {revision}: there is none\n");
     };
-    let text = script.text.trim_end();
+    let whole = script::as_one(script);
+    let text = whole.as_deref().unwrap_or(script).text.trim_end();
     let text = if text.ends_with(';') { text.to_owned() } else { format!("{text}\n;") };
     let entry = ledger.entry(one);
-    let body = if is_atomic(script) {
+    let body = if whole.is_some() {
         format!("BEGIN;\n{text}\n{entry};\nCOMMIT;\n")
     } else {
         let begun = ledger.begun(one).map(|begun| format!("{begun};\n")).unwrap_or_default();

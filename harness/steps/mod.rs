@@ -12,6 +12,7 @@ mod deploy;
 mod fingerprint;
 mod ground;
 mod lock;
+mod newer;
 mod preflight;
 mod probe;
 mod properties;
@@ -23,6 +24,7 @@ mod script;
 mod stamp;
 mod swap;
 mod trial;
+mod undo;
 mod validate;
 mod version_table;
 mod view;
@@ -36,13 +38,11 @@ pub use audit::{
 pub use backup::{BackupFailure, BackupRequest, backup};
 pub use contents::{compare_copy, contents};
 pub use defaults::{Doubt, Refusal, probe_defaults};
-pub use deploy::{
-    Blocker, DeployFailure, Limits, Mark, Marker, deploy, drop_invalid, invalid_indexes, is_atomic,
-    script_of, undo,
-};
+pub use deploy::{Blocker, DeployFailure, Limits, Mark, Marker, deploy, is_atomic, script_of};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use lock::{Holder, LockError, is_locked, lock, unlock};
+pub use newer::{Newer, export_newer, written_into_new};
 pub use preflight::{Facts, Identity, Other, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
 pub use properties::{creation_of, grants_of, settings_of};
@@ -50,10 +50,11 @@ pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};
 pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
-pub use script::{StepFailure, is_all_or_nothing};
+pub use script::{Left, StepFailure, is_all_or_nothing, left_by};
 pub use stamp::stamp;
 pub use swap::{allow_connections, drop_restored, is_there, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
+pub use undo::{drop_invalid, invalid_indexes, undo};
 pub use validate::{Orphans, QueryTest, behind, has_rows, orphans, query_files, query_tests};
 pub use version_table::Ledger;
 pub use written::{Written, export, written_since};

@@ -1,11 +1,12 @@
 //! Sending one script of a migration, and saying where in its file an error came from.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::finding::Span;
 use crate::migrations::{Script, Wrap};
 use crate::postgres::{PostgresError, Session, SqlFailure};
-use crate::sql::{self, SplitError, StatementKind};
+use crate::sql::{self, SplitError, Statement, StatementKind};
 
 /// A script did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,96 @@ pub(super) async fn run(
             session.execute(record).await.map_err(unrecorded)
         }
     }
+}
+
+/// `script` as one transaction of the caller's, if that does the same: without the BEGIN and COMMIT
+/// around all of it, if it has them, and the rest where it was. `None` if a part of it may stay when
+/// it fails, or if the server refuses a statement of it in a transaction.
+pub(super) fn as_one(script: &Script) -> Option<Cow<'_, Script>> {
+    let statements = sql::split(&script.text).ok()?;
+    let refuses =
+        || statements.iter().any(|it| sql::refuses_transaction(it.text(&script.text)).is_some());
+    let bounds = |it: &Statement| {
+        let kind = sql::kind(it.text(&script.text));
+        kind == StatementKind::Begin || kind.ends_transaction()
+    };
+    if !statements.iter().any(bounds) {
+        let is_one = match script.wrap {
+            // What is refused there fails with the tool as well.
+            Wrap::Transaction => true,
+            Wrap::OneMessage => !refuses(),
+            Wrap::Statements => false,
+        };
+        return is_one.then_some(Cow::Borrowed(script));
+    }
+    let [first, inner @ .., last] = statements.as_slice() else { return None };
+    let is = |it: &Statement, words: &[&str]| {
+        let text = it.text(&script.text);
+        words.iter().any(|word| text.eq_ignore_ascii_case(word))
+    };
+    let is_whole = is(first, &["begin", "begin transaction", "begin work", "start transaction"])
+        && is(last, &["commit", "end", "commit transaction", "commit work", "end transaction"])
+        && !inner.iter().any(bounds)
+        && !refuses();
+    is_whole.then(|| {
+        let mut text = script.text.to_string();
+        for bytes in [&first.bytes, &last.bytes] {
+            text.replace_range(bytes.clone(), &" ".repeat(bytes.len()));
+        }
+        Cow::Owned(Script { text: text.into(), ..script.clone() })
+    })
+}
+
+/// The statements of a script that is sent one by one, and how far back each stays undone if one after
+/// it fails: the BEGIN of the transaction that is open there, or the statement itself.
+pub(super) fn pieces(script: &Script) -> Result<Vec<Piece>, StepFailure> {
+    let mut open = None;
+    let mut found = Vec::new();
+    for (index, bytes) in cut(script)?.into_iter().enumerate() {
+        let kind = sql::kind(script.text.get(bytes.clone()).unwrap_or_default());
+        if kind == StatementKind::Begin {
+            open = open.or(Some(index));
+        }
+        found.push(Piece { bytes, from: open.unwrap_or(index) });
+        if kind.ends_transaction() {
+            open = None;
+        }
+    }
+    Ok(found)
+}
+
+/// A statement that is sent alone.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// Where it is in the script.
+    pub(super) bytes: Range<usize>,
+    /// The first statement of its transaction, counted over the script.
+    pub(super) from: usize,
+}
+
+/// What a script that is sent statement by statement may have left if the last of them that was sent
+/// is the one at `reached`, counted from 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The statements that are committed.
+    pub done: Vec<String>,
+    /// Those of which it can't be told: the last one, or the transaction that it ends.
+    pub doubtful: Vec<String>,
+}
+
+/// See [`Left`]; `None` if the text can't be cut.
+pub fn left_by(script: &Script, reached: usize) -> Option<Left> {
+    let pieces = pieces(script).ok()?;
+    let last = pieces.get(reached)?;
+    let text = |piece: &Piece| script.text.get(piece.bytes.clone()).unwrap_or_default();
+    let texts = |pieces: &[Piece]| pieces.iter().map(|it| text(it).to_owned()).collect();
+    let is_open = last.from < reached && !sql::kind(text(last)).ends_transaction();
+    let doubtful = if is_open || sql::kind(text(last)) == StatementKind::Begin {
+        Vec::new()
+    } else {
+        texts(pieces.get(last.from..=reached).unwrap_or_default())
+    };
+    Some(Left { done: texts(pieces.get(..last.from).unwrap_or_default()), doubtful })
 }
 
 /// Whether nothing of `script` stays if it fails.
@@ -195,4 +286,54 @@ fn not_text(error: SplitError, script: &Script) -> StepFailure {
 /// The token that begins at or holds the byte `at`.
 fn word_at(text: &str, at: usize) -> Range<usize> {
     sql::tokens(text).map(|token| token.bytes).find(|bytes| bytes.contains(&at)).unwrap_or(at..at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Left, as_one, left_by};
+    use crate::migrations::{Script, Wrap};
+
+    fn script(text: &str, wrap: Wrap) -> Script {
+        Script { path: "1.up.sql".into(), text: text.into(), wrap }
+    }
+
+    #[test]
+    fn a_script_with_a_transaction_of_its_own_is_one() {
+        let text = "-- x\nBEGIN;\nSELECT 1;\nSAVEPOINT a;\nCOMMIT;\n";
+        let script = script(text, Wrap::OneMessage);
+        let one = as_one(&script).unwrap();
+        assert_eq!(&*one.text, "-- x\n     ;\nSELECT 1;\nSAVEPOINT a;\n      ;\n");
+    }
+
+    #[test]
+    fn what_may_stay_in_part_is_not_one() {
+        for text in [
+            "BEGIN; SELECT 1; COMMIT; SELECT 2;",
+            "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;",
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT;",
+            "BEGIN; SELECT 1; COMMIT AND CHAIN;",
+            "BEGIN; SELECT 1; ROLLBACK;",
+            "BEGIN; VACUUM; COMMIT;",
+            "CREATE INDEX CONCURRENTLY i ON t (a);",
+        ] {
+            assert!(as_one(&script(text, Wrap::OneMessage)).is_none(), "{text}");
+        }
+        assert!(as_one(&script("SELECT 1", Wrap::Statements)).is_none());
+        assert!(as_one(&script("SELECT 1; SELECT 2", Wrap::OneMessage)).is_some());
+    }
+
+    #[test]
+    fn what_is_committed_when_a_script_stops() {
+        let script = script("SELECT 0; BEGIN; SELECT 2; COMMIT; SELECT 4", Wrap::Statements);
+        let left = |reached| {
+            let Left { done, doubtful } = left_by(&script, reached).unwrap();
+            (done.len(), doubtful.join("; "))
+        };
+        assert_eq!(left(0), (0, "SELECT 0".to_owned()));
+        assert_eq!(left(1), (1, String::new()));
+        assert_eq!(left(2), (1, String::new()));
+        assert_eq!(left(3), (1, "BEGIN; SELECT 2; COMMIT".to_owned()));
+        assert_eq!(left(4), (4, "SELECT 4".to_owned()));
+        assert_eq!(left_by(&script, 5), None);
+    }
 }

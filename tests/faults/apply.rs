@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::site::{Site, on};
 
-const WORKS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' \
+pub(crate) const WORKS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' \
     AND state = 'active' AND application_name LIKE 'stairway upgrade %')";
 
 /// A migration that takes as long as the table `gate` says.

@@ -24,6 +24,7 @@ mod preflight;
 mod proxy;
 mod rollback;
 mod server;
+mod settled;
 mod site;
 
 #[path = "../servers/mod.rs"]

@@ -67,7 +67,7 @@ pub async fn stamp(request: &Request, reason: &str, listener: &mut dyn Listener)
     run.begins("stamp");
     match write_stamp(&mut run, request, reason).await {
         Ok(()) => {
-            recover::close_all(&mut run, request, State::After);
+            recover::close_all(&mut run, request, State::After).await;
             let to = run.account.to.clone().unwrap_or_default();
             run.end(State::After, Exit::Clean, format!("the version table says {to}"))
         }
@@ -135,7 +135,7 @@ pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Lis
     run.begins("restore");
     match restore(&mut run, request, which).await {
         Ok(Fallback::Restored) => {
-            recover::close_all(&mut run, request, State::Before);
+            recover::close_all(&mut run, request, State::Before).await;
             run.end(State::After, Exit::Clean, "the backup is in place, proven")
         }
         Ok(Fallback::Refused(why)) => {

@@ -127,6 +127,10 @@ async fn on(
         let message = format!("the rehearsal took longer than {} s", patience.as_secs());
         return Err(Stop::new(exit, message).help("allow more with --timeout"));
     };
+    let way_back = rehearsed.back == Back::Sound;
+    run.way_back = Some(way_back);
+    // Whoever settles the run must know it, also where it goes on in spite of it.
+    run.journal(Entry::Learnt { way_back })?;
     judge(run, known, &rehearsed.back)?;
     Ok(Shown { rehearsed, orphans })
 }
@@ -200,5 +204,5 @@ pub(super) fn keep(run: &mut Run<'_>, shown: &Shown) -> Result<(), Stop> {
             kept.map_err(|error| Stop::journal(&error))?;
         }
     }
-    run.journal(Entry::Learnt { way_back: shown.rehearsed.back == Back::Sound })
+    Ok(())
 }

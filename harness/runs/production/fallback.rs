@@ -164,6 +164,13 @@ async fn written(
     Ok((found.await?, ours))
 }
 
+/// Where rows are exported that would be lost, beside the journal; for their owner only.
+pub(super) fn written_folder(run: &Run<'_>) -> Option<PathBuf> {
+    let folder = run.folder()?.join("written");
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+    Some(folder)
+}
+
 /// Writes the rows that would be lost beside the journal.
 async fn export(
     run: &mut Run<'_>,
@@ -172,12 +179,7 @@ async fn export(
     written: &[Written],
     ours: &[String],
 ) -> Result<Option<PathBuf>, PostgresError> {
-    let Some(folder) = run.folder().map(|folder| folder.join("written")) else { return Ok(None) };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| PostgresError::Unexpected(error.to_string()))?;
+    let Some(folder) = written_folder(run) else { return Ok(None) };
     for table in written.iter().filter(|it| it.rows > 0) {
         let file = folder.join(format!("{}.csv", dotted(&table.table).replace('/', "_")));
         let _ = std::fs::remove_file(&file);

@@ -47,13 +47,16 @@ impl Fence {
         Ok(fence)
     }
 
-    /// As a journal has it, if the run closed one.
+    /// As a journal has it, if the run closed one and did not open it again.
     pub(super) fn in_journal(journal: &Journal) -> Option<Self> {
         let database = journal.begun()?.database.name.clone();
-        journal.entries().iter().find_map(|entry| match entry {
-            Entry::Fencing { acl } => Some(Self { database: database.clone(), acl: acl.clone() }),
+        journal.entries().iter().rev().find_map(|entry| match entry {
+            Entry::Opened => Some(None),
+            Entry::Fencing { acl } => {
+                Some(Some(Self { database: database.clone(), acl: acl.clone() }))
+            }
             _ => None,
-        })
+        })?
     }
 
     /// The privileges of before.

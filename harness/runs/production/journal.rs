@@ -56,6 +56,8 @@ pub enum Entry {
         /// The privileges of the database as the server prints them; `None` for the default ones.
         acl: Option<String>,
     },
+    /// The others are let in again.
+    Opened,
     /// A backup stands.
     BackedUp {
         /// Its file.

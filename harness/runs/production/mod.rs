@@ -11,6 +11,7 @@ mod dry_run;
 mod fallback;
 mod fence;
 mod growth;
+mod half;
 mod journal;
 mod moving;
 mod preflight;

@@ -40,7 +40,6 @@ pub(super) struct Prepared<'r> {
 pub(super) async fn prepare<'r>(
     run: &mut Run<'_>,
     request: &'r Request,
-    fence: &mut Option<Fence>,
 ) -> Result<Option<Prepared<'r>>, Stop> {
     run.begins("preflight");
     let mut known = preflight(run, request).await?;
@@ -52,7 +51,7 @@ pub(super) async fn prepare<'r>(
     let (mut worker, backend) = lock(run, &known).await?;
     if request.switches.fence {
         run.begins("fence");
-        *fence = Some(Fence::close(run, &known.site, &mut worker).await?);
+        Fence::close(run, &known.site, &mut worker).await?;
     }
     let mut backup = back_up(run, &known).await?;
     let shown = rehearse(run, &known, &mut backup).await?;

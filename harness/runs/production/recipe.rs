@@ -5,10 +5,12 @@ use std::future::Future;
 
 use crate::backup::{Backup, Lease, Retention};
 use crate::exit::Exit;
+use crate::migrations::{Direction, Place};
 use crate::steps::{self, Ledger};
 
 use super::account::{Account, Ended, State};
-use super::fence::Fence;
+use super::half::Half;
+use super::journal::{Begun, Entry};
 use super::moving;
 use super::prepare::{Prepared, prepare};
 use super::recover;
@@ -66,8 +68,7 @@ pub async fn migrate(
     if let Some(settled) = recover::earlier(&mut run, request).await {
         return run.end(settled.state, settled.exit, settled.outcome);
     }
-    let mut fence = None;
-    let preparing = Box::pin(prepare(&mut run, request, &mut fence));
+    let preparing = Box::pin(prepare(&mut run, request));
     let prepared = stage(preparing, &mut signal).await;
     let settled = match prepared {
         Stage::Stopped(signal) => {
@@ -88,8 +89,13 @@ pub async fn migrate(
         }
         Stage::Done(Ok(Some(prepared))) => change(&mut run, prepared, &mut signal).await,
     };
-    let settled = open(&mut run, request, fence, settled).await;
-    record(&mut run, request, &settled).await;
+    let settled = open(&mut run, request, settled).await;
+    let begun = run.journal.as_ref().and_then(|journal| journal.begun().cloned());
+    if let Some(begun) =
+        begun.filter(|_| !run.account.moves.is_empty() && settled.state != State::After)
+    {
+        record(&mut run, request, &begun, (settled.state, settled.exit)).await;
+    }
     run.end(settled.state, settled.exit, settled.outcome)
 }
 
@@ -110,6 +116,8 @@ async fn change(
         }
     };
     let way_back = shown.as_ref().map(|it| it.rehearsed.back == steps::Back::Sound);
+    // What a rehearsal showed that was not good enough, and --force.
+    let way_back = way_back.or(run.way_back);
     let limits = moving::limits(&request.patience);
     run.begins("apply");
     let took = shown.as_ref().map(|it| it.rehearsed.took.clone()).unwrap_or_default();
@@ -130,7 +138,7 @@ async fn change(
         Stage::Done(Err(_)) => (Some(steps::DeployFailure::Late), None),
         Stage::Stopped(signal) => (None, Some(signal)),
     };
-    let half = half(run);
+    let half = half(run, &known.way, failure.as_ref());
     let case = Case {
         site: &known.site,
         way: &known.way,
@@ -165,7 +173,9 @@ async fn change(
     let settled = classify(run, &case, &earlier, &why).await;
     pin(run, &known, backup, &settled);
     match (stopped, settled.state) {
-        (Some(signal), State::Before | State::After) => Settled { exit: signal.exit(), ..settled },
+        (Some(signal), State::Before | State::After) if settled.exit != Exit::RollbackRefused => {
+            Settled { exit: signal.exit(), ..settled }
+        }
         _ => settled,
     }
 }
@@ -200,10 +210,24 @@ async fn begin(
     Ok(())
 }
 
-/// The move that was under way, if it commits statement by statement.
-fn half(run: &Run<'_>) -> Option<usize> {
-    let entries = run.journal.as_ref()?.entries();
-    super::recover::half(entries)
+/// The move that was under way, if it commits statement by statement; `failure` is the server's word
+/// on its last statement.
+fn half(
+    run: &Run<'_>,
+    way: &super::site::Way<'_>,
+    failure: Option<&steps::DeployFailure>,
+) -> Option<Half> {
+    let mut half = Half::of(run.journal.as_ref()?.entries(), way)?;
+    let is_sure = matches!(
+        failure,
+        Some(steps::DeployFailure::Step(
+            steps::StepFailure::Sql { .. } | steps::StepFailure::Text { .. }
+        ))
+    );
+    if is_sure {
+        half.failed();
+    }
+    Some(half)
 }
 
 /// After a kill: the same as after a failure, and the audit trail learns of it.
@@ -222,7 +246,17 @@ async fn classify(run: &mut Run<'_>, case: &Case<'_, '_>, earlier: &Earlier, why
             return Settled { state: State::Unknown, exit, outcome };
         }
     };
+    let is_half = |made| {
+        let half = case.half.as_ref().filter(|half| half.is_open(made));
+        half.is_some_and(|half| !half.is_empty() && half.may_have_changed_rows())
+    };
     match standing {
+        // The schema tells nothing of rows that a part of a script has changed.
+        Standing::Made(made) if is_half(made) => {
+            let found =
+                "the schema is one that the run knows, and a part of a script has changed rows";
+            settle::half_way(run, case, (worker, backend), why, found).await
+        }
         Standing::Made(0) => {
             run.note("nothing of the run is in the database");
             Settled { state: State::Before, exit: Exit::ApplyFailed, outcome: why.to_owned() }
@@ -247,7 +281,13 @@ async fn after(
     (mut worker, backend): (crate::postgres::Session, crate::postgres::Backend),
 ) -> Settled {
     run.begins("validate");
-    let (seen, wrong) = match validate(run, case.site, case.way, earlier).await {
+    let mut validated = validate(run, case.site, case.way, earlier).await;
+    if let Err(error) = &validated {
+        // A session that was ended says nothing about the database.
+        run.note(format!("looked at once more: {error}"));
+        validated = validate(run, case.site, case.way, earlier).await;
+    }
+    let (seen, wrong) = match validated {
         Ok(found) => found,
         Err(error) => {
             let stop =
@@ -258,7 +298,9 @@ async fn after(
         }
     };
     if let Some(wrong) = wrong {
-        let stop = Stop::new(Exit::Findings, format!("validation failed: {wrong}"));
+        let stop = Stop::new(Exit::Findings, format!("validation failed: {wrong}")).help(
+            "the report lists every check under Validation; `stairway validate` runs them again",
+        );
         let why = stop.trouble.message.clone();
         run.trouble(stop);
         let made = case.way.moves.len();
@@ -281,21 +323,19 @@ async fn after(
     Settled { state: State::After, exit, outcome: format!("the database is at {to}, validated") }
 }
 
-/// Lets the others in again.
-async fn open(
-    run: &mut Run<'_>,
-    request: &Request,
-    fence: Option<Fence>,
-    settled: Settled,
-) -> Settled {
-    let Some(fence) = fence else { return settled };
-    match recover::open_fence(request, &fence).await {
+/// Lets the others in again. What the journal says of the fence counts: it may be half closed.
+async fn open(run: &mut Run<'_>, request: &Request, settled: Settled) -> Settled {
+    let Some(fence) = run.fence() else { return settled };
+    let opened = recover::open_fence(request, &fence).await;
+    let opened = opened.and_then(|()| run.write(Entry::Opened).map_err(|error| error.to_string()));
+    match opened {
         Ok(()) => {
             run.warn("the fence is open again");
             settled
         }
         Err(error) => {
             run.warn(format!("the fence can't be opened: {error}; `stairway recover` tries again"));
+            run.stays_open = true;
             Settled { exit: Exit::Unknown, ..settled }
         }
     }
@@ -339,11 +379,13 @@ async fn retain(run: &mut Run<'_>, known: &super::preflight::Known<'_>) {
     run.ends(Ended::Done);
 }
 
-/// Tells the audit trail how a run ended that moved something and came back.
-async fn record(run: &mut Run<'_>, request: &Request, settled: &Settled) {
-    if run.account.moves.is_empty() || settled.state == State::After {
-        return;
-    }
+/// Tells the audit trail how a run ended that came back, or that somebody else had to settle.
+pub(super) async fn record(
+    run: &mut Run<'_>,
+    request: &Request,
+    begun: &Begun,
+    (state, exit): (State, Exit),
+) {
     let told = async {
         let (site, session) = super::site::Site::find(request).await?;
         let _ = session.close().await;
@@ -351,14 +393,16 @@ async fn record(run: &mut Run<'_>, request: &Request, settled: &Settled) {
         if !steps::has_audit(&mut worker).await? {
             return Ok(());
         }
-        let (from, to) = (run.account.from.clone(), run.account.to.clone());
-        let places = (from.unwrap_or_default(), to.unwrap_or_default());
-        let (id, verb) = (run.id(), request.verb.as_str());
+        let migrations = &request.history.migrations;
+        let from = super::site::revision_at(migrations, Place(begun.from));
+        let count = begun.moves.len();
+        let is_up = begun.moves.iter().all(|one| one.direction == Direction::Upgrade);
+        let to = if is_up { begun.from + count } else { begun.from.saturating_sub(count) };
+        let to = super::site::revision_at(migrations, Place(to));
         // A restored database does not know of the run.
-        steps::begin_run(&mut worker, (&id, verb), (&places.0, &places.1), None).await?;
+        steps::begin_run(&mut worker, (&begun.run, &begun.verb), (&from, &to), None).await?;
         let schema = site.look().await.map(|seen| seen.schema.render()).unwrap_or_default();
-        let state = (settled.state.as_str(), settled.exit.code());
-        steps::end_run(&mut worker, &id, state, &schema).await?;
+        steps::end_run(&mut worker, &begun.run, (state.as_str(), exit.code()), &schema).await?;
         worker.close().await
     };
     if let Err(error) = told.await {

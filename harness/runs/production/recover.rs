@@ -11,6 +11,7 @@ use crate::steps;
 use super::account::{Account, Ended, State};
 use super::fallback;
 use super::fence::Fence;
+use super::half::Half;
 use super::journal::{Begun, Entry, Journal};
 use super::prepare::planned;
 use super::recipe;
@@ -39,6 +40,39 @@ pub(super) async fn earlier(run: &mut Run<'_>, request: &Request) -> Option<Sett
     settle_all(run, request).await.err()
 }
 
+/// Where a request leads to: journals of other databases and other servers are not its own.
+struct Here {
+    name: String,
+    system_identifier: String,
+}
+
+impl Here {
+    fn is_of(&self, journal: &Journal) -> bool {
+        let Some(begun) = journal.begun() else { return false };
+        let of = &begun.database;
+        // The role may not have been allowed to ask which server it is.
+        let is_server = of.system_identifier == self.system_identifier
+            || of.system_identifier.is_empty()
+            || self.system_identifier.is_empty();
+        of.name == self.name && is_server
+    }
+}
+
+/// Asks the server, if there is a journal for a database of this name. From another database: this one
+/// may let nobody in.
+async fn here(request: &Request, found: &[Journal]) -> Result<Here, PostgresError> {
+    let target = &request.target;
+    let name = target.database_name().unwrap_or_else(|| target.role());
+    let here = Here { name: name.to_owned(), system_identifier: String::new() };
+    if !found.iter().any(|journal| here.is_of(journal)) {
+        return Ok(here);
+    }
+    let mut admin = fallback::admin(target).await?;
+    let system_identifier = steps::identity(&mut admin).await?.system_identifier;
+    let _ = admin.close().await;
+    Ok(Here { system_identifier, ..here })
+}
+
 async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settled> {
     let unknown =
         |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
@@ -54,6 +88,18 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settl
             return Err(Settled { state: State::Before, exit, outcome });
         }
     };
+    let here = match here(request, &found).await {
+        Ok(here) => here,
+        Err(error) => {
+            run.begins("recover");
+            let lead = "a killed run must be settled first, and the server can't be reached";
+            let stop = Stop::postgres(Exit::Unknown, lead, &error);
+            let outcome = stop.trouble.message.clone();
+            let exit = run.trouble(stop);
+            return Err(Settled { state: State::Unknown, exit, outcome });
+        }
+    };
+    let found: Vec<Journal> = found.into_iter().filter(|it| here.is_of(it)).collect();
     if found.is_empty() {
         return Ok(0);
     }
@@ -65,12 +111,12 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settl
     let mut settled = 0;
     for journal in found {
         let Some(begun) = journal.begun().cloned() else { continue };
-        if begun.database.name != request.target.database_name().unwrap_or_default() {
-            continue;
-        }
         run.note(format!("run {} ended at: {}", begun.run, last_word(journal.entries())));
         let own = (run.journal.replace(journal), run.swap_subject(Some(begun.run.clone())));
         let result = one(run, request, &begun).await;
+        if let Ok(state) = &result {
+            recipe::record(run, request, &begun, (*state, Exit::Clean)).await;
+        }
         let journal = std::mem::replace(&mut run.journal, own.0);
         run.swap_subject(own.1);
         let result = result.and_then(|state| {
@@ -99,11 +145,22 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settl
     Ok(settled)
 }
 
-/// Closes the journals of runs that a person has settled, by a restore or a stamp.
-pub(super) fn close_all(run: &mut Run<'_>, request: &Request, state: State) {
-    for mut journal in Journal::unfinished(&request.state).unwrap_or_default() {
+/// Closes the journals of runs that a person has settled, by a restore or a stamp, and opens their
+/// fences.
+pub(super) async fn close_all(run: &mut Run<'_>, request: &Request, state: State) {
+    let found = Journal::unfinished(&request.state).unwrap_or_default();
+    let here = match here(request, &found).await {
+        Ok(here) => here,
+        Err(error) => {
+            return run.warn(format!("earlier runs are not closed: {}", discreet(&error)));
+        }
+    };
+    for mut journal in found.into_iter().filter(|journal| here.is_of(journal)) {
         let Some(begun) = journal.begun().cloned() else { continue };
-        if begun.database.name != request.target.database_name().unwrap_or_default() {
+        if let Some(fence) = Fence::in_journal(&journal)
+            && let Err(error) = open_fence(request, &fence).await
+        {
+            run.warn(format!("the fence of {} can't be opened: {error}", begun.run));
             continue;
         }
         let entry = Entry::Settled { state: state.as_str().to_owned(), exit: 0 };
@@ -136,6 +193,7 @@ async fn one(run: &mut Run<'_>, request: &Request, begun: &Begun) -> Result<Stat
     // Not before: a restore loses nothing only as long as others are kept out.
     if let Some(fence) = run.fence() {
         open_fence(request, &fence).await.map_err(unknown)?;
+        run.write(Entry::Opened).map_err(|error| unknown(error.to_string()))?;
     }
     settled
 }
@@ -179,7 +237,7 @@ async fn moved(
             _ => None,
         }),
         backup: store.as_ref().zip(backup.as_ref()),
-        half: half(entries),
+        half: Half::of(entries, &way),
     };
     let earlier = run.journal.as_ref().and_then(|journal| journal.kept(Earlier::FILE));
     let earlier = earlier.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -199,18 +257,6 @@ fn worked(entry: &Entry) -> Option<Backend> {
         Entry::Working(backend) => Some(backend.clone()),
         _ => None,
     }
-}
-
-/// The move that was under way when a journal ends, if it commits statement by statement: its place
-/// in the plan.
-pub(super) fn half(entries: &[Entry]) -> Option<usize> {
-    let last = entries.iter().rev().find_map(|entry| match entry {
-        Entry::Moving { position, atomic, .. } => Some((*position, *atomic)),
-        _ => None,
-    });
-    let (position, atomic) = last?;
-    let is_made = entries.contains(&Entry::Moved { position });
-    (!atomic && !is_made).then_some(position)
 }
 
 /// The lines of a file beside the journal.

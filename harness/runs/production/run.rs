@@ -117,21 +117,49 @@ impl Stop {
         match error {
             RehearseError::Move { revision, direction, source } => {
                 let lead = format!("the {} of {revision} fails on the copy", direction.as_str());
-                Self::step(exit, &lead, source)
+                Self::step(exit, &lead, source).help(
+                    "mend the script and run again; nothing was changed. --force goes on without a rehearsal",
+                )
             }
             RehearseError::Postgres(error) => {
                 Self::postgres(exit, "the copy can't be asked", error)
             }
             RehearseError::Drift { .. }
             | RehearseError::Again { .. }
-            | RehearseError::Schema(_) => Self::new(exit, error.to_string()),
+            | RehearseError::Schema(_) => Self::new(exit, error.to_string()).help(
+                "make the downgrade the exact inverse of the upgrade: `stairway verify` shows where it is not",
+            ),
         }
     }
 
     /// A move on the database failed.
     pub(super) fn deploy(lead: &str, failure: &DeployFailure) -> Self {
+        let is_blocked =
+            |failure: &SqlFailure| matches!(failure.sqlstate.as_str(), "55P03" | "40P01" | "40001");
         match failure {
-            DeployFailure::Step(failure) => Self::step(Exit::ApplyFailed, lead, failure),
+            DeployFailure::Step(step) => {
+                let stop = Self::step(Exit::ApplyFailed, lead, step);
+                match step {
+                    StepFailure::Sql { failure, .. } | StepFailure::Record { failure }
+                        if is_blocked(failure) =>
+                    {
+                        stop.help(
+                            "others hold what it needs: run it when they don't, or allow more with --tries, \
+                             --lock-timeout and --max-pause",
+                        )
+                    }
+                    StepFailure::Postgres(_) => stop.help(
+                        "the connection was lost; the report says what the database is. Run again, and if \
+                         this says UNKNOWN, `stairway recover` first",
+                    ),
+                    _ => stop.help(
+                        "mend the script and run again; the report says what the database is now",
+                    ),
+                }
+            }
+            DeployFailure::Late => Self::new(Exit::ApplyFailed, format!("{lead}: {failure}")).help(
+                "allow more with --timeout SECONDS; the report says how long it took on the copy",
+            ),
             other => Self::new(Exit::ApplyFailed, format!("{lead}: {}", chain(other))),
         }
     }
@@ -170,6 +198,10 @@ pub(super) struct Run<'w> {
     listener: &'w mut dyn Listener,
     began: Instant,
     step: Option<(String, Instant, Vec<String>)>,
+    /// What a rehearsal showed of the way back, whatever came of the rehearsal.
+    pub(super) way_back: Option<bool>,
+    /// Whether something is left that `recover` has to do, although the database is in order.
+    pub(super) stays_open: bool,
     /// The run that is settled, if it is another one.
     subject: Option<String>,
 }
@@ -209,7 +241,16 @@ impl<'w> Run<'w> {
             validation: Vec::new(),
             kept_database: None,
         };
-        Self { account, journal: None, listener, began: Instant::now(), step: None, subject: None }
+        Self {
+            account,
+            journal: None,
+            listener,
+            began: Instant::now(),
+            step: None,
+            way_back: None,
+            stays_open: false,
+            subject: None,
+        }
     }
 
     pub(super) fn id(&self) -> String {
@@ -328,7 +369,8 @@ impl<'w> Run<'w> {
         self.account.seconds = self.began.elapsed().as_secs_f64();
         let settled = Entry::Settled { state: state.as_str().to_owned(), exit: exit.code() };
         // UNKNOWN stays open: the next run, or `recover`, must look at it again.
-        let closed = (state != State::Unknown).then_some(Entry::Closed);
+        let is_closed = state != State::Unknown && !self.stays_open;
+        let closed = is_closed.then_some(Entry::Closed);
         for entry in std::iter::once(settled).chain(closed) {
             if let Err(error) = self.write(entry) {
                 self.account.notes.push(format!("the journal can't be written: {error}"));

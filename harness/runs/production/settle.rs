@@ -11,11 +11,12 @@ use crate::steps::{self, Ledger};
 
 use super::account::State;
 use super::fallback::{self, Fallback};
+use super::half::{Half, is_tame};
 use super::journal::Entry;
 use super::moving;
 use super::prepare::AT_LEAST;
 use super::run::{Run, Stop, discreet};
-use super::site::{Seen, Site, Standing, Way};
+use super::site::{Seen, Site, Standing, Way, revision_at};
 
 /// What is known about a run that has to be settled.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(super) struct Case<'c, 'r> {
     pub(super) way_back: Option<bool>,
     pub(super) backup: Option<(&'c Store, &'c Backup)>,
     /// The move that is not one transaction and may have stopped in its middle.
-    pub(super) half: Option<usize>,
+    pub(super) half: Option<Half>,
 }
 
 /// Where a database was found or brought to.
@@ -70,8 +71,10 @@ pub(super) async fn standing(
         Stop::new(Exit::Unknown, format!("the journal can't be written: {error}"))
     })?;
     let known = case.invalid.iter().cloned().collect();
-    if case.half.is_some() {
-        match steps::drop_invalid(&mut worker, &known).await {
+    if let Some(half) = &case.half {
+        let script = half.left.done.iter().chain(&half.left.doubtful).map(String::as_str);
+        let script = script.collect::<Vec<_>>().join(";\n");
+        match steps::drop_invalid(&mut worker, &known, &script).await {
             Ok(dropped) if !dropped.is_empty() => {
                 run.note(format!(
                     "half-built indexes of this run are dropped: {}",
@@ -117,14 +120,20 @@ pub(super) async fn go_back(
         return Settled::unknown(format!("the journal can't be written: {error}"));
     }
     let mut worker = Some((worker, backend));
-    if case.way_back == Some(false) {
-        run.note("the rehearsal showed that the downgrade loses data: only a restore leads back");
-    } else if let Some((session, backend)) = worker.take() {
-        match by_moves(run, case, session, backend, made).await {
-            Ok(settled) => return settled,
-            Err(Some(left)) => worker = Some(left),
-            Err(None) => {}
+    if keeps_data(run, case, made) {
+        if let Some((mut session, backend)) = worker.take() {
+            if let Some(reason) = written_into_new(run, case, &mut session).await {
+                return stay(case, made, made, &format!("{reason}; wanted because {why}"));
+            }
+            match by_moves(run, case, session, backend, made).await {
+                Ok(settled) => return settled,
+                Err(Some(left)) => worker = Some(left),
+                Err(None) => {}
+            }
         }
+    } else if case.backup.is_none() {
+        let reason = "nothing shows that the downgrade keeps all data, and there is no backup";
+        return stay(case, made, made, &format!("{reason}; wanted because {why}"));
     }
     // The lock is let go of with its session, which a restore would have to end anyway.
     drop(worker);
@@ -135,24 +144,109 @@ pub(super) async fn go_back(
             outcome: format!("rolled back by restore: {why}"),
         },
         Fallback::Refused(reason) => {
-            let (state, exit) = forward_again(run, case).await;
-            Settled { state, exit, outcome: format!("{reason}; wanted because {why}") }
+            let now = forward_again(run, case, made).await;
+            stay(case, made, now, &format!("{reason}; wanted because {why}"))
         }
         Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
     }
 }
 
-/// A way back that ended half-way is no place to stay: what was taken back is made again.
-async fn forward_again(run: &mut Run<'_>, case: &Case<'_, '_>) -> (State, Exit) {
+/// Whether the downgrades of so many moves take no value with them that stood before: as the rehearsal
+/// showed, or, if there was none, as their text tells.
+fn keeps_data(run: &mut Run<'_>, case: &Case<'_, '_>, made: usize) -> bool {
+    match case.way_back {
+        Some(true) => made > 0,
+        Some(false) => {
+            run.note(
+                "the rehearsal showed that the downgrade loses data: only a restore leads back",
+            );
+            false
+        }
+        None => {
+            let is_tame = made > 0 && case.way.moves.iter().take(made).all(is_tame);
+            if !is_tame && made > 0 {
+                run.note(
+                    "no rehearsal showed that the downgrade keeps all data: only a restore leads back",
+                );
+            }
+            is_tame
+        }
+    }
+}
+
+/// What others wrote into what a downgrade takes away would be lost: it is exported, and this says why
+/// there is no downgrade.
+async fn written_into_new(
+    run: &mut Run<'_>,
+    case: &Case<'_, '_>,
+    session: &mut Session,
+) -> Option<String> {
+    if run.fence().is_some() {
+        return None;
+    }
+    let runs = [run.id(), run.subject()];
+    let asked = async {
+        let (ledger, _) = Ledger::find(session, case.site.request.history.tool).await?;
+        steps::written_into_new(session, &runs, &ledger.names()).await
+    };
+    let found = match asked.await {
+        Ok(found) => found,
+        Err(error) => {
+            run.warn(format!(
+                "what others wrote into new tables and columns is not known: {}",
+                discreet(&error)
+            ));
+            return None;
+        }
+    };
+    let rows: u64 = found.iter().map(|it| it.rows).sum();
+    let accepted = case.site.request.switches.accept_loss.unwrap_or(0);
+    if rows <= accepted {
+        if rows > 0 {
+            run.warn(format!("--accept-loss: {rows} rows that others wrote are lost"));
+        }
+        return None;
+    }
+    let folder = fallback::written_folder(run);
+    for one in folder.iter().flat_map(|folder| found.iter().map(move |one| (folder, one))) {
+        let (folder, newer) = one;
+        let (schema, name) = &newer.table;
+        let file = folder.join(format!("{schema}.{name}.csv").replace('/', "_"));
+        let _ = std::fs::remove_file(&file);
+        if let Err(error) = steps::export_newer(session, newer, &file).await {
+            run.warn(format!("rows can't be exported: {}", discreet(&error)));
+        }
+    }
+    let to = folder.map(|it| format!(", exported to {}", it.display())).unwrap_or_default();
+    Some(format!(
+        "downgrade blocked: {rows} rows that others wrote into new columns of {} tables would be lost{to}",
+        found.len()
+    ))
+}
+
+/// Nothing leads back without losing something: the database stays where it is, `now` of its moves made.
+fn stay(case: &Case<'_, '_>, made: usize, now: usize, why: &str) -> Settled {
     let all = case.way.moves.len();
+    let place = revision_at(&case.site.request.history.migrations, case.way.place(now));
+    if now == all {
+        let outcome = format!("the way back is refused, the database stays at {place}: {why}");
+        return Settled { state: State::After, exit: Exit::RollbackRefused, outcome };
+    }
+    let half = if now == made { "" } else { ", some of its moves taken back" };
+    Settled::unknown(format!("the way back is refused, the database is at {place}{half}: {why}"))
+}
+
+/// A way back that ended half-way is no place to stay: what was taken back of `before` moves is made
+/// again. Gives how many are made now.
+async fn forward_again(run: &mut Run<'_>, case: &Case<'_, '_>, before: usize) -> usize {
     let Ok((Standing::Made(made), _, mut worker, _)) = standing(run, case).await else {
-        return (State::Unknown, Exit::Unknown);
+        return 0;
     };
     let limits = moving::limits(&case.site.request.patience);
     let forward = async {
         let tool = case.site.request.history.tool;
         let (ledger, _) = Ledger::find(&mut worker, tool).await?;
-        for one in case.way.moves.iter().skip(made) {
+        for one in case.way.moves.iter().take(before).skip(made) {
             moving::one(run, (&mut worker, &ledger), one, &limits, None).await?;
         }
         Ok::<(), steps::DeployFailure>(())
@@ -160,10 +254,8 @@ async fn forward_again(run: &mut Run<'_>, case: &Case<'_, '_>) -> (State, Exit) 
     let done = tokio::time::timeout_at(limits.deadline.into(), forward).await;
     drop(worker);
     match (done, standing(run, case).await) {
-        (Ok(Ok(())), Ok((Standing::Made(made), ..))) if made == all => {
-            (State::After, Exit::RollbackRefused)
-        }
-        _ => (State::Unknown, Exit::RollbackRefused),
+        (_, Ok((Standing::Made(made), ..))) => made,
+        _ => 0,
     }
 }
 
@@ -221,7 +313,7 @@ async fn by_moves(
 }
 
 /// The database is at neither end of a move that commits statement by statement: what was done of it
-/// is undone as far as it goes, and the database looked at again.
+/// is undone if that can change no row, and the database looked at again.
 pub(super) async fn half_way(
     run: &mut Run<'_>,
     case: &Case<'_, '_>,
@@ -229,18 +321,29 @@ pub(super) async fn half_way(
     why: &str,
     found: &str,
 ) -> Settled {
-    let Some(one) = case.half.and_then(|at| case.way.moves.get(at)) else {
+    let planned = case.half.as_ref().and_then(|half| Some((half, case.way.moves.get(half.at)?)));
+    let Some((half, one)) = planned else {
         return Settled::unknown(format!("the database is neither BEFORE nor AFTER: {found}"));
     };
-    run.note(format!(
-        "the {} of {} stopped half-way",
-        one.direction.as_str(),
-        one.migration.revision
-    ));
     let back = one.back();
+    let direction = if half.is_back { back.direction } else { one.direction };
+    let revision = &one.migration.revision;
+    run.note(format!("the {} of {revision} stopped half-way", direction.as_str()));
+    let by_restore = Case {
+        way_back: Some(false),
+        invalid: case.invalid.clone(),
+        backend: None,
+        half: None,
+        ..*case
+    };
+    if !half.can_be_undone(&back) {
+        run.note("what is there of it may have changed rows: a script can't take that back");
+        return only_restore(run, &by_restore, worker, why, found).await;
+    }
     let undone = match Ledger::find(&mut worker, case.site.request.history.tool).await {
         Ok((ledger, _)) => {
-            steps::undo(&mut worker, &ledger, &back, case.site.request.patience.timeout).await
+            let within = case.site.request.patience.timeout;
+            steps::undo(&mut worker, &ledger, &back, &half.left, within).await
         }
         Err(error) => Err(error),
     };
@@ -267,15 +370,38 @@ pub(super) async fn half_way(
             exit: Exit::RolledBack,
             outcome: format!("what was half done is taken back: {why}"),
         },
-        Standing::Made(made) => Box::pin(go_back(run, case, (worker, backend), made, why)).await,
-        Standing::Nowhere(_) => {
-            let case = Case {
-                way_back: Some(false),
-                invalid: case.invalid.clone(),
-                backend: None,
-                ..*case
-            };
-            Box::pin(go_back(run, &case, (worker, backend), 0, why)).await
+        Standing::Made(made) => {
+            let case = Case { way_back: case.way_back, ..by_restore };
+            Box::pin(go_back(run, &case, (worker, backend), made, why)).await
         }
+        Standing::Nowhere(found) => only_restore(run, &by_restore, worker, why, &found).await,
+    }
+}
+
+/// The database is somewhere that no script leads back from.
+async fn only_restore(
+    run: &mut Run<'_>,
+    case: &Case<'_, '_>,
+    worker: Session,
+    why: &str,
+    found: &str,
+) -> Settled {
+    drop(worker);
+    if case.backup.is_none() {
+        return Settled::unknown(format!(
+            "the database is neither BEFORE nor AFTER, and there is no backup: {found}; {why}"
+        ));
+    }
+    if let Err(error) = run.write(Entry::RollingBack { why: why.to_owned() }) {
+        return Settled::unknown(format!("the journal can't be written: {error}"));
+    }
+    match fallback::restore(run, case).await {
+        Fallback::Restored => Settled {
+            state: State::Before,
+            exit: Exit::Restored,
+            outcome: format!("rolled back by restore: {why}"),
+        },
+        Fallback::Refused(reason) => Settled::unknown(format!("{reason}; {found}; {why}")),
+        Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
     }
 }

@@ -114,8 +114,10 @@ impl<'r> Site<'r> {
 
     /// Waits until a server process has ended; ends it after half of the time.
     pub(super) async fn outlast(&self, backend: &Backend) -> Result<bool, PostgresError> {
-        let mut session = self.reader("settle").await?;
-        let patience = self.request.patience.timeout.max(Duration::from_secs(10));
+        let patience = self.request.patience.timeout.max(self.request.patience.connect);
+        // The server may be starting again.
+        let mut session = connect(self.request, "settle", patience).await?;
+        self.profile(true).take(&mut session).await?;
         let start = Instant::now();
         let mut is_told = false;
         while backend.is_alive(&mut session).await? {

@@ -1,0 +1,86 @@
+//! A move that commits statement by statement and stopped in its middle: what of it may be there.
+
+use crate::migrations::Move;
+use crate::runs::rows::keeps_rows;
+use crate::steps::{self, Left};
+
+use super::journal::Entry;
+use super::site::Way;
+
+/// A move that may have stopped in its middle.
+#[derive(Clone, Debug)]
+pub(super) struct Half {
+    /// Its place in the plan.
+    pub(super) at: usize,
+    /// Whether it was one of the way back.
+    pub(super) is_back: bool,
+    /// What of it may be in the database.
+    pub(super) left: Left,
+}
+
+impl Half {
+    /// The last move of a journal, if it is such a one and did not end.
+    pub(super) fn of(entries: &[Entry], way: &Way<'_>) -> Option<Self> {
+        let last = entries.iter().rposition(|entry| matches!(entry, Entry::Moving { .. }))?;
+        let (begun, since) = entries.get(last..)?.split_first()?;
+        let Entry::Moving { revision, direction, atomic, .. } = begun else { return None };
+        let has_ended = since.iter().any(|entry| matches!(entry, Entry::Moved { .. }));
+        if *atomic || has_ended {
+            return None;
+        }
+        let at = way.moves.iter().position(|one| one.migration.revision == *revision)?;
+        let planned = way.moves.get(at)?;
+        let is_back = planned.direction != *direction;
+        let back = planned.back();
+        let script = if is_back { back.script() } else { planned.script() }?;
+        let reached = since.iter().rev().find_map(|entry| match entry {
+            Entry::Statement { index } => Some(*index),
+            _ => None,
+        });
+        let whole = || Left { done: vec![script.text.to_string()], doubtful: Vec::new() };
+        let left = match reached {
+            Some(reached) => steps::left_by(script, reached).unwrap_or_else(whole),
+            None => Left::default(),
+        };
+        Some(Self { at, is_back, left })
+    }
+
+    /// The server said of the last statement that it failed: nothing of it is there.
+    pub(super) fn failed(&mut self) {
+        self.left.doubtful.clear();
+    }
+
+    /// Whether the version table says that it did not come to its end, if so many moves are made.
+    pub(super) fn is_open(&self, made: usize) -> bool {
+        if self.is_back { made > self.at } else { made <= self.at }
+    }
+
+    /// Whether nothing of it is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.done.is_empty() && self.left.doubtful.is_empty()
+    }
+
+    /// What of it may be there, as a script.
+    fn text(&self) -> String {
+        let statements: Vec<&str> =
+            self.left.done.iter().chain(&self.left.doubtful).map(String::as_str).collect();
+        statements.join(";\n")
+    }
+
+    /// Whether it may have changed rows.
+    pub(super) fn may_have_changed_rows(&self) -> bool {
+        !keeps_rows(&self.text(), "")
+    }
+
+    /// Whether the other script takes back what is there of it, and nothing else.
+    pub(super) fn can_be_undone(&self, back: &Move<'_>) -> bool {
+        let text = back.script().map_or("", |script| &script.text);
+        !self.is_back && (self.is_empty() || keeps_rows(&self.text(), text))
+    }
+}
+
+/// Whether a move and its way back keep every value, as far as their text tells.
+pub(super) fn is_tame(one: &Move<'_>) -> bool {
+    let back = one.back();
+    one.script().zip(back.script()).is_some_and(|(there, back)| keeps_rows(&there.text, &back.text))
+}
