@@ -138,6 +138,16 @@ pub const REQUIRE_MAJORS: Variable = Variable {
     name: "STAIRWAY_REQUIRE_MAJORS",
     meaning: "in tests: fail where a local server of these majors is missing",
 };
+/// In tests: where the tools are whose version tables are kept.
+pub const TOOLS: Variable = Variable {
+    name: "STAIRWAY_TOOLS",
+    meaning: "in tests: folders with sqlx and diesel, parted by colons, before those of PATH",
+};
+/// In tests: a machine without these tools fails instead of skipping.
+pub const REQUIRE_TOOLS: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_TOOLS",
+    meaning: "in tests: fail where sqlx or diesel is missing",
+};
 
 /// All of them, in the order of the README's table.
 pub const ALL: &[Variable] = &[
@@ -168,6 +178,8 @@ pub const ALL: &[Variable] = &[
     NEXTEST_RUN_ID,
     REQUIRE_CONTAINER,
     REQUIRE_MAJORS,
+    TOOLS,
+    REQUIRE_TOOLS,
 ];
 
 /// The system's own: where programs are looked for.

@@ -112,6 +112,9 @@ fn markers_mean_what_their_tool_says() {
     let metadata = ("1_a/metadata.toml", "run_in_transaction = false");
     assert_eq!(wrap(Tool::Diesel, &[("1_a/up.sql", "SELECT 1"), metadata]), Wrap::Statements);
     assert_eq!(wrap(Tool::Diesel, &[("1_a/up.sql", "SELECT 1")]), Wrap::Transaction);
+    // A file that says nothing about it is a no to Diesel.
+    let silent = ("1_a/metadata.toml", "");
+    assert_eq!(wrap(Tool::Diesel, &[("1_a/up.sql", "SELECT 1"), silent]), Wrap::Statements);
     let marked = "-- a word first\n-- stairway: no-transaction\nSELECT 1";
     assert_eq!(wrap(Tool::Plain, &[("up/1_a.sql", marked)]), Wrap::Statements);
     assert_eq!(

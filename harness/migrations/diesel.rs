@@ -2,8 +2,8 @@
 //! `__diesel_schema_migrations`.
 //!
 //! The version is the folder's name up to the first underscore, without hyphens. Both scripts run
-//! in a transaction unless `metadata.toml` says `run_in_transaction = false`. Source:
-//! `diesel_migrations` 2.3.
+//! in a transaction unless there is a `metadata.toml` that does not say `run_in_transaction = true`.
+//! Source: `diesel_migrations` 2.3.
 
 use std::path::{Path, PathBuf};
 
@@ -56,12 +56,9 @@ fn load_one(path: &Path, name: &str) -> Result<Migration, MigrationsError> {
 
 #[derive(serde::Deserialize)]
 struct Metadata {
-    #[serde(default = "yes")]
+    // Diesel itself takes a file that is silent about it for a no.
+    #[serde(default)]
     run_in_transaction: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn wrap(folder: &Path) -> Result<Wrap, MigrationsError> {

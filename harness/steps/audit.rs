@@ -149,11 +149,14 @@ pub async fn last_runs(session: &mut Session, most: usize) -> Result<Vec<RunRow>
     Ok(session.rows(&sql).await?.into_iter().filter_map(row).collect())
 }
 
-/// The text of the schema that the last run left whose state is known.
-pub async fn last_schema(session: &mut Session) -> Result<Option<String>, PostgresError> {
-    let sql = "SELECT schema FROM stairway.run WHERE state IN ('BEFORE', 'AFTER') \
-               AND schema IS NOT NULL ORDER BY ended DESC LIMIT 1";
-    session.value(sql).await
+/// What the last run left whose state is known: the revision, and the text of the schema.
+pub async fn last_schema(session: &mut Session) -> Result<Option<(String, String)>, PostgresError> {
+    let sql = "SELECT CASE state WHEN 'AFTER' THEN revision_to ELSE revision_from END, schema \
+               FROM stairway.run WHERE state IN ('BEFORE', 'AFTER') AND schema IS NOT NULL \
+               ORDER BY ended DESC LIMIT 1";
+    let row = session.rows(sql).await?.into_iter().next();
+    let mut cells = row.into_iter().flatten().flatten();
+    Ok(cells.next().zip(cells.next()))
 }
 
 /// The transactions in which runs moved something, as numbers of `xid8`.

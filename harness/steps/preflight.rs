@@ -26,6 +26,8 @@ pub struct Facts {
     pub size: u64,
     /// The role of the session.
     pub role: String,
+    /// Where it looks for names, with its own name for `$user`.
+    pub search_path: String,
     /// Whether it is a superuser.
     pub is_superuser: bool,
     /// Whether it may make databases.
@@ -77,7 +79,9 @@ const DATABASE: &str = "SELECT d.datname, d.oid, \
     pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), current_user, \
     r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(d.datdba, 'USAGE'), \
     pg_catalog.has_database_privilege(d.oid, 'CREATE'), \
-    pg_catalog.current_setting('synchronous_standby_names') \
+    pg_catalog.current_setting('synchronous_standby_names'), \
+    pg_catalog.replace(pg_catalog.current_setting('search_path'), '\"$user\"', \
+      pg_catalog.quote_ident(current_user)) \
     FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
     WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user";
 const UNREADABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
@@ -136,6 +140,7 @@ pub async fn facts(session: &mut Session) -> Result<Facts, PostgresError> {
         owns_database: is(&next()),
         may_create_schemas: is(&next()),
         synchronous: next(),
+        search_path: next(),
         ..Facts::default()
     };
     facts.unreadable = list(session, UNREADABLE).await?;

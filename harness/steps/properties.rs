@@ -40,6 +40,11 @@ pub async fn settings_of(
     Ok(session.rows(sql).await?.into_iter().filter_map(statement).collect())
 }
 
+/// The statement that has sessions in the database `to` look for names along `path`.
+pub fn path_of(path: &str, to: &str) -> String {
+    format!("ALTER DATABASE {} SET search_path TO {}", quote_ident(to), list(path))
+}
+
 fn list(value: &str) -> String {
     let names = value.split(',').map(|name| {
         let name = name.trim();

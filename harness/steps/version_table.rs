@@ -11,6 +11,16 @@ pub struct Ledger {
     table: String,
     /// Sent with every record.
     then: &'static str,
+    astray: Option<Astray>,
+}
+
+/// A version table that its tool would not find, and make another one instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Astray {
+    /// The schema in which the tool looks.
+    pub looks_in: String,
+    /// Whether there are others that it could be, with nothing that tells which is meant.
+    pub is_one_of_several: bool,
 }
 
 impl Ledger {
@@ -19,25 +29,35 @@ impl Ledger {
     pub async fn find(session: &mut Session, tool: Tool) -> Result<(Self, bool), PostgresError> {
         let name = tool.version_table().name;
         let sql = format!(
-            "SELECT n.nspname FROM pg_catalog.pg_class c \
+            "SELECT n.nspname, pg_catalog.pg_table_is_visible(c.oid) FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relname = {} AND c.relkind IN ('r', 'p') \
              AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
-             ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 1; \
+             ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname; \
              SELECT coalesce(pg_catalog.current_schema(), 'public')",
             quote_literal(name)
         );
-        let mut sets = session.query(&sql).await?.into_iter();
-        let cell = |set: Option<Vec<Vec<Option<String>>>>| {
-            set.and_then(|rows| rows.into_iter().next())
-                .and_then(|row| row.into_iter().next().flatten())
-        };
-        let found = cell(sets.next());
-        let current = cell(sets.next());
-        let exists = found.is_some();
-        let schema = found.or(current).unwrap_or_else(|| "public".to_owned());
+        let mut sets =
+            session.query(&sql).await?.into_iter().map(|rows| {
+                rows.into_iter().map(|row| row.into_iter().flatten().collect()).collect()
+            });
+        let found: Vec<Vec<String>> = sets.next().unwrap_or_default();
+        let current: Vec<Vec<String>> = sets.next().unwrap_or_default();
+        let looks_in = current.concat().pop().unwrap_or_else(|| "public".to_owned());
+        let first = found.first().and_then(|row| row.first()).cloned();
+        let is_visible = found.first().is_some_and(|row| row.last().is_some_and(|it| it == "t"));
+        let exists = first.is_some();
+        let schema = first.unwrap_or_else(|| looks_in.clone());
+        // Tools make the table in the current schema if it is not there, whatever else is on the path.
+        let astray = (schema != looks_in && tool != Tool::Plain)
+            .then_some(Astray { looks_in, is_one_of_several: !is_visible && found.len() > 1 });
         let table = qualified(&schema, name);
-        Ok((Self { tool, schema, table, then: "" }, exists))
+        Ok((Self { tool, schema, table, then: "", astray }, exists))
+    }
+
+    /// Whether its tool would make another table instead of finding this one.
+    pub fn astray(&self) -> Option<&Astray> {
+        self.astray.as_ref()
     }
 
     /// Finds the table and makes it if it is not there.

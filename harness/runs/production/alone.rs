@@ -5,14 +5,14 @@ use std::path::Path;
 
 use crate::backup::{Backup, Store};
 use crate::exit::Exit;
-use crate::migrations::{Place, resolve};
+use crate::migrations::{Applied, Place, resolve};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::Snapshot;
 use crate::steps::{self, Ledger, LockError};
 
 use super::account::{Account, BackupAccount, Ended, State};
 use super::fallback::{self, Fallback};
-use super::preflight::preflight_of;
+use super::preflight::{astray, preflight_of, refuse};
 use super::recover;
 use super::request::Request;
 use super::run::{Listener, Run, Stop};
@@ -50,12 +50,15 @@ async fn look(run: &mut Run<'_>, request: &Request) -> Result<Option<String>, St
     } else {
         None
     };
-    let last = last.and_then(|text| Snapshot::parse(&text).ok());
-    let last = last.filter(|last| last.major() == site.version.major);
     let _ = session.close().await;
     let seen = site.look().await.map_err(|error| Stop::new(exit, error.to_string()))?;
     let from = Place(seen.applied.len());
-    run.account.from = Some(revision_at(&request.history.migrations, from));
+    let revision = revision_at(&request.history.migrations, from);
+    // Where the tool itself moved it since, the last run does not say what it should be.
+    let last = last.filter(|(left, _)| *left == revision);
+    let last = last.and_then(|(_, text)| Snapshot::parse(&text).ok());
+    let last = last.filter(|last| last.major() == site.version.major);
+    run.account.from = Some(revision);
     let way = Way { from, moves: Vec::new(), schemas: vec![last], invalid: Vec::new() };
     let checked = validate(run, &site, &way, &Earlier::default()).await;
     Ok(checked.map_err(|error| Stop::new(exit, error.to_string()))?.1)
@@ -85,18 +88,22 @@ async fn write_stamp(run: &mut Run<'_>, request: &Request, reason: &str) -> Resu
     };
     let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
     let _ = session.close().await;
+    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
+    lock(&mut worker, request).await?;
     let seen = site.look().await;
     let seen = seen.map_err(|error| Stop::new(Exit::PreflightRefused, error.to_string()))?;
     let history = &request.history;
-    let from = Place(seen.applied.len());
+    astray(run, request, &seen.ledger);
+    refuse(run)?;
+    // Rows without a file and those of half a migration stand for no place.
+    let stands = |row: &&Applied| row.whole && history.position(&row.version).is_some();
+    let from = Place(seen.applied.iter().filter(stands).count());
     let to = resolve(&request.goal, history, from).map_err(|error| {
         Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
             .help("`stairway history` lists the revisions")
     })?;
     let (was, is) = (revision_at(&history.migrations, from), revision_at(&history.migrations, to));
     (run.account.from, run.account.to) = (Some(was.clone()), Some(is.clone()));
-    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
-    lock(&mut worker, request).await?;
     let id = run.id();
     let work = async {
         steps::make_audit(&mut worker).await?;

@@ -80,6 +80,7 @@ async fn on(
         ));
     }
     let tool = known.site.request.history.tool;
+    look_alike(known, database).await.map_err(|e| asked(&e))?;
     let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
     let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
     let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
@@ -133,6 +134,18 @@ async fn on(
     run.journal(Entry::Learnt { way_back })?;
     judge(run, known, &rehearsed.back)?;
     Ok(Shown { rehearsed, orphans })
+}
+
+/// Has migrations on the copy find and make things in the schemas in which they will be there: what
+/// says so belongs to the database or to the role, and is in no backup.
+async fn look_alike(
+    known: &Known<'_>,
+    database: &Database,
+) -> Result<(), crate::postgres::PostgresError> {
+    let mut session = Session::connect(&database.target, "rehearse").await?;
+    let name = database.target.database_name().unwrap_or_default();
+    session.execute(&steps::path_of(&known.facts.search_path, name)).await?;
+    session.close().await
 }
 
 async fn ledger_exists(

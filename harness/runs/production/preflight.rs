@@ -8,12 +8,12 @@ use nix::sys::statvfs::statvfs;
 use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
 use crate::finding::CheckId;
-use crate::migrations::{Applied, Place, compare, resolve, route};
+use crate::migrations::{Applied, Migration, Place, compare, resolve, route};
 use crate::postgres::Session;
 use crate::schema::Snapshot;
 use crate::server::{Programs, client_programs};
 use crate::sql;
-use crate::steps::{self, Facts, Other};
+use crate::steps::{self, Facts, Ledger, Other};
 
 use super::account::{Remark, Weight};
 use super::request::Request;
@@ -59,7 +59,7 @@ pub(super) async fn preflight<'r>(
     indexes(run, &facts, &way);
     let others = steps::others(&mut session).await.map_err(|error| asked(&error.into()))?;
     sessions(run, request, &facts, &others);
-    drift(run, request, &mut session, &seen.schema).await.map_err(|error| asked(&error))?;
+    drift(run, request, &mut session, &seen).await.map_err(|error| asked(&error))?;
     let (programs, store) = if request.switches.skip_backup || way.moves.is_empty() {
         (None, None)
     } else {
@@ -100,7 +100,7 @@ pub(super) async fn preflight_of(
     Ok(facts.identity)
 }
 
-fn refuse(run: &Run<'_>) -> Result<(), Stop> {
+pub(super) fn refuse(run: &Run<'_>) -> Result<(), Stop> {
     let refused: Vec<&Remark> =
         run.account.preflight.iter().filter(|it| it.weight == Weight::Refused).collect();
     let Some(first) = refused.first() else { return Ok(()) };
@@ -217,18 +217,22 @@ fn server(run: &mut Run<'_>, facts: &Facts) {
 /// The version table against the files, and the way from here.
 fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<Way<'r>, Stop> {
     let (applied, history) = (&seen.applied, &request.history);
+    astray(run, request, &seen.ledger);
+    if let Some(row) = applied.iter().find(|row| !row.whole) {
+        let message = format!("{} was begun and not finished (dirty)", row.version);
+        let help = unfinished(row, &history.migrations);
+        remark(run, "history", Weight::Refused, message, Some(&help));
+    }
+    let last = revision_at(&history.migrations, Place(applied.len()));
+    let accept =
+        format!("put the file back; `stairway stamp {last} --reason ..` accepts the new text");
     for finding in history.findings.iter().cloned().chain(compare(applied, history)) {
         let help = match finding.check {
-            CheckId::ChecksumMismatch => "put the file back; `stairway stamp` accepts the new text",
+            CheckId::ChecksumMismatch => &accept,
             CheckId::UnknownRevision => "check the folder, the branch and the database",
             _ => "`stairway history` and `stairway current` show both sides",
         };
         remark(run, "history", Weight::Refused, finding.message, Some(help));
-    }
-    if let Some(row) = applied.iter().find(|row| !row.whole) {
-        let message = format!("{} was begun and not finished (dirty)", row.version);
-        let help = "look at the database, then `stairway stamp` what it is";
-        remark(run, "history", Weight::Refused, message, Some(help));
     }
     refuse(run)?;
     let from = Place(applied.len());
@@ -254,6 +258,41 @@ fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<W
     let mut schemas = vec![Some(seen.schema.clone())];
     schemas.resize(moves.len() + 1, None);
     Ok(Way { from, moves, schemas, invalid: seen.invalid.clone() })
+}
+
+/// A version table that the tool itself would not find.
+pub(super) fn astray(run: &mut Run<'_>, request: &Request, ledger: &Ledger) {
+    let Some(astray) = ledger.astray() else { return };
+    let ((schema, table), tool, looks_in) =
+        (ledger.names(), request.history.tool, &astray.looks_in);
+    let (weight, message) = if astray.is_one_of_several {
+        let message =
+            format!("{table} is in several schemas, and none of them is on the search path");
+        (Weight::Refused, message)
+    } else {
+        let message = format!(
+            "the version table is {schema}.{table}; {tool} would make another in {looks_in}"
+        );
+        (Weight::Warning, message)
+    };
+    let help = "name its schema first: ALTER ROLE .. SET search_path, or options in DATABASE_URL";
+    remark(run, "history", weight, message, Some(help));
+}
+
+/// The next command where a tool has left a migration half-way.
+fn unfinished(row: &Applied, migrations: &[Migration]) -> String {
+    let at = migrations.iter().position(|migration| migration.version == row.version);
+    let whole = revision_at(migrations, Place(at.map_or(0, |at| at + 1)));
+    let stamp = |revision: &str| format!("`stairway stamp {revision} --reason ..`");
+    match at {
+        // What golang-migrate calls -1, too: the way to no migration at all.
+        None => format!("look at the database; if nothing of it is there, {}", stamp(&whole)),
+        Some(at) => format!(
+            "look at the database: {} if all of it is there, {} if nothing is",
+            stamp(&whole),
+            stamp(&revision_at(migrations, Place(at)))
+        ),
+    }
 }
 
 /// Indexes that are invalid already are not ours; they refuse what speaks of their tables.
@@ -305,13 +344,23 @@ async fn drift(
     run: &mut Run<'_>,
     request: &Request,
     session: &mut Session,
-    schema: &Snapshot,
+    seen: &Seen,
 ) -> Result<(), SiteError> {
     if !steps::has_audit(session).await? {
         return Ok(());
     }
-    let Some(text) = steps::last_schema(session).await? else { return Ok(()) };
-    let last = Snapshot::parse(&text)?;
+    let Some((left, text)) = steps::last_schema(session).await? else { return Ok(()) };
+    let now = revision_at(&request.history.migrations, Place(seen.applied.len()));
+    if left != now {
+        let message = format!(
+            "the last run left the database at {left}, and {} or somebody moved it to {now}: whether \
+             something else changed it, too, can't be told",
+            request.history.tool
+        );
+        remark(run, "drift", Weight::Warning, message, None);
+        return Ok(());
+    }
+    let (last, schema) = (Snapshot::parse(&text)?, &seen.schema);
     if last.major() != schema.major() || last == *schema {
         return Ok(());
     }

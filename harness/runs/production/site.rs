@@ -40,6 +40,8 @@ pub(super) struct Seen {
     pub(super) schema: Snapshot,
     /// Indexes that are invalid.
     pub(super) invalid: Vec<String>,
+    /// Its version table, or where it would be.
+    pub(super) ledger: Ledger,
 }
 
 /// How to reach the database of a request.
@@ -109,7 +111,7 @@ impl<'r> Site<'r> {
         let Deployed { schema, invalid } =
             deployed(&mut session, self.version.major, &ledger).await?;
         session.close().await?;
-        Ok(Seen { applied, schema, invalid })
+        Ok(Seen { applied, schema, invalid, ledger })
     }
 
     /// Waits until a server process has ended; ends it after half of the time.
