@@ -9,7 +9,7 @@ use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
 use crate::finding::CheckId;
 use crate::migrations::{Applied, Place, compare, resolve, route};
-use crate::postgres::Session;
+use crate::postgres::{PostgresError, Session};
 use crate::schema::Snapshot;
 use crate::server::{Programs, client_programs};
 use crate::sql;
@@ -41,17 +41,15 @@ pub(super) async fn preflight<'r>(
     request: &'r Request,
 ) -> Result<Known<'r>, Stop> {
     let exit = Exit::PreflightRefused;
-    let (site, mut session) = Site::find(request).await.map_err(|error| {
-        let stop = Stop::postgres(exit, "the database can't be reached", &error);
-        stop.help("check DATABASE_URL, the password and that the server listens; `stairway current` tries the same")
-    })?;
+    let found = Site::find(request).await;
+    let (site, mut session) = found.map_err(|error| out_of_reach(run, &error))?;
     run.account.server = Some(site.version.to_string());
+    not_pooled(run);
     let asked = |error: &SiteError| match error.postgres() {
         Some(error) => Stop::postgres(exit, "the database can't be looked at", error),
         None => Stop::new(exit, error.to_string()),
     };
     let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
-    pooler(run, &site, &mut session).await.map_err(|error| asked(&error))?;
     role(run, request, &facts);
     server(run, &facts);
     let seen = site.look().await.map_err(|error| asked(&error))?;
@@ -86,7 +84,7 @@ pub(super) async fn preflight_of(
     };
     let mut session = site.reader("preflight").await.map_err(|error| asked(&error.into()))?;
     let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
-    pooler(run, site, &mut session).await.map_err(|error| asked(&error))?;
+    not_pooled(run);
     server(run, &facts);
     if !facts.may_restore() {
         let message = format!(
@@ -115,6 +113,24 @@ fn refuse(run: &Run<'_>) -> Result<(), Stop> {
     })
 }
 
+/// Why the database can't be worked on, if it could not even be reached.
+fn out_of_reach(run: &mut Run<'_>, error: &PostgresError) -> Stop {
+    let help = "check DATABASE_URL, the password and that the server listens; `stairway current` \
+                tries the same";
+    if !matches!(error, PostgresError::Pooled) {
+        let exit = Exit::PreflightRefused;
+        return Stop::postgres(exit, "the database can't be reached", error).help(help);
+    }
+    let help = "name the server itself in DATABASE_URL, not the pooler; its session mode would do";
+    remark(run, "pooler", Weight::Refused, error.to_string(), Some(help));
+    Stop::new(Exit::PreflightRefused, error.to_string()).help(help)
+}
+
+/// [`Site::find`] has seen to it.
+fn not_pooled(run: &mut Run<'_>) {
+    remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
+}
+
 /// Remarks go through here so that each is told when it is made.
 fn remark(
     run: &mut Run<'_>,
@@ -130,24 +146,6 @@ fn remark(
         Weight::Refused => run.note(format!("refused: {message}")),
     }
     run.account.preflight.push(Remark { about, weight, message, help: help.map(str::to_owned) });
-}
-
-async fn pooler(
-    run: &mut Run<'_>,
-    site: &Site<'_>,
-    session: &mut Session,
-) -> Result<(), SiteError> {
-    let mut other = site.reader("preflight").await?;
-    if steps::is_pooled(session, &mut other).await? {
-        let message = "something between here and the server shares server processes between \
-                       sessions (a pooler in transaction mode): locks and settings would not hold";
-        let help = "connect to the server itself, or to the pooler's session mode";
-        remark(run, "pooler", Weight::Refused, message, Some(help));
-    } else {
-        remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
-    }
-    other.close().await?;
-    Ok(())
 }
 
 fn role(run: &mut Run<'_>, request: &Request, facts: &Facts) {
