@@ -138,7 +138,29 @@ pub(super) async fn go_back(
             let (state, exit) = forward_again(run, case).await;
             Settled { state, exit, outcome: format!("{reason}; wanted because {why}") }
         }
-        Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
+        Fallback::Failed(reason) | Fallback::Unswapped(reason) => {
+            let stands = stands(case).await;
+            Settled::unknown(format!("the rollback failed: {reason}; {stands}"))
+        }
+    }
+}
+
+/// What the database is, in words for whoever has to act.
+async fn stands(case: &Case<'_, '_>) -> String {
+    let seen = match case.site.look().await {
+        Ok(seen) => seen,
+        Err(error) => return format!("the database can't be looked at: {error}"),
+    };
+    let all = case.way.moves.len();
+    match case.way.standing(&seen, &case.site.request.history) {
+        Standing::Made(made) if made == all => {
+            "the database is AFTER, as the run left it".to_owned()
+        }
+        Standing::Made(made) => format!("{made} of {all} moves are in the database"),
+        Standing::Nowhere(found) => {
+            let found = found.lines().next().unwrap_or_default();
+            format!("the database is neither BEFORE nor AFTER: {found}")
+        }
     }
 }
 
