@@ -117,7 +117,7 @@ impl Chosen {
             #[cfg(feature = "container")]
             Way::Container(engine, image) => self.container(engine, image).await,
             Way::Existing(target) => {
-                let (guest, version) = Guest::enter(target, spec.major).await?;
+                let (guest, version) = Guest::enter(target, spec).await?;
                 let reason = format!("PostgreSQL {version}, {target}, as asked for");
                 let source = Source::Existing(Box::new(guest));
                 let admin = target.as_ref().clone();
@@ -155,7 +155,7 @@ impl Chosen {
         let Ground { account, runtime, .. } = &self.ground;
         let command = super::command::Command::start(create, destroy, account, runtime).await?;
         let admin = command.admin.clone();
-        let (guest, version) = Guest::enter(&admin, self.spec.major).await?;
+        let (guest, version) = Guest::enter(&admin, &self.spec).await?;
         let reason = format!("PostgreSQL {version}, {admin}, made by: {create}");
         let source = Source::Command(Box::new(guest), Box::new(command));
         Ok(Server::of(version, Backend::Command, reason, admin, source))

@@ -32,6 +32,7 @@ pub(super) async fn rehearse(
     run.begins("restore");
     let mut spec = known.site.request.copy.clone();
     spec.major = Some(known.site.version.major);
+    spec.purpose = Some(format!("run {}", run.id()));
     let server = Server::acquire(&spec).await.map_err(|error| {
         Stop::new(exit, format!("no server for the copy could be had: {}", causes(&error))).help(
             "`stairway doctor` shows what was looked for; --skip-test goes without a rehearsal",
