@@ -1,9 +1,6 @@
 //! What is looked at before anything is done, and what of it refuses the run. Reads only.
 
 use std::fmt::Write;
-use std::path::Path;
-
-use nix::sys::statvfs::statvfs;
 
 use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
@@ -11,12 +8,13 @@ use crate::finding::CheckId;
 use crate::migrations::{Applied, Place, compare, resolve, route};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::Snapshot;
-use crate::server::{Programs, client_programs};
+use crate::server::{Chosen, Programs, ServerSpec, client_programs};
 use crate::sql;
 use crate::steps::{self, Facts, Other};
 
 use super::account::{Remark, Weight};
 use super::request::Request;
+use super::room::{self, size};
 use super::run::{Run, Stop};
 use super::site::{Seen, Site, SiteError, Way, revision_at};
 
@@ -30,6 +28,8 @@ pub(super) struct Known<'r> {
     pub(super) schema: Snapshot,
     pub(super) programs: Option<Programs>,
     pub(super) store: Option<Store>,
+    /// Where the copy will be made, if that is known already.
+    pub(super) copy: Option<Chosen>,
 }
 
 /// What is too far behind for a standby, in bytes: a migration would only make it worse.
@@ -61,13 +61,17 @@ pub(super) async fn preflight<'r>(
     let (programs, store) = if request.switches.skip_backup || way.moves.is_empty() {
         (None, None)
     } else {
-        backups(run, request, &site, &facts)
+        backups(run, request, &site)
+    };
+    let copy = match &store {
+        Some(_) => room(run, request, &site, &facts).await,
+        None => None,
     };
     // A session that is gone by now says so in the next step.
     let _ = session.close().await;
     let schema = seen.schema;
     refuse(run)?;
-    Ok(Known { site, facts, way, applied: seen.applied, schema, programs, store })
+    Ok(Known { site, facts, way, applied: seen.applied, schema, programs, store, copy })
 }
 
 /// The little that a restore by hand has to know: which database this is, and whether the role may do
@@ -131,6 +135,40 @@ fn not_pooled(run: &mut Run<'_>) {
     remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
 }
 
+/// Decides where the copy will be made, and looks for room for all that will be written.
+async fn room(
+    run: &mut Run<'_>,
+    request: &Request,
+    site: &Site<'_>,
+    facts: &Facts,
+) -> Option<Chosen> {
+    let copy = if request.switches.skip_test {
+        None
+    } else {
+        // Why none can be had is said when it is needed.
+        Chosen::find(&copy_spec(run, request, site, facts)).await.ok()
+    };
+    for it in room::look(request, facts, copy.as_ref()) {
+        tell(run, it);
+    }
+    copy
+}
+
+/// What server the copy is made on.
+pub(super) fn copy_spec(
+    run: &Run<'_>,
+    request: &Request,
+    site: &Site<'_>,
+    facts: &Facts,
+) -> ServerSpec {
+    ServerSpec {
+        major: Some(site.version.major),
+        room: facts.size,
+        purpose: Some(format!("run {}", run.id())),
+        ..request.copy.clone()
+    }
+}
+
 /// Remarks go through here so that each is told when it is made.
 fn remark(
     run: &mut Run<'_>,
@@ -139,13 +177,16 @@ fn remark(
     message: impl Into<String>,
     help: Option<&str>,
 ) {
-    let message = message.into();
-    match weight {
+    tell(run, Remark::new(about, weight, message.into(), help));
+}
+
+fn tell(run: &mut Run<'_>, remark: Remark) {
+    match remark.weight {
         Weight::Fine => {}
-        Weight::Warning => run.note(format!("warning: {message}")),
-        Weight::Refused => run.note(format!("refused: {message}")),
+        Weight::Warning => run.note(format!("warning: {}", remark.message)),
+        Weight::Refused => run.note(format!("refused: {}", remark.message)),
     }
-    run.account.preflight.push(Remark { about, weight, message, help: help.map(str::to_owned) });
+    run.account.preflight.push(remark);
 }
 
 fn role(run: &mut Run<'_>, request: &Request, facts: &Facts) {
@@ -327,7 +368,6 @@ fn backups(
     run: &mut Run<'_>,
     request: &Request,
     site: &Site<'_>,
-    facts: &Facts,
 ) -> (Option<Programs>, Option<Store>) {
     let programs = match client_programs(site.version.major) {
         Ok(programs) => {
@@ -353,42 +393,10 @@ fn backups(
             None
         }
     };
-    // Text may take more room than pages do, and compression makes it less; half is on the safe side.
-    let needed = facts.size / 2;
-    disk(run, "disk for the backup", &request.backups, needed);
     (programs, store)
 }
 
 fn causes(error: &BackupError) -> String {
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
-/// Whether a folder's file system has room for `needed` bytes and a tenth of it beyond.
-fn disk(run: &mut Run<'_>, about: &'static str, folder: &Path, needed: u64) {
-    let there = folder.ancestors().find(|it| it.exists()).unwrap_or(folder);
-    let Ok(stat) = statvfs(there) else {
-        let message = format!("the room in {} can't be told", folder.display());
-        return remark(run, about, Weight::Warning, message, None);
-    };
-    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
-    let message =
-        format!("{} has {} free, {} are needed", folder.display(), size(free), size(needed));
-    let is_enough = free.saturating_sub(free / 10) >= needed;
-    let weight = if is_enough { Weight::Fine } else { Weight::Refused };
-    let help = (!is_enough).then_some("make room, or name another folder with BACKUP_DIR");
-    remark(run, about, weight, message, help);
-}
-
-/// Bytes as people read them.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let (mut value, mut unit) = (bytes, "bytes");
-    for next in units {
-        if value < 10_000 {
-            break;
-        }
-        (value, unit) = (value / 1000, next);
-    }
-    format!("{value} {unit}")
 }
