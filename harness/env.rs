@@ -139,6 +139,12 @@ pub const REQUIRE_MAJORS: Variable = Variable {
     meaning: "in tests: fail where a local server of these majors is missing",
 };
 
+/// In tests: a machine without PgBouncer fails instead of skipping.
+pub const REQUIRE_PGBOUNCER: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_PGBOUNCER",
+    meaning: "in tests: fail where there is no pgbouncer",
+};
+
 /// All of them, in the order of the README's table.
 pub const ALL: &[Variable] = &[
     SERVER,
@@ -168,6 +174,7 @@ pub const ALL: &[Variable] = &[
     NEXTEST_RUN_ID,
     REQUIRE_CONTAINER,
     REQUIRE_MAJORS,
+    REQUIRE_PGBOUNCER,
 ];
 
 /// The system's own: where programs are looked for.
