@@ -17,11 +17,13 @@ mod alerts;
 mod apply;
 mod backup;
 mod crash;
+mod hook;
 mod network;
 mod preflight;
 mod proxy;
 mod rollback;
 mod server;
+#[allow(dead_code, reason = "the guide uses the rest")]
 mod site;
 
 #[path = "../servers/mod.rs"]
