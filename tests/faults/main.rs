@@ -20,6 +20,7 @@ mod crash;
 mod hook;
 mod network;
 mod preflight;
+mod programs;
 mod proxy;
 mod rollback;
 mod server;
