@@ -19,6 +19,7 @@ mod backup;
 mod crash;
 mod hook;
 mod network;
+mod pooler;
 mod preflight;
 mod programs;
 mod proxy;
