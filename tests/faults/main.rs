@@ -17,6 +17,7 @@ mod alerts;
 mod apply;
 mod backup;
 mod crash;
+mod disk;
 mod hook;
 mod network;
 mod pooler;
