@@ -24,6 +24,7 @@ mod pooler;
 mod preflight;
 mod programs;
 mod proxy;
+mod quiet;
 mod rollback;
 mod server;
 #[allow(dead_code, reason = "the guide uses the rest")]
