@@ -16,6 +16,7 @@
 mod alerts;
 mod apply;
 mod backup;
+mod copied;
 mod crash;
 mod disk;
 mod hook;
