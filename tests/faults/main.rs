@@ -30,6 +30,7 @@ mod rollback;
 mod server;
 #[allow(dead_code, reason = "the guide uses the rest")]
 mod site;
+mod swapped;
 
 #[path = "../servers/mod.rs"]
 mod servers;
