@@ -149,6 +149,12 @@ pub const REQUIRE_TOOLS: Variable = Variable {
     meaning: "in tests: fail where sqlx or diesel is missing",
 };
 
+/// In tests: a machine without PgBouncer fails instead of skipping.
+pub const REQUIRE_PGBOUNCER: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_PGBOUNCER",
+    meaning: "in tests: fail where there is no pgbouncer",
+};
+
 /// All of them, in the order of the README's table.
 pub const ALL: &[Variable] = &[
     SERVER,
@@ -180,6 +186,7 @@ pub const ALL: &[Variable] = &[
     REQUIRE_MAJORS,
     TOOLS,
     REQUIRE_TOOLS,
+    REQUIRE_PGBOUNCER,
 ];
 
 /// The system's own: where programs are looked for.

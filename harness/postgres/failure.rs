@@ -45,6 +45,12 @@ pub enum PostgresError {
     /// The connection broke while a statement ran.
     #[error("the connection to the server was lost")]
     Lost(#[source] sqlx::Error),
+    /// A pooler in transaction mode, or something like it, stands before the server.
+    #[error(
+        "something between here and the server shares server processes between sessions (a pooler in \
+         transaction mode): locks and settings would not hold"
+    )]
+    Pooled,
     /// The server sent something that we did not ask for.
     #[error("unexpected answer from the server: {0}")]
     Unexpected(String),
@@ -69,7 +75,7 @@ impl PostgresError {
             },
             Self::Lost(_) => true,
             Self::Sql(failure) => STATES.contains(&failure.sqlstate.as_str()),
-            Self::Url(_) | Self::Unexpected(_) => false,
+            Self::Url(_) | Self::Pooled | Self::Unexpected(_) => false,
         }
     }
 

@@ -58,6 +58,11 @@ impl Target {
         self.0.get_database()
     }
 
+    /// Whether it is reached by a socket in the file system.
+    pub fn is_socket(&self) -> bool {
+        self.host().starts_with('/')
+    }
+
     /// The name of the role.
     pub fn role(&self) -> &str {
         self.0.get_username()

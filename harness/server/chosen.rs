@@ -8,7 +8,9 @@ use super::guest::Guest;
 use super::kept::{self, Kept};
 use super::local::blocking;
 use super::survey::{self, Ground, Way};
-use super::{Backend, Database, Server, ServerError, ServerSpec, Source, cluster, lease, place};
+use super::{
+    Backend, Database, Profile, Server, ServerError, ServerSpec, Source, cluster, lease, place,
+};
 use crate::postgres::Version;
 
 /// What a [`ServerSpec`] comes to on this machine.
@@ -23,7 +25,7 @@ impl Chosen {
     /// Looks around and decides, after removing what dead owners left behind.
     pub async fn find(spec: &ServerSpec) -> Result<Self, ServerError> {
         spec.checked()?;
-        let ground = Ground::find()?;
+        let ground = Ground { room: spec.room, ..Ground::find()? };
         let runtime = ground.runtime.clone();
         blocking(move || {
             lease::reap(&runtime, Some(&place::memory_root()));
@@ -67,6 +69,17 @@ impl Chosen {
     /// The folder in which things are kept between runs.
     pub fn cache(&self) -> &Path {
         &self.ground.cache
+    }
+
+    /// The folder on this machine that the data of its databases goes to; `None` where that is not
+    /// ours to know.
+    pub fn data_root(&self) -> Option<PathBuf> {
+        let Way::Local(_) = &self.way else { return None };
+        let memory = match self.spec.profile {
+            Profile::Fast => place::memory(self.ground.room).ok(),
+            Profile::Faithful => None,
+        };
+        Some(memory.unwrap_or_else(|| self.ground.runtime.clone()))
     }
 
     /// All that a result may depend on, where that is known without starting the server: program,
@@ -117,7 +130,7 @@ impl Chosen {
             #[cfg(feature = "container")]
             Way::Container(engine, image) => self.container(engine, image).await,
             Way::Existing(target) => {
-                let (guest, version) = Guest::enter(target, spec.major).await?;
+                let (guest, version) = Guest::enter(target, spec).await?;
                 let reason = format!("PostgreSQL {version}, {target}, as asked for");
                 let source = Source::Existing(Box::new(guest));
                 let admin = target.as_ref().clone();
@@ -155,7 +168,7 @@ impl Chosen {
         let Ground { account, runtime, .. } = &self.ground;
         let command = super::command::Command::start(create, destroy, account, runtime).await?;
         let admin = command.admin.clone();
-        let (guest, version) = Guest::enter(&admin, self.spec.major).await?;
+        let (guest, version) = Guest::enter(&admin, &self.spec).await?;
         let reason = format!("PostgreSQL {version}, {admin}, made by: {create}");
         let source = Source::Command(Box::new(guest), Box::new(command));
         Ok(Server::of(version, Backend::Command, reason, admin, source))

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::database::{self, Database, Template};
 use super::keeper::{Keeper, LOCK_CLASS};
-use super::spec::OLDEST;
+use super::spec::{OLDEST, ServerSpec};
 use super::{ServerError, lease};
 use crate::postgres::{PostgresError, Session, Target, Version, quote_ident, quote_literal};
 
@@ -18,6 +18,7 @@ const MARK: &str = "stairway lease";
 pub(super) struct Guest {
     admin: Target,
     keeper: Keeper,
+    purpose: Option<String>,
     made: Mutex<BTreeSet<String>>,
 }
 
@@ -26,18 +27,19 @@ impl Guest {
     /// leases.
     pub(super) async fn enter(
         admin: &Target,
-        wanted: Option<u32>,
+        spec: &ServerSpec,
     ) -> Result<(Self, Version), ServerError> {
         let doing = || ServerError::postgres(format!("look at {admin}"));
         let mut session = Session::connect(admin, "admin").await.map_err(doing())?;
         let version = session.version().await.map_err(doing())?;
-        if let Some(reason) = refusal(&mut session, &version, wanted).await.map_err(doing())? {
+        if let Some(reason) = refusal(&mut session, &version, spec.major).await.map_err(doing())? {
             return Err(ServerError::Refused { target: admin.to_string(), reason });
         }
         reap(&mut session).await.map_err(ServerError::postgres("remove what dead runs left"))?;
         session.close().await.map_err(doing())?;
         let keeper = Keeper::start(admin).await?;
-        Ok((Self { admin: admin.clone(), keeper, made: Mutex::default() }, version))
+        let (admin, purpose) = (admin.clone(), spec.purpose.clone());
+        Ok((Self { admin, keeper, purpose, made: Mutex::default() }, version))
     }
 
     /// Makes a database with its lease: lock, database, comment, in this order, so that what
@@ -53,7 +55,11 @@ impl Guest {
             .map_err(doing())?;
         let database = database::create(&self.admin, name.clone(), template).await?;
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
-        let comment = format!("{MARK}: process {} on {}", std::process::id(), lease::host_name());
+        let mut comment =
+            format!("{MARK}: process {} on {}", std::process::id(), lease::host_name());
+        if let Some(purpose) = &self.purpose {
+            comment = format!("{comment}, {purpose}");
+        }
         let sql =
             format!("COMMENT ON DATABASE {} IS {}", quote_ident(&name), quote_literal(&comment));
         let commented = async {
@@ -161,7 +167,7 @@ async fn refusal(
 }
 
 /// Drops databases that carry our comment and whose lock nobody holds.
-async fn reap(session: &mut Session) -> Result<(), PostgresError> {
+pub(super) async fn reap(session: &mut Session) -> Result<(), PostgresError> {
     // Locks of all databases: the owner may be connected to another one than we are.
     let sql = format!(
         "SELECT d.datname FROM pg_database d \

@@ -165,7 +165,7 @@ fn launch(
     from: Option<&Path>,
     owner: &Owner,
 ) -> Result<Local, ServerError> {
-    let Ground { account, cache, runtime } = ground;
+    let Ground { account, cache, runtime, room } = ground;
     let prepared = match from {
         Some(kept) => kept.to_owned(),
         None => cluster::prepared(installation, profile, cache, account)?,
@@ -174,7 +174,7 @@ fn launch(
         Facts { backend: "local".to_owned(), owner: std::process::id(), ..Facts::default() };
     let mut lease = Lease::take_for(owner, runtime, account, facts)?;
     let memory = match profile {
-        Profile::Fast => place::memory().and_then(|root| in_memory(&root, &lease, account)),
+        Profile::Fast => place::memory(*room).and_then(|root| in_memory(&root, &lease, account)),
         Profile::Faithful => Err("as a real server's".to_owned()),
     };
     let (folder, whereabouts) = match &memory {

@@ -44,7 +44,7 @@ pub use shared::TestRun;
 pub use spec::{Backend, Choice, Profile, ServerSpec};
 pub use survey::{Found, Looked, Survey, Taken, survey};
 
-use crate::postgres::{Target, Version};
+use crate::postgres::{PostgresError, Session, Target, Version};
 use command::Command;
 #[cfg(feature = "container")]
 use container::Container;
@@ -194,6 +194,12 @@ impl Server {
             Some(guest) => guest.forget(database).await,
             None => Ok(()),
         }
+    }
+
+    /// Drops what dead owners left on the server that `admin` is a session of, as every server that
+    /// is taken by its address is cleaned first.
+    pub async fn clear_of_the_dead(admin: &mut Session) -> Result<(), PostgresError> {
+        guest::reap(admin).await
     }
 
     /// Us, where others work on the server too.

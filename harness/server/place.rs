@@ -96,17 +96,21 @@ pub(super) fn runtime(account: &Account) -> Result<PathBuf, ServerError> {
     Ok(base.join(format!("stairway-{}", geteuid())))
 }
 
-/// The folder in memory for data directories, or why there is none.
-pub(super) fn memory() -> Result<PathBuf, String> {
+/// The folder in memory for data directories of `room` bytes and what a server adds to them, or why
+/// there is none.
+pub(super) fn memory(room: u64) -> Result<PathBuf, String> {
+    let needed = MEMORY_ROOM.max(room.saturating_mul(2));
     let base = Path::new("/dev/shm");
     let about = statvfs(base).map_err(|_| "no /dev/shm here".to_owned())?;
     let free = about.blocks_available().saturating_mul(about.fragment_size());
-    if free < MEMORY_ROOM {
-        return Err(format!("/dev/shm has {} MiB free, 1024 are needed", free >> 20));
+    if free < needed {
+        let (free, needed) = (free >> 20, needed >> 20);
+        return Err(format!("/dev/shm has {free} MiB free, {needed} are needed"));
     }
     match spare_memory() {
-        Some(spare) if spare < MEMORY_ROOM => {
-            Err(format!("{} MiB of memory are available, 1024 are needed", spare >> 20))
+        Some(spare) if spare < needed => {
+            let (spare, needed) = (spare >> 20, needed >> 20);
+            Err(format!("{spare} MiB of memory are available, {needed} are needed"))
         }
         _ => Ok(memory_root()),
     }

@@ -48,8 +48,8 @@ impl fmt::Display for NoPrograms {
         }
         write!(
             out,
-            "\n  help: install the client programs of PostgreSQL {wanted} (postgresql-client-{wanted}), \
-             or name their folder in STAIRWAY_POSTGRES_BIN"
+            "\n  help: pg_dump, pg_restore and psql of PostgreSQL {wanted} are wanted: install \
+             postgresql-client-{wanted}, or name their folder in STAIRWAY_POSTGRES_BIN"
         )
     }
 }

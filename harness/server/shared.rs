@@ -125,7 +125,7 @@ impl Chosen {
     }
 
     async fn join(&self, admin: Target, home: PathBuf) -> Result<Server, ServerError> {
-        let (guest, version) = Guest::enter(&admin, self.spec.major).await?;
+        let (guest, version) = Guest::enter(&admin, &self.spec).await?;
         let reason = format!("PostgreSQL {version}, shared by the processes of this test run");
         let source = Source::Shared(Box::new(guest), home);
         let server = Server::of(version, self.backend(), reason, admin, source);

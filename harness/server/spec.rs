@@ -20,6 +20,10 @@ pub struct ServerSpec {
     pub create: Option<String>,
     /// For [`Choice::Command`]: a shell command that destroys it, told by `STAIRWAY_SERVER_URL`.
     pub destroy: Option<String>,
+    /// How many bytes the data will take, if that is known: memory with less room is not used.
+    pub room: u64,
+    /// What the databases are for: said in the comment of those on a server that is not ours.
+    pub purpose: Option<String>,
 }
 
 impl ServerSpec {
@@ -33,6 +37,7 @@ impl ServerSpec {
             profile: Profile::Fast,
             create: env::SERVER_CREATE.get(),
             destroy: env::SERVER_DESTROY.get(),
+            ..Self::default()
         })
     }
 

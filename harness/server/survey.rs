@@ -92,6 +92,8 @@ pub(super) struct Ground {
     pub(super) account: Account,
     pub(super) cache: PathBuf,
     pub(super) runtime: PathBuf,
+    /// How many bytes the data will take.
+    pub(super) room: u64,
 }
 
 impl Ground {
@@ -99,7 +101,7 @@ impl Ground {
         let account = Account::of_servers()?;
         let cache = place::cache(&account)?;
         let runtime = place::runtime(&account)?;
-        Ok(Self { account, cache, runtime })
+        Ok(Self { account, cache, runtime, room: 0 })
     }
 }
 

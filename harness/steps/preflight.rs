@@ -48,6 +48,10 @@ pub struct Facts {
     pub has_synchronous: bool,
     /// How far behind in bytes the slowest standby is.
     pub lag: u64,
+    /// Where the server's files are, if the role may know.
+    pub data_directory: Option<String>,
+    /// Where the database's own are, if that is another place.
+    pub tablespace: Option<String>,
     /// Indexes that the server calls invalid: schema and name, and their tables'.
     pub invalid_indexes: Vec<(String, String)>,
 }
@@ -98,6 +102,10 @@ const STANDBYS: &str = "SELECT coalesce(pg_catalog.bool_or(sync_state IN ('sync'
     coalesce(pg_catalog.max(CASE WHEN pg_catalog.pg_is_in_recovery() THEN 0 ELSE \
       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn) END), 0)::bigint \
     FROM pg_catalog.pg_stat_replication";
+const FOLDERS: &str = "SELECT (SELECT setting FROM pg_catalog.pg_settings \
+      WHERE name = 'data_directory'), \
+    nullif(pg_catalog.pg_tablespace_location(dattablespace), '') \
+    FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
 const INVALID: &str = "SELECT n.nspname || '.' || c.relname, t.relname FROM pg_catalog.pg_index i \
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
     JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
@@ -149,6 +157,9 @@ pub async fn facts(session: &mut Session) -> Result<Facts, PostgresError> {
     let mut standbys = first(session.rows(STANDBYS).await?).into_iter().flatten();
     facts.has_synchronous = standbys.next().as_deref() == Some("t");
     facts.lag = standbys.next().and_then(|lag| lag.parse().ok()).unwrap_or_default();
+    let mut folders = first(session.rows(FOLDERS).await?).into_iter();
+    facts.data_directory = folders.next().flatten();
+    facts.tablespace = folders.next().flatten();
     let pair = |row: Vec<Option<String>>| {
         let mut cells = row.into_iter().flatten();
         Some((cells.next()?, cells.next()?))

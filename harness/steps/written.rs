@@ -12,7 +12,7 @@ pub struct Written {
     pub table: (String, String),
     /// Row versions that would be lost: new ones, and those that are gone.
     pub rows: u64,
-    /// Rows that we wrote ourselves: what others wrote into them before can't be told any more.
+    /// Rows that we wrote ourselves since: what others wrote into them before can't be told any more.
     pub rewritten: u64,
 }
 
@@ -57,7 +57,7 @@ pub async fn written_since(
         let held = before.tables.iter().find(|it| (&it.schema, &it.name) == (&table.0, &table.1));
         let sql = format!(
             "SELECT count(*) FILTER (WHERE is_new AND NOT is_ours), \
-               count(*) FILTER (WHERE is_ours), count(*) FILTER (WHERE NOT is_new) \
+               count(*) FILTER (WHERE is_new AND is_ours), count(*) FILTER (WHERE NOT is_new) \
              FROM (SELECT {is_new} AS is_new, {is_ours} AS is_ours FROM ONLY {} t) r",
             qualified(&table.0, &table.1)
         );

@@ -16,16 +16,24 @@
 mod alerts;
 mod apply;
 mod backup;
+mod copied;
 mod crash;
+mod disk;
+mod hook;
 mod kills;
 mod load;
 mod network;
+mod pooler;
 mod preflight;
+mod programs;
 mod proxy;
+mod quiet;
 mod rollback;
 mod server;
 mod settled;
+#[allow(dead_code, reason = "the guide uses the rest")]
 mod site;
+mod swapped;
 
 #[path = "../servers/mod.rs"]
 mod servers;

@@ -7,7 +7,7 @@ const UP: &str = "ALTER TABLE orders ADD COLUMN note text;\n";
 const DOWN: &str = "ALTER TABLE orders DROP COLUMN note;\n";
 
 /// The site behind a proxy that does harm at the message that begins with `words`.
-fn behind(site: &mut Site, words: &'static str, harm: Harm) -> Proxy {
+pub(crate) fn behind(site: &mut Site, words: &'static str, harm: Harm) -> Proxy {
     let variables = site.target.libpq_environment();
     let of = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);

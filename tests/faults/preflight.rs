@@ -10,7 +10,7 @@ const UP: &str = "ALTER TABLE orders ADD COLUMN note text;\n";
 const DOWN: &str = "ALTER TABLE orders DROP COLUMN note;\n";
 
 /// The run was refused and left no trace: neither a backup nor a change.
-fn refused(site: &Site, ran: &Ran, before: &str, words: &str) {
+pub(crate) fn refused(site: &Site, ran: &Ran, before: &str, words: &str) {
     site.holds(ran, 10, "BEFORE");
     ran.says(words);
     assert_eq!(site.print(), before);

@@ -2,6 +2,8 @@
 //! what must hold of them whatever happened.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -157,6 +159,67 @@ impl Site {
         Held { session, runtime: &self.runtime }
     }
 
+    /// A session in another database of the server.
+    pub(crate) fn session_in(&self, database: &str) -> Held<'_> {
+        let target = self.target.database(database);
+        let session = self.runtime.block_on(Session::connect(&target, "test client")).unwrap();
+        Held { session, runtime: &self.runtime }
+    }
+
+    /// The same command with mounts of its own, which a shell makes with these words. `None`, said
+    /// loudly, where this machine does not let us.
+    pub(crate) fn apart(&self, mounts: &str, words: &[&str]) -> Option<Command> {
+        let apart = |command: &Command| {
+            let script = format!("set -e; {mounts}; exec \"$@\"");
+            let mut shell = vec!["unshare", "--mount", "--propagation", "private"];
+            if !nix::unistd::Uid::effective().is_root() {
+                shell.extend(["--user", "--map-root-user"]);
+            }
+            shell.extend(["sh", "-c", &script, "sh"]);
+            begun_by(&shell, command)
+        };
+        let probe = apart(&Command::new("true")).output();
+        match probe {
+            Ok(probe) if probe.status.success() => Some(apart(&self.command(words))),
+            other => {
+                eprintln!("SKIPPED: nothing can be mounted for one process here: {other:?}");
+                None
+            }
+        }
+    }
+
+    /// A folder of client programs in which one is another: a shell script that knows the right one as
+    /// `$REAL`, and is not asked for versions.
+    pub(crate) fn programs_but(&self, name: &str, script: &str) -> PathBuf {
+        let folder = self.path(&format!("{name}-programs"));
+        std::fs::create_dir(&folder).unwrap();
+        for entry in std::fs::read_dir(self.server.programs()).unwrap() {
+            let real = entry.unwrap().path();
+            std::os::unix::fs::symlink(&real, folder.join(real.file_name().unwrap())).unwrap();
+        }
+        let (real, path) = (self.server.programs().join(name), folder.join(name));
+        std::fs::remove_file(&path).unwrap();
+        let real = real.display();
+        let text = format!(
+            "#!/bin/sh\nREAL={real}\ncase \"$*\" in *--version*) exec \"$REAL\" \"$@\";; esac\n{script}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        folder
+    }
+
+    /// Fails if these words are in any file of the deployment's, but for dumps.
+    pub(crate) fn is_nowhere(&self, words: &str) {
+        for path in files(self.directory.path()) {
+            if path.extension().is_some_and(|end| end == "dump") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let is_there = bytes.windows(words.len()).any(|window| window == words.as_bytes());
+            assert!(!is_there, "{words} is in {}", path.display());
+        }
+    }
+
     /// All that must be as it was, or as it should become: schema as pg_dump sees it, rows, version
     /// table.
     pub(crate) fn print(&self) -> String {
@@ -268,6 +331,24 @@ impl Held<'_> {
     pub(crate) fn run(&mut self, sql: &str) {
         self.runtime.block_on(self.session.execute(sql)).unwrap();
     }
+
+    /// The first cell.
+    pub(crate) fn value(&mut self, sql: &str) -> String {
+        self.runtime.block_on(self.session.value(sql)).unwrap().unwrap_or_default()
+    }
+
+    /// Waits until a query gives something, and gives that.
+    pub(crate) fn wait_for(&mut self, query: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let found = self.value(query);
+            if !found.is_empty() {
+                return found;
+            }
+            assert!(start.elapsed() < Duration::from_mins(1), "nothing came: {query}");
+            std::thread::yield_now();
+        }
+    }
 }
 
 impl Ran {
@@ -277,6 +358,23 @@ impl Ran {
         assert!(!self.said.contains(SECRET), "the secret was said:\n{}", self.said);
         self
     }
+}
+
+/// The same command as the last words of another one.
+pub(crate) fn begun_by(words: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(words[0]);
+    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    outer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

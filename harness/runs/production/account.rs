@@ -99,6 +99,33 @@ pub struct Remark {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Of a remark about a file system: the numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
+}
+
+impl Remark {
+    pub(super) fn new(
+        about: &'static str,
+        weight: Weight,
+        message: String,
+        help: Option<&str>,
+    ) -> Self {
+        Self { about, weight, message, help: help.map(str::to_owned), room: None }
+    }
+}
+
+/// The room on a file system, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// Where something is to be written.
+    pub folder: PathBuf,
+    /// Where its file system is mounted.
+    pub mount: PathBuf,
+    /// What is needed there, with what else goes to the same file system.
+    pub needed: u64,
+    /// What is free.
+    pub free: u64,
 }
 
 /// The backup of the run.

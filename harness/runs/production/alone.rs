@@ -150,7 +150,7 @@ pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Lis
             let exit = run.trouble(Stop::new(Exit::RollbackRefused, why.clone()).help(help));
             run.end(State::Before, exit, why)
         }
-        Ok(Fallback::Failed(why)) => {
+        Ok(Fallback::Failed(why) | Fallback::Unswapped(why)) => {
             let exit = run.trouble(Stop::new(Exit::BackupFailed, why.clone()));
             run.end(State::Before, exit, why)
         }

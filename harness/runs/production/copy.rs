@@ -12,7 +12,7 @@ use crate::steps::{self, Back, Copy, Ledger, Orphans, Rehearsed};
 
 use super::growth;
 use super::journal::Entry;
-use super::preflight::Known;
+use super::preflight::{Known, copy_spec};
 use super::run::{Run, Stop};
 use super::site::schema_file;
 
@@ -33,9 +33,13 @@ pub(super) async fn rehearse(
 ) -> Result<Shown, Stop> {
     let exit = Exit::RehearsalFailed;
     run.begins("restore");
-    let mut spec = known.site.request.copy.clone();
-    spec.major = Some(known.site.version.major);
-    let server = Server::acquire(&spec).await.map_err(|error| {
+    let server = if let Some(chosen) = &known.copy {
+        chosen.start().await
+    } else {
+        let spec = copy_spec(run, known.site.request, &known.site, &known.facts);
+        Server::acquire(&spec).await
+    };
+    let server = server.map_err(|error| {
         Stop::new(exit, format!("no server for the copy could be had: {}", causes(&error))).help(
             "`stairway doctor` shows what was looked for; --skip-test goes without a rehearsal",
         )

@@ -28,6 +28,9 @@ pub(super) enum Fallback {
     Refused(String),
     /// It can't be done, or went wrong. The database is as it was before.
     Failed(String),
+    /// The restored database is there and proven, and could not be put in the place of the other.
+    /// Both have their names.
+    Unswapped(String),
 }
 
 /// Names that go with a run; both fit `PostgreSQL`'s 63 bytes.
@@ -89,7 +92,7 @@ pub(super) async fn put_back(
         }
         Err(why) => Ok(Fallback::Failed(why)),
     };
-    if !matches!(result, Ok(Fallback::Restored)) {
+    if !matches!(result, Ok(Fallback::Restored | Fallback::Unswapped(_))) {
         let dropped = steps::drop_restored(&mut admin, &restored).await;
         if let Err(error) = dropped {
             run.warn(format!("{restored} is left: {}", discreet(&error)));
@@ -266,16 +269,17 @@ async fn swap(
     }
     .await;
     let result = match result {
-        // The session that swaps was ended: both renames were undone with it. Once more.
-        Err(error) if error.sql().is_none_or(|failure| failure.sqlstate.starts_with("57P")) => {
-            *admin = self::admin(&site.request.target).await?;
-            if steps::is_there(admin, restored).await? {
-                steps::swap(admin, database, restored, kept).await.map(|()| Fallback::Restored)
-            } else {
-                // It was done, and only the answer is missing.
-                Ok(Fallback::Restored)
-            }
+        Err(error) if is_cut_off(&error) => {
+            swap_again(run, site, admin, (database, restored, kept)).await
         }
+        other => other,
+    };
+    let result = match result {
+        Err(error) if is_cut_off(&error) || is_in_use(&error) => Ok(Fallback::Unswapped(format!(
+            "the two databases can't change names: {}; {database} is what the run left, and \
+             {restored} beside it is the backup, restored and proven",
+            discreet(&error)
+        ))),
         other => other,
     };
     let open = if matches!(result, Ok(Fallback::Restored)) { kept } else { database };
@@ -288,6 +292,32 @@ async fn swap(
         run.note(format!("{database} is the restored one; what was there is kept as {kept}"));
     }
     result
+}
+
+/// The session that swaps was ended: both renames were undone with it. Once more.
+async fn swap_again(
+    run: &mut Run<'_>,
+    site: &Site<'_>,
+    admin: &mut Session,
+    (database, restored, kept): (&str, &str, &str),
+) -> Result<Fallback, PostgresError> {
+    *admin = self::admin(&site.request.target).await?;
+    if steps::is_there(admin, restored).await? {
+        run.note("the session that changes the names was ended: they are changed once more");
+        steps::swap(admin, database, restored, kept).await?;
+    }
+    // Else it was done, and only the answer is missing.
+    Ok(Fallback::Restored)
+}
+
+/// Whether a session was ended by somebody else.
+fn is_cut_off(error: &PostgresError) -> bool {
+    error.sql().is_none_or(|failure| failure.sqlstate.starts_with("57P"))
+}
+
+/// `object_in_use`: clients came back for as long as the swap was tried.
+fn is_in_use(error: &PostgresError) -> bool {
+    error.sql().is_some_and(|failure| failure.sqlstate == "55006")
 }
 
 async fn end_others(

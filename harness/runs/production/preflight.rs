@@ -1,22 +1,20 @@
 //! What is looked at before anything is done, and what of it refuses the run. Reads only.
 
 use std::fmt::Write;
-use std::path::Path;
-
-use nix::sys::statvfs::statvfs;
 
 use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
 use crate::finding::CheckId;
 use crate::migrations::{Applied, Migration, Place, compare, resolve, route};
-use crate::postgres::Session;
+use crate::postgres::{PostgresError, Session};
 use crate::schema::Snapshot;
-use crate::server::{Programs, client_programs};
+use crate::server::{Chosen, Programs, ServerSpec, client_programs};
 use crate::sql;
 use crate::steps::{self, Facts, Ledger, Other};
 
 use super::account::{Remark, Weight};
 use super::request::Request;
+use super::room::{self, size};
 use super::run::{Run, Stop};
 use super::site::{Seen, Site, SiteError, Way, revision_at};
 
@@ -30,6 +28,8 @@ pub(super) struct Known<'r> {
     pub(super) schema: Snapshot,
     pub(super) programs: Option<Programs>,
     pub(super) store: Option<Store>,
+    /// Where the copy will be made, if that is known already.
+    pub(super) copy: Option<Chosen>,
 }
 
 /// What is too far behind for a standby, in bytes: a migration would only make it worse.
@@ -41,17 +41,15 @@ pub(super) async fn preflight<'r>(
     request: &'r Request,
 ) -> Result<Known<'r>, Stop> {
     let exit = Exit::PreflightRefused;
-    let (site, mut session) = Site::find(request).await.map_err(|error| {
-        let stop = Stop::postgres(exit, "the database can't be reached", &error);
-        stop.help("check DATABASE_URL, the password and that the server listens; `stairway current` tries the same")
-    })?;
+    let found = Site::find(request).await;
+    let (site, mut session) = found.map_err(|error| out_of_reach(run, &error))?;
     run.account.server = Some(site.version.to_string());
+    not_pooled(run);
     let asked = |error: &SiteError| match error.postgres() {
         Some(error) => Stop::postgres(exit, "the database can't be looked at", error),
         None => Stop::new(exit, error.to_string()),
     };
     let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
-    pooler(run, &site, &mut session).await.map_err(|error| asked(&error))?;
     role(run, request, &facts);
     server(run, &facts);
     let seen = site.look().await.map_err(|error| asked(&error))?;
@@ -63,13 +61,17 @@ pub(super) async fn preflight<'r>(
     let (programs, store) = if request.switches.skip_backup || way.moves.is_empty() {
         (None, None)
     } else {
-        backups(run, request, &site, &facts)
+        backups(run, request, &site)
+    };
+    let copy = match &store {
+        Some(_) => room(run, request, &site, &facts).await,
+        None => None,
     };
     // A session that is gone by now says so in the next step.
     let _ = session.close().await;
     let schema = seen.schema;
     refuse(run)?;
-    Ok(Known { site, facts, way, applied: seen.applied, schema, programs, store })
+    Ok(Known { site, facts, way, applied: seen.applied, schema, programs, store, copy })
 }
 
 /// The little that a restore by hand has to know: which database this is, and whether the role may do
@@ -86,7 +88,7 @@ pub(super) async fn preflight_of(
     };
     let mut session = site.reader("preflight").await.map_err(|error| asked(&error.into()))?;
     let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
-    pooler(run, site, &mut session).await.map_err(|error| asked(&error))?;
+    not_pooled(run);
     server(run, &facts);
     if !facts.may_restore() {
         let message = format!(
@@ -115,6 +117,58 @@ pub(super) fn refuse(run: &Run<'_>) -> Result<(), Stop> {
     })
 }
 
+/// Why the database can't be worked on, if it could not even be reached.
+fn out_of_reach(run: &mut Run<'_>, error: &PostgresError) -> Stop {
+    let help = "check DATABASE_URL, the password and that the server listens; `stairway current` \
+                tries the same";
+    if !matches!(error, PostgresError::Pooled) {
+        let exit = Exit::PreflightRefused;
+        return Stop::postgres(exit, "the database can't be reached", error).help(help);
+    }
+    let help = "name the server itself in DATABASE_URL, not the pooler; its session mode would do";
+    remark(run, "pooler", Weight::Refused, error.to_string(), Some(help));
+    Stop::new(Exit::PreflightRefused, error.to_string()).help(help)
+}
+
+/// [`Site::find`] has seen to it.
+fn not_pooled(run: &mut Run<'_>) {
+    remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
+}
+
+/// Decides where the copy will be made, and looks for room for all that will be written.
+async fn room(
+    run: &mut Run<'_>,
+    request: &Request,
+    site: &Site<'_>,
+    facts: &Facts,
+) -> Option<Chosen> {
+    let copy = if request.switches.skip_test {
+        None
+    } else {
+        // Why none can be had is said when it is needed.
+        Chosen::find(&copy_spec(run, request, site, facts)).await.ok()
+    };
+    for it in room::look(request, facts, copy.as_ref()) {
+        tell(run, it);
+    }
+    copy
+}
+
+/// What server the copy is made on.
+pub(super) fn copy_spec(
+    run: &Run<'_>,
+    request: &Request,
+    site: &Site<'_>,
+    facts: &Facts,
+) -> ServerSpec {
+    ServerSpec {
+        major: Some(site.version.major),
+        room: facts.size,
+        purpose: Some(format!("run {}", run.id())),
+        ..request.copy.clone()
+    }
+}
+
 /// Remarks go through here so that each is told when it is made.
 fn remark(
     run: &mut Run<'_>,
@@ -123,31 +177,16 @@ fn remark(
     message: impl Into<String>,
     help: Option<&str>,
 ) {
-    let message = message.into();
-    match weight {
-        Weight::Fine => {}
-        Weight::Warning => run.note(format!("warning: {message}")),
-        Weight::Refused => run.note(format!("refused: {message}")),
-    }
-    run.account.preflight.push(Remark { about, weight, message, help: help.map(str::to_owned) });
+    tell(run, Remark::new(about, weight, message.into(), help));
 }
 
-async fn pooler(
-    run: &mut Run<'_>,
-    site: &Site<'_>,
-    session: &mut Session,
-) -> Result<(), SiteError> {
-    let mut other = site.reader("preflight").await?;
-    if steps::is_pooled(session, &mut other).await? {
-        let message = "something between here and the server shares server processes between \
-                       sessions (a pooler in transaction mode): locks and settings would not hold";
-        let help = "connect to the server itself, or to the pooler's session mode";
-        remark(run, "pooler", Weight::Refused, message, Some(help));
-    } else {
-        remark(run, "pooler", Weight::Fine, "each session has a server process of its own", None);
+fn tell(run: &mut Run<'_>, remark: Remark) {
+    match remark.weight {
+        Weight::Fine => {}
+        Weight::Warning => run.note(format!("warning: {}", remark.message)),
+        Weight::Refused => run.note(format!("refused: {}", remark.message)),
     }
-    other.close().await?;
-    Ok(())
+    run.account.preflight.push(remark);
 }
 
 fn role(run: &mut Run<'_>, request: &Request, facts: &Facts) {
@@ -378,7 +417,6 @@ fn backups(
     run: &mut Run<'_>,
     request: &Request,
     site: &Site<'_>,
-    facts: &Facts,
 ) -> (Option<Programs>, Option<Store>) {
     let programs = match client_programs(site.version.major) {
         Ok(programs) => {
@@ -404,42 +442,10 @@ fn backups(
             None
         }
     };
-    // Text may take more room than pages do, and compression makes it less; half is on the safe side.
-    let needed = facts.size / 2;
-    disk(run, "disk for the backup", &request.backups, needed);
     (programs, store)
 }
 
 fn causes(error: &BackupError) -> String {
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
-/// Whether a folder's file system has room for `needed` bytes and a tenth of it beyond.
-fn disk(run: &mut Run<'_>, about: &'static str, folder: &Path, needed: u64) {
-    let there = folder.ancestors().find(|it| it.exists()).unwrap_or(folder);
-    let Ok(stat) = statvfs(there) else {
-        let message = format!("the room in {} can't be told", folder.display());
-        return remark(run, about, Weight::Warning, message, None);
-    };
-    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
-    let message =
-        format!("{} has {} free, {} are needed", folder.display(), size(free), size(needed));
-    let is_enough = free.saturating_sub(free / 10) >= needed;
-    let weight = if is_enough { Weight::Fine } else { Weight::Refused };
-    let help = (!is_enough).then_some("make room, or name another folder with BACKUP_DIR");
-    remark(run, about, weight, message, help);
-}
-
-/// Bytes as people read them.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let (mut value, mut unit) = (bytes, "bytes");
-    for next in units {
-        if value < 10_000 {
-            break;
-        }
-        (value, unit) = (value / 1000, next);
-    }
-    format!("{value} {unit}")
 }

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::migrations::{Move, Place};
 use crate::postgres::{Backend, PostgresError};
 use crate::schema::Snapshot;
+use crate::server::Server;
 use crate::steps;
 
 use super::account::{Account, Ended, State};
@@ -187,6 +188,7 @@ async fn one(run: &mut Run<'_>, request: &Request, begun: &Begun) -> Result<Stat
     let entries = entries(run);
     let asked = |error: &PostgresError| unknown(discreet(error));
     finish_swap(request, begun, &entries).await.map_err(|error| asked(&error))?;
+    drop_copies(request).await;
     let has_moved = entries.iter().any(|entry| matches!(entry, Entry::Moving { .. }));
     let settled =
         if has_moved { moved(run, request, begun, &entries).await } else { Ok(State::Before) };
@@ -316,6 +318,14 @@ async fn finish_swap(
     // Where the swap was done nothing has this name any more.
     steps::drop_restored(&mut admin, &into).await?;
     admin.close().await
+}
+
+/// Drops the copy of a run that had it on the same server; no harm where that is not possible.
+async fn drop_copies(request: &Request) {
+    if let Ok(mut admin) = fallback::admin(&request.target).await {
+        let _ = Server::clear_of_the_dead(&mut admin).await;
+        let _ = admin.close().await;
+    }
 }
 
 /// Lets others in again, from a session of its own.

@@ -137,17 +137,47 @@ pub(super) async fn go_back(
     }
     // The lock is let go of with its session, which a restore would have to end anyway.
     drop(worker);
+    match by_restore(run, case, why).await {
+        Ok(settled) => settled,
+        Err(refused) => {
+            let now = forward_again(run, case, made).await;
+            stay(case, made, now, &format!("{refused}; wanted because {why}"))
+        }
+    }
+}
+
+/// Back by a restore; `Err` says why it is refused.
+async fn by_restore(run: &mut Run<'_>, case: &Case<'_, '_>, why: &str) -> Result<Settled, String> {
     match fallback::restore(run, case).await {
-        Fallback::Restored => Settled {
+        Fallback::Restored => Ok(Settled {
             state: State::Before,
             exit: Exit::Restored,
             outcome: format!("rolled back by restore: {why}"),
-        },
-        Fallback::Refused(reason) => {
-            let now = forward_again(run, case, made).await;
-            stay(case, made, now, &format!("{reason}; wanted because {why}"))
+        }),
+        Fallback::Refused(reason) => Err(reason),
+        Fallback::Failed(reason) | Fallback::Unswapped(reason) => {
+            let stands = stands(case).await;
+            Ok(Settled::unknown(format!("the rollback failed: {reason}; {stands}")))
         }
-        Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
+    }
+}
+
+/// What the database is, in words for whoever has to act.
+async fn stands(case: &Case<'_, '_>) -> String {
+    let seen = match case.site.look().await {
+        Ok(seen) => seen,
+        Err(error) => return format!("the database can't be looked at: {error}"),
+    };
+    let all = case.way.moves.len();
+    match case.way.standing(&seen, &case.site.request.history) {
+        Standing::Made(made) if made == all => {
+            "the database is AFTER, as the run left it".to_owned()
+        }
+        Standing::Made(made) => format!("{made} of {all} moves are in the database"),
+        Standing::Nowhere(found) => {
+            let found = found.lines().next().unwrap_or_default();
+            format!("the database is neither BEFORE nor AFTER: {found}")
+        }
     }
 }
 
@@ -329,7 +359,7 @@ pub(super) async fn half_way(
     let direction = if half.is_back { back.direction } else { one.direction };
     let revision = &one.migration.revision;
     run.note(format!("the {} of {revision} stopped half-way", direction.as_str()));
-    let by_restore = Case {
+    let restoring = Case {
         way_back: Some(false),
         invalid: case.invalid.clone(),
         backend: None,
@@ -338,7 +368,7 @@ pub(super) async fn half_way(
     };
     if !half.can_be_undone(&back) {
         run.note("what is there of it may have changed rows: a script can't take that back");
-        return only_restore(run, &by_restore, worker, why, found).await;
+        return only_restore(run, &restoring, worker, why, found).await;
     }
     let undone = match Ledger::find(&mut worker, case.site.request.history.tool).await {
         Ok((ledger, _)) => {
@@ -371,10 +401,10 @@ pub(super) async fn half_way(
             outcome: format!("what was half done is taken back: {why}"),
         },
         Standing::Made(made) => {
-            let case = Case { way_back: case.way_back, ..by_restore };
+            let case = Case { way_back: case.way_back, ..restoring };
             Box::pin(go_back(run, &case, (worker, backend), made, why)).await
         }
-        Standing::Nowhere(found) => only_restore(run, &by_restore, worker, why, &found).await,
+        Standing::Nowhere(found) => only_restore(run, &restoring, worker, why, &found).await,
     }
 }
 
@@ -395,13 +425,6 @@ async fn only_restore(
     if let Err(error) = run.write(Entry::RollingBack { why: why.to_owned() }) {
         return Settled::unknown(format!("the journal can't be written: {error}"));
     }
-    match fallback::restore(run, case).await {
-        Fallback::Restored => Settled {
-            state: State::Before,
-            exit: Exit::Restored,
-            outcome: format!("rolled back by restore: {why}"),
-        },
-        Fallback::Refused(reason) => Settled::unknown(format!("{reason}; {found}; {why}")),
-        Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
-    }
+    let settled = by_restore(run, case, why).await;
+    settled.unwrap_or_else(|refused| Settled::unknown(format!("{refused}; {found}; {why}")))
 }

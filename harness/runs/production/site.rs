@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::migrations::{Applied, Migration, Move, Place, compare};
 use crate::postgres::{Backend, PostgresError, Profile, Session, Version};
 use crate::schema::{SchemaError, Snapshot};
-use crate::steps::{Deployed, Ledger, deployed};
+use crate::steps::{Deployed, Ledger, deployed, is_pooled};
 
 use super::request::Request;
 
@@ -53,9 +53,15 @@ pub(super) struct Site<'r> {
 
 impl<'r> Site<'r> {
     /// Reaches it for the first time, read-only. Tries again for a while where nobody answers, but
-    /// not where somebody says no.
+    /// not where somebody says no. Fails where sessions share server processes.
     pub(super) async fn find(request: &'r Request) -> Result<(Self, Session), PostgresError> {
         let mut session = connect(request, "preflight", request.patience.connect).await?;
+        let mut other = connect(request, "preflight", request.patience.connect).await?;
+        // Before anything is set: a pooler would hand that to whoever has the process next.
+        if is_pooled(&mut session, &mut other).await? {
+            return Err(PostgresError::Pooled);
+        }
+        let _ = other.close().await;
         let version = session.version().await?;
         let site = Self { request, version };
         site.profile(true).take(&mut session).await?;
