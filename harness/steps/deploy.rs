@@ -7,23 +7,26 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::migrations::{Move, Script, Wrap};
-use crate::postgres::{PostgresError, Session, milliseconds, qualified};
+use crate::postgres::{Backend, PostgresError, Profile, Session, milliseconds, qualified};
 use crate::sql;
 
 use super::audit::MoveRow;
 use super::lock;
 use super::script::{self, StepFailure};
 use super::version_table::Ledger;
+use super::watched;
 
 /// What is worth another try of the whole transaction: nobody is to blame for these.
 const PASSING: [&str; 3] = ["55P03", "40P01", "40001"];
-/// What DISCARD ALL does, but for the lock of the run.
+/// What DISCARD ALL does, but for the lock of the run. The settings of the run go with it.
 const AS_NEW: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; \
     UNLISTEN *; DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES";
 
 /// How long a move may take and wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// The settings of the session that a script begins with.
+    pub profile: Profile,
     /// When all must be done.
     pub deadline: Instant,
     /// How long the first try waits for a lock, and the longest one.
@@ -54,6 +57,8 @@ pub enum Mark<'a> {
     Statement(usize),
     /// Everything is done in this transaction; COMMIT is about to be sent.
     Committing(&'a str),
+    /// It is committed on this server, and waits until these standbys have it too.
+    Unreplicated(&'a str),
     /// A try ended with this SQLSTATE and all of it is undone; these are in the way.
     Blocked(&'a str, &'a [Blocker]),
 }
@@ -126,6 +131,8 @@ pub async fn deploy(
     let script =
         one.script().ok_or_else(|| DeployFailure::NoScript(one.migration.revision.clone()))?;
     session.execute(AS_NEW).await?;
+    limits.profile.take(session).await?;
+    let backend = Backend::of(session).await?;
     if !lock::is_locked(session).await? {
         return Err(DeployFailure::LockLost);
     }
@@ -137,12 +144,13 @@ pub async fn deploy(
         }
         mark(Mark::Trying(attempt + 1)).map_err(DeployFailure::Journal)?;
         let failure = if is_atomic(script) {
-            match whole(session, script, &record, limits, attempt, mark).await {
+            match whole((session, &backend), script, &record, limits, attempt, mark).await {
                 Ok(()) => return Ok(attempt + 1),
                 Err(failure) => failure,
             }
         } else {
-            return pieces(session, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
+            let with = (session, &backend);
+            return pieces(with, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
         };
         attempt += 1;
         let Some(state) = passing(&failure).filter(|_| attempt < limits.tries) else {
@@ -177,8 +185,23 @@ async fn wait(
     Ok(())
 }
 
+/// Sends what commits, and tells if it has to wait for standbys then.
+async fn commit(
+    (session, backend): (&mut Session, &Backend),
+    sql: &str,
+    mark: Marker<'_>,
+) -> Result<Result<(), PostgresError>, DeployFailure> {
+    let mut told = Ok(());
+    let done = watched::execute(session, backend, sql, |standbys| {
+        told = mark(Mark::Unreplicated(standbys));
+    });
+    let done = done.await;
+    told.map_err(DeployFailure::Journal)?;
+    Ok(done)
+}
+
 async fn whole(
-    session: &mut Session,
+    (session, backend): (&mut Session, &Backend),
     script: &Script,
     record: &str,
     limits: &Limits,
@@ -195,7 +218,8 @@ async fn whole(
         script::in_open_transaction(session, script, record).await?;
         let xid = session.value("SELECT pg_catalog.pg_current_xact_id()").await?;
         mark(Mark::Committing(&xid.unwrap_or_default())).map_err(DeployFailure::Journal)?;
-        session.execute("COMMIT").await.map_err(|error| script::outside(error, script).into())
+        let done = commit((session, backend), "COMMIT", mark).await?;
+        done.map_err(|error| script::outside(error, script).into())
     }
     .await;
     if result.is_err() {
@@ -207,7 +231,7 @@ async fn whole(
 
 /// Statement by statement; each commits by itself, the record after the last.
 async fn pieces(
-    session: &mut Session,
+    (session, backend): (&mut Session, &Backend),
     ledger: &Ledger,
     one: &Move<'_>,
     script: &Script,
@@ -233,7 +257,8 @@ async fn pieces(
                 milliseconds(limits.left())
             );
             session.execute(&set).await?;
-            let Err(error) = session.execute(text).await else { break };
+            let done = commit((session, backend), text, mark).await?;
+            let Err(error) = done else { break };
             let _ = session.execute("ROLLBACK").await;
             let failure = DeployFailure::Step(script::of_statement(error, script, bytes.clone()));
             attempt += 1;
@@ -249,7 +274,7 @@ async fn pieces(
             wait(session, &state, limits, mark).await?;
         }
     }
-    session.execute(record).await.map_err(DeployFailure::from)
+    commit((session, backend), record, mark).await?.map_err(DeployFailure::from)
 }
 
 /// The invalid indexes, by oid.

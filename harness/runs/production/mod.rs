@@ -18,13 +18,14 @@ mod recipe;
 mod recover;
 mod request;
 mod run;
+mod server;
 mod settle;
 mod site;
 mod validate;
 
 pub use account::{
-    Account, BackupAccount, CheckAccount, Ended, MoveAccount, Remark, State, StepAccount, Trouble,
-    Weight,
+    Account, BackupAccount, CheckAccount, Class, Ended, MoveAccount, Remark, State, StepAccount,
+    Trouble, Weight,
 };
 pub use alone::{restore_now, stamp, validate_now};
 pub use dry_run::dry_run;
