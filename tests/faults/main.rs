@@ -17,12 +17,17 @@ mod alerts;
 mod apply;
 mod backup;
 mod crash;
+mod crashed;
+mod failover;
+mod led;
 mod network;
+mod out_of_room;
 mod preflight;
 mod proxy;
 mod rollback;
 mod server;
 mod site;
+mod standby;
 
 #[path = "../servers/mod.rs"]
 mod servers;
