@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{PostgresError, Session, quote_literal};
 
+/// What a process waits for that has committed and may not say so before a standby has it too. No
+/// timeout of the session ends this wait.
+pub const SYNC_REP: &str = "SyncRep";
+
 /// One server process, told from another one with the same number by when it began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
@@ -32,6 +36,11 @@ impl Backend {
     pub async fn is_alive(&self, session: &mut Session) -> Result<bool, PostgresError> {
         let sql = format!("SELECT EXISTS (SELECT FROM {})", self.row());
         Ok(session.value(&sql).await?.as_deref() == Some("t"))
+    }
+
+    /// What it waits for, as the server names it; `None` if it works, or is gone.
+    pub async fn waits_for(&self, session: &mut Session) -> Result<Option<String>, PostgresError> {
+        session.value(&format!("SELECT wait_event FROM {}", self.row())).await
     }
 
     /// Ends it from another session, if it is still the same.

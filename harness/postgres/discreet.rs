@@ -57,6 +57,7 @@ impl SqlFailure {
             position: self.position,
             context: None,
             object: self.object.as_ref().filter(is_told).cloned(),
+            routine: self.routine.clone(),
         }
     }
 }
@@ -93,6 +94,7 @@ mod tests {
             position: Some(7),
             context: context.map(str::to_owned),
             object: Some("card_key".to_owned()),
+            routine: None,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct SqlFailure {
     pub context: Option<String>,
     /// The constraint or index, or else the column or table, that the server says it is about.
     pub object: Option<String>,
+    /// The server's function that reports it: the same in every language, unlike the message.
+    pub routine: Option<String>,
 }
 
 /// A connection or a statement failed.
@@ -88,10 +90,22 @@ impl PostgresError {
     }
 }
 
+/// The server's functions that make a file longer: of a table, and of what a sort or a hash keeps.
+const EXTENDING: [&str; 3] = ["mdextend", "mdzeroextend", "BufFileDumpBuffer"];
+
 /// The SQLSTATE of a report that can't be read.
 const UNREADABLE: &str = "?????";
 
 impl SqlFailure {
+    /// Whether the server has run out of something, such as room on its disk: no statement is to
+    /// blame, and the same again will end the same way.
+    pub fn is_out_of_resources(&self) -> bool {
+        // Insufficient resources; where it is the system's limit for one file, "internal error".
+        let is_extending =
+            || self.routine.as_ref().is_some_and(|it| EXTENDING.contains(&it.as_str()));
+        self.sqlstate.starts_with("53") || (self.sqlstate == "XX000" && is_extending())
+    }
+
     /// A report whose words are no UTF-8: PostgreSQL quotes values cut by bytes, within a character
     /// (`to_date` does). The client refuses all of it, its SQLSTATE as well, and stays in step.
     fn unreadable(error: &sqlx::Error) -> Option<Self> {
@@ -104,6 +118,7 @@ impl SqlFailure {
             position: None,
             context: None,
             object: None,
+            routine: None,
         })
     }
 }
@@ -122,6 +137,7 @@ impl From<&PgDatabaseError> for SqlFailure {
             position,
             context: error.r#where().map(str::to_owned),
             object: error.constraint().or(error.column()).or(error.table()).map(str::to_owned),
+            routine: error.routine().map(str::to_owned),
         }
     }
 }
@@ -136,5 +152,34 @@ impl From<sqlx::Error> for PostgresError {
             Some(failure) => Self::Sql(Box::new(failure)),
             None => Self::Lost(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SqlFailure;
+
+    fn is_out_of_resources(sqlstate: &str, routine: &str) -> bool {
+        let failure = SqlFailure {
+            sqlstate: sqlstate.to_owned(),
+            // In any language.
+            message: "kann Datei nicht erweitern".to_owned(),
+            detail: None,
+            hint: None,
+            position: None,
+            context: None,
+            object: None,
+            routine: Some(routine.to_owned()),
+        };
+        failure.is_out_of_resources()
+    }
+
+    #[test]
+    fn a_server_without_room_is_told_from_a_migration_that_fails() {
+        assert!(is_out_of_resources("53100", "mdextend"));
+        assert!(is_out_of_resources("53200", "AllocSetAlloc"));
+        assert!(is_out_of_resources("XX000", "mdzeroextend"));
+        assert!(!is_out_of_resources("XX000", "elog_finish"));
+        assert!(!is_out_of_resources("23505", "mdextend"));
     }
 }

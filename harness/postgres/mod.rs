@@ -16,7 +16,7 @@ mod target;
 mod version;
 
 pub use address::{Address, Part};
-pub use backend::Backend;
+pub use backend::{Backend, SYNC_REP};
 pub use batch::{Answers, Asked, Batch};
 pub use copy::{copy_from, copy_line};
 pub use discreet::Speaker;

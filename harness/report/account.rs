@@ -86,6 +86,9 @@ fn head(account: &Account, out: &mut String) {
                 let _ = writeln!(out, "  {name:<9} {value}");
             }
         }
+        if let Some(class) = trouble.class {
+            let _ = writeln!(out, "  class     {}", class.as_str());
+        }
         indented(out, &trouble.message);
         if let Some(help) = &trouble.help {
             let _ = writeln!(out, "  help: {help}");

@@ -9,7 +9,10 @@ use crate::postgres::{PostgresError, ResultSet, Session, quote_literal};
 pub const AUDIT_SCHEMA: &str = "stairway";
 
 const EXISTS: &str = "SELECT pg_catalog.to_regclass('stairway.move') IS NOT NULL";
-const MAKE: &str = "BEGIN; \
+/// What is only written down waits for no standby: without one it would wait for ever. For the
+/// rest of its message.
+const LOCAL: &str = "SET LOCAL synchronous_commit = local";
+const MAKE: &str = "BEGIN; SET LOCAL synchronous_commit = local; \
     CREATE SCHEMA IF NOT EXISTS stairway; \
     COMMENT ON SCHEMA stairway IS 'audit trail of stairway: its runs and what they moved'; \
     CREATE TABLE IF NOT EXISTS stairway.run (\
@@ -102,7 +105,7 @@ pub async fn begin_run(
     let cells = [run, verb, from, to, host.trim()].map(quote_literal).join(", ");
     let reason = reason.map_or_else(|| "NULL".to_owned(), quote_literal);
     let sql = format!(
-        "INSERT INTO stairway.run (run, verb, revision_from, revision_to, host, reason) \
+        "{LOCAL}; INSERT INTO stairway.run (run, verb, revision_from, revision_to, host, reason) \
          VALUES ({cells}, {reason}) ON CONFLICT (run) DO NOTHING"
     );
     session.execute(&sql).await
@@ -116,7 +119,7 @@ pub async fn end_run(
     schema: &str,
 ) -> Result<(), PostgresError> {
     let sql = format!(
-        "UPDATE stairway.run SET ended = pg_catalog.clock_timestamp(), state = {}, \
+        "{LOCAL}; UPDATE stairway.run SET ended = pg_catalog.clock_timestamp(), state = {}, \
          exit_code = {exit}, schema = {} WHERE run = {}",
         quote_literal(state),
         quote_literal(schema),

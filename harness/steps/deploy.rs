@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::migrations::{Move, Script};
-use crate::postgres::{PostgresError, Session, milliseconds};
+use crate::postgres::{Backend, PostgresError, Profile, Session, milliseconds};
 use crate::sql;
 
 use super::audit::MoveRow;
@@ -14,16 +14,19 @@ use super::lock;
 use super::script::{self, StepFailure};
 use super::undo::{drop_invalid, invalid_indexes};
 use super::version_table::Ledger;
+use super::watched;
 
 /// What is worth another try of the whole transaction: nobody is to blame for these.
 const PASSING: [&str; 3] = ["55P03", "40P01", "40001"];
-/// What DISCARD ALL does, but for the lock of the run.
+/// What DISCARD ALL does, but for the lock of the run. The settings of the run go with it.
 const AS_NEW: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; \
     UNLISTEN *; DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES";
 
 /// How long a move may take and wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// The settings of the session that a script begins with.
+    pub profile: Profile,
     /// When all must be done.
     pub deadline: Instant,
     /// How long the first try waits for a lock, and the longest one.
@@ -54,6 +57,8 @@ pub enum Mark<'a> {
     Statement(usize),
     /// Everything is done in this transaction; COMMIT is about to be sent.
     Committing(&'a str),
+    /// It is committed on this server, and waits until these standbys have it too.
+    Unreplicated(&'a str),
     /// A try ended with this SQLSTATE and all of it is undone; these are in the way.
     Blocked(&'a str, &'a [Blocker]),
 }
@@ -120,6 +125,8 @@ pub async fn deploy(
     let script =
         one.script().ok_or_else(|| DeployFailure::NoScript(one.migration.revision.clone()))?;
     session.execute(AS_NEW).await?;
+    limits.profile.take(session).await?;
+    let backend = Backend::of(session).await?;
     if !lock::is_locked(session).await? {
         return Err(DeployFailure::LockLost);
     }
@@ -131,12 +138,13 @@ pub async fn deploy(
         }
         mark(Mark::Trying(attempt + 1)).map_err(DeployFailure::Journal)?;
         let failure = if let Some(one) = script::as_one(script) {
-            match whole(session, &one, &record, limits, attempt, mark).await {
+            match whole((session, &backend), &one, &record, limits, attempt, mark).await {
                 Ok(()) => return Ok(attempt + 1),
                 Err(failure) => failure,
             }
         } else {
-            return pieces(session, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
+            let with = (session, &backend);
+            return pieces(with, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
         };
         attempt += 1;
         let Some(state) = passing(&failure).filter(|_| attempt < limits.tries) else {
@@ -171,8 +179,23 @@ async fn wait(
     Ok(())
 }
 
+/// Sends what commits, and tells if it has to wait for standbys then.
+async fn commit(
+    (session, backend): (&mut Session, &Backend),
+    sql: &str,
+    mark: Marker<'_>,
+) -> Result<Result<(), PostgresError>, DeployFailure> {
+    let mut told = Ok(());
+    let done = watched::execute(session, backend, sql, |standbys| {
+        told = mark(Mark::Unreplicated(standbys));
+    });
+    let done = done.await;
+    told.map_err(DeployFailure::Journal)?;
+    Ok(done)
+}
+
 async fn whole(
-    session: &mut Session,
+    (session, backend): (&mut Session, &Backend),
     script: &Script,
     record: &str,
     limits: &Limits,
@@ -189,7 +212,8 @@ async fn whole(
         script::in_open_transaction(session, script, record).await?;
         let xid = session.value("SELECT pg_catalog.pg_current_xact_id()").await?;
         mark(Mark::Committing(&xid.unwrap_or_default())).map_err(DeployFailure::Journal)?;
-        session.execute("COMMIT").await.map_err(|error| script::outside(error, script).into())
+        let done = commit((session, backend), "COMMIT", mark).await?;
+        done.map_err(|error| script::outside(error, script).into())
     }
     .await;
     if result.is_err() {
@@ -201,7 +225,7 @@ async fn whole(
 
 /// Statement by statement; each commits by itself, the record after the last.
 async fn pieces(
-    session: &mut Session,
+    (session, backend): (&mut Session, &Backend),
     ledger: &Ledger,
     one: &Move<'_>,
     script: &Script,
@@ -227,8 +251,9 @@ async fn pieces(
             milliseconds(limits.left())
         );
         session.execute(&set).await?;
-        let Err(error) = session.execute(text).await else {
-            (at, attempt) = (at + 1, if *from < at { attempt } else { 0 });
+        let in_block = *from < at;
+        let Err(error) = piece((session, backend), text, in_block, mark).await? else {
+            (at, attempt) = (at + 1, if in_block { attempt } else { 0 });
             continue;
         };
         let _ = session.execute("ROLLBACK").await;
@@ -247,7 +272,37 @@ async fn pieces(
         // The ROLLBACK took back all of its transaction.
         at = *from;
     }
-    session.execute(record).await.map_err(DeployFailure::from)
+    commit((session, backend), record, mark).await?.map_err(DeployFailure::from)
+}
+
+/// Sends one statement that commits, or is within a transaction of the script. What changes rows is
+/// known by the number of its transaction: whoever counts what others wrote must know it.
+async fn piece(
+    (session, backend): (&mut Session, &Backend),
+    text: &str,
+    in_block: bool,
+    mark: Marker<'_>,
+) -> Result<Result<(), PostgresError>, DeployFailure> {
+    use sql::StatementKind as K;
+    const XID: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned()";
+    let kind = sql::kind(text);
+    let changes_rows =
+        matches!(kind, K::Insert | K::Update | K::Delete | K::Merge | K::With | K::Truncate);
+    let is_alone = !in_block && changes_rows;
+    if is_alone {
+        session.execute("BEGIN").await?;
+        if let Err(error) = session.execute(text).await {
+            return Ok(Err(error));
+        }
+    }
+    if is_alone || (in_block && kind == K::Commit) {
+        match session.value(XID).await {
+            Ok(Some(xid)) => mark(Mark::Committing(&xid)).map_err(DeployFailure::Journal)?,
+            Ok(None) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    commit((session, backend), if is_alone { "COMMIT" } else { text }, mark).await
 }
 
 /// Who has a transaction open in this database besides us, the oldest first.

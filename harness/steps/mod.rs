@@ -28,6 +28,7 @@ mod undo;
 mod validate;
 mod version_table;
 mod view;
+mod watched;
 mod written;
 
 pub use apply::{apply, apply_together};
@@ -43,7 +44,7 @@ pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
 pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use newer::{Newer, export_newer, written_into_new};
-pub use preflight::{Facts, Identity, Other, facts, identity, is_pooled, others, size};
+pub use preflight::{Facts, Identity, Other, Since, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
 pub use properties::{creation_of, grants_of, path_of, settings_of};
 pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};

@@ -13,6 +13,52 @@ pub struct Identity {
     pub oid: String,
     /// Of the server, the same on its standbys; empty where the role may not ask.
     pub system_identifier: String,
+    /// Which history of the server its log belongs to, as in the names of the log's files: another
+    /// one since a standby took over. Empty on a standby.
+    #[serde(default)]
+    pub timeline: String,
+    /// When the server was started.
+    #[serde(default)]
+    pub started: String,
+}
+
+/// What became of a server between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing.
+    Same,
+    /// It was started again: no session of before lives.
+    Restarted,
+    /// Another one took its place, perhaps without the last that was committed. Its numbers of
+    /// transactions are not those of the first one.
+    Elsewhere,
+}
+
+impl Identity {
+    /// What became of the server by the time it was `now`.
+    pub fn since(&self, now: &Self) -> Since {
+        let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
+        if differs(&self.system_identifier, &now.system_identifier)
+            || differs(&self.timeline, &now.timeline)
+        {
+            Since::Elsewhere
+        } else if differs(&self.started, &now.started) {
+            Since::Restarted
+        } else {
+            Since::Same
+        }
+    }
+
+    fn of(cells: &mut impl Iterator<Item = Option<String>>) -> Self {
+        let mut next = || cells.next().flatten().unwrap_or_default();
+        Self {
+            name: next(),
+            oid: next(),
+            system_identifier: next(),
+            timeline: next(),
+            started: next(),
+        }
+    }
 }
 
 /// What a database and its role are like.
@@ -80,6 +126,10 @@ pub struct Other {
 
 const DATABASE: &str = "SELECT d.datname, d.oid, \
     (SELECT s.system_identifier FROM pg_catalog.pg_control_system() s), \
+    CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN \
+      pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) END, \
+    pg_catalog.to_char(pg_catalog.pg_postmaster_start_time() AT TIME ZONE 'UTC', \
+      'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
     pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), current_user, \
     r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(d.datdba, 'USAGE'), \
     pg_catalog.has_database_privilege(d.oid, 'CREATE'), \
@@ -120,8 +170,7 @@ const OTHERS: &str = "SELECT pid, usename, application_name, state, \
 /// Which database `session` is in.
 pub async fn identity(session: &mut Session) -> Result<Identity, PostgresError> {
     let mut cells = first(session.rows(DATABASE).await?).into_iter();
-    let mut next = || cells.next().flatten().unwrap_or_default();
-    Ok(Identity { name: next(), oid: next(), system_identifier: next() })
+    Ok(Identity::of(&mut cells))
 }
 
 /// How large the database of `session` is on disk, in bytes.
@@ -135,9 +184,9 @@ pub async fn size(session: &mut Session) -> Result<u64, PostgresError> {
 pub async fn facts(session: &mut Session) -> Result<Facts, PostgresError> {
     let row = first(session.rows(DATABASE).await?);
     let mut cells = row.into_iter();
+    let identity = Identity::of(&mut cells);
     let mut next = || cells.next().flatten().unwrap_or_default();
     let is = |cell: &str| cell == "t";
-    let identity = Identity { name: next(), oid: next(), system_identifier: next() };
     let mut facts = Facts {
         identity,
         in_recovery: is(&next()),

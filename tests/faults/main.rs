@@ -18,11 +18,15 @@ mod apply;
 mod backup;
 mod copied;
 mod crash;
+mod crashed;
 mod disk;
+mod failover;
 mod hook;
 mod kills;
+mod led;
 mod load;
 mod network;
+mod out_of_room;
 mod pooler;
 mod preflight;
 mod programs;
@@ -33,6 +37,7 @@ mod server;
 mod settled;
 #[allow(dead_code, reason = "the guide uses the rest")]
 mod site;
+mod standby;
 mod swapped;
 
 #[path = "../servers/mod.rs"]

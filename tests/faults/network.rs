@@ -55,7 +55,13 @@ fn a_network_that_falls_silent_in_a_transaction_frees_its_locks() {
         site.migration(2, &format!("{UP}SELECT 'silent';\n"), DOWN);
         let before = site.print();
         let proxy = behind(&mut site, "ALTER TABLE orders ADD", Harm::Silence);
-        let ran = site.run(&["upgrade", "--timeout", "4", "--idle-timeout", "1"]);
+        let child = site.start(&["upgrade", "--timeout", "4", "--idle-timeout", "1"]);
+        while !proxy.has_done_harm() {
+            std::thread::yield_now();
+        }
+        // Long before the run gives up.
+        site.session().run("SET statement_timeout = '3s'; SELECT count(*) FROM orders");
+        let ran = site.end(child);
         site.holds(&ran, 20, "BEFORE");
         assert!(proxy.has_done_harm());
         ran.says("the time for this run is over");

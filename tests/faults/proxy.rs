@@ -79,7 +79,10 @@ impl Session {
                     break;
                 }
             }
-            let _ = back.shutdown(Shutdown::Both);
+            // Where nobody hears of the other, not even of its end.
+            if !keeps.load(Ordering::SeqCst) {
+                let _ = back.shutdown(Shutdown::Both);
+            }
         });
         let _ = self.forward(&is_cut);
         let _ = self.server.shutdown(Shutdown::Both);

@@ -52,6 +52,17 @@ impl Site {
             admin.close().await.unwrap();
             target
         });
+        Some(Self::furnished(server, target, runtime, offset))
+    }
+
+    /// The same in an empty database of another server than this fixture's own; `offset` as above.
+    pub(crate) fn elsewhere(major: u32, target: Target, offset: f64) -> Self {
+        let server = servers::server(major).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self::furnished(server, target, runtime, offset)
+    }
+
+    fn furnished(server: TestServer, target: Target, runtime: Runtime, offset: f64) -> Self {
         let directory = tempfile::tempdir_in("/tmp").unwrap();
         let site = Self { server, target, directory, offset, runtime, environment: Vec::new() };
         std::fs::create_dir(site.directory.path().join("migrations")).unwrap();
@@ -71,7 +82,7 @@ impl Site {
             "INSERT INTO users (email) SELECT 'u' || g FROM generate_series(1, 1000) g; \
              INSERT INTO orders (user_id, amount, card) SELECT g, g, '{SECRET}' FROM generate_series(1, 1000) g"
         ));
-        Some(site)
+        site
     }
 
     /// Which of `count` places the fault comes at.
@@ -249,6 +260,13 @@ impl Site {
         lines.join("\n")
     }
 
+    /// The journal of a run, its lines of JSON.
+    pub(crate) fn journal(&self, ran: &Ran) -> String {
+        let run = ran.report["run"].as_str().unwrap();
+        let path = self.path(".stairway/runs").join(run).join("journal.jsonl");
+        std::fs::read_to_string(path).unwrap()
+    }
+
     /// Waits until a query gives `true`.
     pub(crate) fn wait_for(&self, query: &str) {
         let start = Instant::now();
@@ -393,6 +411,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// two, which changes from test to test, at one place; in a full sweep on both, at three places each.
 /// `STAIRWAY_SEED` chooses other places.
 pub(crate) fn on(nth: usize, test: impl Fn(Site)) {
+    on_majors(nth, |major, offset| test(Site::at(major, offset).unwrap()));
+}
+
+/// Like [`on`], with nothing but the major and the offset: for servers that a test makes itself.
+pub(crate) fn on_majors(nth: usize, test: impl Fn(u32, f64)) {
     let majors = servers::majors();
     let is_full = std::env::var("STAIRWAY_SWEEP").is_ok_and(|it| it == "full");
     let (count, places) = if is_full { (majors.len(), 3) } else { (1, 1) };
@@ -400,7 +423,7 @@ pub(crate) fn on(nth: usize, test: impl Fn(Site)) {
         for place in 0..places {
             let offset = random(&format!("{:?} {major} {place}", std::thread::current().name()));
             println!("PostgreSQL {major}, {offset:.2} into the stage");
-            test(Site::at(*major, offset).unwrap());
+            test(*major, offset);
         }
     }
 }

@@ -171,6 +171,26 @@ pub struct CheckAccount {
     pub detail: String,
 }
 
+/// What a trouble is about, where it is not about the migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The server of the database has run out of something: disk, memory, connections.
+    ServerResources,
+    /// What the rehearsal stands on: the copy's server, its disk. Nothing is said about the migration.
+    Environment,
+}
+
+impl Class {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ServerResources => "server resources",
+            Self::Environment => "environment",
+        }
+    }
+}
+
 /// Why a run did not do what was asked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trouble {
@@ -187,6 +207,9 @@ pub struct Trouble {
     /// File and line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// What it is about, where it is not about the migration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,

@@ -10,6 +10,7 @@ use crate::postgres::Session;
 use crate::server::{Database, Server, Template, causes};
 use crate::steps::{self, Back, Copy, Ledger, Orphans, Rehearsed};
 
+use super::account::Class;
 use super::growth;
 use super::journal::Entry;
 use super::preflight::{Known, copy_spec};
@@ -47,12 +48,36 @@ pub(super) async fn rehearse(
     run.note(server.reason().to_owned());
     let result = match server.create_database(Template::Empty).await {
         Ok(database) => on(run, known, (&server, &database), store, backup).await,
-        Err(error) => Err(Stop::new(exit, causes(&error))),
+        Err(error) => {
+            let stop = Stop::new(exit, causes(&error));
+            Err(if is_starved(&stop.trouble.message) { starved(stop) } else { stop })
+        }
     };
     if let Err(error) = server.stop().await {
         run.warn(format!("the copy's server was not stopped: {}", causes(&error)));
     }
-    result
+    result.map_err(|stop| match stop.trouble.class {
+        // It is the copy's server, not the database's.
+        Some(Class::ServerResources) => starved(stop),
+        _ => stop,
+    })
+}
+
+/// The copy's server ran out of something: that says nothing about the migration or the backup.
+fn starved(mut stop: Stop) -> Stop {
+    stop.trouble.class = Some(Class::Environment);
+    stop.trouble.message = format!("the copy's server ran out of room: {}", stop.trouble.message);
+    stop.help(
+        "nothing is said about the migration: make room where the copy's server runs (STAIRWAY_RUNTIME), \
+         or name another one with --server",
+    )
+}
+
+/// Whether something failed for want of room, where there are words and no SQLSTATE: those of a server
+/// that we started ourselves are English.
+fn is_starved(message: &str) -> bool {
+    let words = ["could not extend file", "No space left on device", "File too large"];
+    words.iter().any(|it| message.contains(it))
 }
 
 async fn on(
@@ -73,6 +98,9 @@ async fn on(
         .await
         .map_err(|error| Stop::new(exit, format!("backup not restorable: {error}")))?;
     if let Some(problem) = restored.problems.first() {
+        if let Some(starving) = restored.problems.iter().find(|it| is_starved(&it.message)) {
+            return Err(starved(Stop::new(exit, starving.message.clone())));
+        }
         let command = problem.command.as_deref().unwrap_or_default();
         let more = restored.problems.len() - 1;
         return Err(Stop::new(

@@ -96,6 +96,21 @@ pub enum Entry {
         /// The transaction.
         xid: String,
     },
+    /// It is committed on its server, and waits for standbys that are to confirm it.
+    Unreplicated {
+        /// As the setting names them.
+        standbys: String,
+    },
+    /// The server was started again since the last line that says so, or since the run began.
+    Restarted {
+        /// What it is now.
+        server: Box<Identity>,
+    },
+    /// Another server took its place.
+    FailedOver {
+        /// Which.
+        server: Box<Identity>,
+    },
     /// The move is made.
     Moved {
         /// As in `Moving`.

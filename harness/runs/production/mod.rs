@@ -21,13 +21,14 @@ mod recover;
 mod request;
 mod room;
 mod run;
+mod server;
 mod settle;
 mod site;
 mod validate;
 
 pub use account::{
-    Account, BackupAccount, CheckAccount, Ended, MoveAccount, Remark, Room, State, StepAccount,
-    Trouble, Weight,
+    Account, BackupAccount, CheckAccount, Class, Ended, MoveAccount, Remark, Room, State,
+    StepAccount, Trouble, Weight,
 };
 pub use alone::{restore_now, stamp, validate_now};
 pub use dry_run::dry_run;

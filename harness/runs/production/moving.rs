@@ -11,9 +11,13 @@ use super::journal::Entry;
 use super::request::Patience;
 use super::run::Run;
 
+/// What it means if COMMIT does not come back because of a standby.
+pub(super) const LOCALLY: &str = "committed locally, not replicated";
+
 /// The limits of a stage that begins now.
 pub(super) fn limits(patience: &Patience) -> Limits {
     Limits {
+        profile: patience.profile(false),
         deadline: Instant::now() + patience.timeout,
         lock: patience.lock,
         tries: patience.tries,
@@ -76,6 +80,13 @@ fn marked(run: &mut Run<'_>, position: usize, mark: &Mark<'_>) -> std::io::Resul
             Ok(())
         }
         Mark::Statement(index) => run.write(Entry::Statement { index }),
+        Mark::Unreplicated(standbys) => {
+            run.warn(format!(
+                "{LOCALLY}: COMMIT waits for a synchronous standby ({standbys}); bring it back, or take it \
+                 out of synchronous_standby_names"
+            ));
+            run.write(Entry::Unreplicated { standbys: standbys.to_owned() })
+        }
         Mark::Committing(xid) => run.write(Entry::Committing { xid: xid.to_owned() }),
         Mark::Blocked(sqlstate, blockers) => {
             let who: Vec<String> = blockers

@@ -19,6 +19,7 @@ use super::preflight::{Known, preflight};
 use super::request::Request;
 use super::room::size;
 use super::run::{Amount, Run, Stop};
+use super::server;
 use super::site::Standing;
 use super::validate::Earlier;
 
@@ -231,6 +232,8 @@ async fn recheck(run: &mut Run<'_>, known: &Known<'_>, worker: &mut Session) -> 
     if !steps::is_locked(worker).await.map_err(|e| asked(&e))? {
         return Err(Stop::new(exit, "the lock was lost while the backup was made"));
     }
+    server::hold_anew(run, &known.site).await.map_err(|e| asked(&e))?;
+    server::refuse(run, exit)?;
     let seen = known.site.look().await.map_err(|error| Stop::new(exit, error.to_string()))?;
     match known.way.standing(&seen, &known.site.request.history) {
         Standing::Made(0) => Ok(()),

@@ -11,11 +11,12 @@ use crate::steps::{self, Ledger};
 use super::account::{Account, Ended, State};
 use super::half::Half;
 use super::journal::{Begun, Entry};
-use super::moving;
+use super::moving::{self, LOCALLY};
 use super::prepare::{Prepared, prepare};
 use super::recover;
 use super::request::Request;
 use super::run::{Listener, Run, Stop, discreet};
+use super::server;
 use super::settle::{self, Case, Settled};
 use super::site::Standing;
 use super::validate::{Earlier, validate};
@@ -138,6 +139,9 @@ async fn change(
         Stage::Done(Err(_)) => (Some(steps::DeployFailure::Late), None),
         Stage::Stopped(signal) => (None, Some(signal)),
     };
+    // The session may not have noticed that new ones come to another server.
+    let is_through = failure.is_none() && stopped.is_none();
+    let is_elsewhere = is_through && server::is_another(run, &known.site).await;
     let half = half(run, &known.way, failure.as_ref());
     let case = Case {
         site: &known.site,
@@ -148,7 +152,7 @@ async fn change(
         backup: known.store.as_ref().zip(backup.as_ref().map(|(backup, _)| backup)),
         half,
     };
-    if failure.is_none() && stopped.is_none() {
+    if is_through && !is_elsewhere {
         let settled = after(run, &case, &earlier, (worker, backend)).await;
         pin(run, &known, backup, &settled);
         if settled.exit == Exit::Clean {
@@ -159,17 +163,7 @@ async fn change(
     // The session may stand anywhere in its protocol: it is given up, and the server asked anew.
     drop(worker);
     let case = Case { backend: Some(backend), ..case };
-    let why = match (&failure, stopped) {
-        (Some(failure), _) => {
-            let revision =
-                run.account.moves.last().map(|it| it.revision.clone()).unwrap_or_default();
-            let stop = Stop::deploy(&format!("{} {revision}", request.verb.as_str()), failure);
-            let why = stop.trouble.message.clone();
-            run.trouble(stop);
-            why
-        }
-        _ => "the run was interrupted".to_owned(),
-    };
+    let why = why(run, failure.as_ref(), stopped);
     let settled = classify(run, &case, &earlier, &why).await;
     pin(run, &known, backup, &settled);
     match (stopped, settled.state) {
@@ -178,6 +172,29 @@ async fn change(
         }
         _ => settled,
     }
+}
+
+/// Why it goes no further; the trouble of the run, unless a signal ends it.
+fn why(
+    run: &mut Run<'_>,
+    failure: Option<&steps::DeployFailure>,
+    stopped: Option<Signal>,
+) -> String {
+    let stop = match (failure, stopped) {
+        (Some(failure), _) => {
+            let last = run.account.moves.last();
+            let revision = last.map(|it| it.revision.clone()).unwrap_or_default();
+            Stop::deploy(&format!("{} {revision}", run.account.verb), failure)
+        }
+        (None, Some(_)) => return "the run was interrupted".to_owned(),
+        (None, None) => Stop::new(
+            Exit::ApplyFailed,
+            "the moves were made on a server that new sessions do not come to any more",
+        ),
+    };
+    let why = stop.trouble.message.clone();
+    run.trouble(stop);
+    why
 }
 
 /// Which indexes are invalid before the first move, by oid; whoever settles the run must know them.
@@ -251,6 +268,14 @@ async fn classify(run: &mut Run<'_>, case: &Case<'_, '_>, earlier: &Earlier, why
         half.is_some_and(|half| !half.is_empty() && half.may_have_changed_rows())
     };
     match standing {
+        Standing::Made(made) if run.doubts.elsewhere.is_some() && !case.way.is_exact(made) => {
+            let server = run.doubts.elsewhere.clone().unwrap_or_default();
+            let outcome = format!(
+                "{server} answers now, and nobody knows the schema to be expected of it after {made} moves: \
+                 {why}"
+            );
+            Settled { state: State::Unknown, exit: Exit::Unknown, outcome }
+        }
         // The schema tells nothing of rows that a part of a script has changed.
         Standing::Made(made) if is_half(made) => {
             let found =
@@ -307,7 +332,16 @@ async fn after(
         return settle::go_back(run, case, (worker, backend), made, &why).await;
     }
     run.ends(Ended::Done);
-    let exit = Exit::Clean;
+    let to = run.account.to.clone().unwrap_or_default();
+    let (exit, outcome) = if run.doubts.unreplicated {
+        let outcome = format!("the database is at {to}, validated; {LOCALLY}");
+        let stop = Stop::new(Exit::RollbackRefused, outcome.clone()).help(
+            "bring the standby back, or take it out of synchronous_standby_names; nothing is to be repeated",
+        );
+        (run.trouble(stop), outcome)
+    } else {
+        (Exit::Clean, format!("the database is at {to}, validated"))
+    };
     let schema = seen.schema.render();
     let ended = steps::end_run(&mut worker, &run.subject(), ("AFTER", exit.code()), &schema).await;
     if let Err(error) = ended {
@@ -319,8 +353,7 @@ async fn after(
         Err(error) => run.warn(format!("the lock went with its session: {}", discreet(&error))),
     }
     let _ = worker.close().await;
-    let to = run.account.to.clone().unwrap_or_default();
-    Settled { state: State::After, exit, outcome: format!("the database is at {to}, validated") }
+    Settled { state: State::After, exit, outcome }
 }
 
 /// Lets the others in again. What the journal says of the fence counts: it may be half closed.

@@ -27,10 +27,10 @@ use super::validate::Earlier;
 pub async fn recover(request: &Request, listener: &mut dyn Listener) -> Account {
     let mut run = Run::new(request, "recover", listener);
     match settle_all(&mut run, request).await {
-        Ok(0) => run.end(State::Before, Exit::Clean, "there is nothing to settle"),
-        Ok(count) => {
+        Ok((0, exit)) => run.end(State::Before, exit, "there is nothing to settle"),
+        Ok((count, exit)) => {
             let state = run.account.state;
-            run.end(state, Exit::Clean, format!("{count} runs are settled"))
+            run.end(state, exit, format!("{count} runs are settled"))
         }
         Err(settled) => run.end(settled.state, settled.exit, settled.outcome),
     }
@@ -74,7 +74,7 @@ async fn here(request: &Request, found: &[Journal]) -> Result<Here, PostgresErro
     Ok(Here { system_identifier, ..here })
 }
 
-async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settled> {
+async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit), Settled> {
     let unknown =
         |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
     let found = match Journal::unfinished(&request.state) {
@@ -102,21 +102,26 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settl
     };
     let found: Vec<Journal> = found.into_iter().filter(|it| here.is_of(it)).collect();
     if found.is_empty() {
-        return Ok(0);
+        return Ok((0, Exit::Clean));
     }
     run.begins("recover");
     if let Ok(store) = Store::open(&request.backups) {
         // Whoever wrote them is dead.
         let _ = store.sweep_partials();
     }
-    let mut settled = 0;
+    let (mut settled, mut exit) = (0, Exit::Clean);
     for journal in found {
         let Some(begun) = journal.begun().cloned() else { continue };
         run.note(format!("run {} ended at: {}", begun.run, last_word(journal.entries())));
         let own = (run.journal.replace(journal), run.swap_subject(Some(begun.run.clone())));
         let result = one(run, request, &begun).await;
+        let unreplicated = std::mem::take(&mut run.doubts).unreplicated;
+        if unreplicated {
+            exit = Exit::RollbackRefused;
+        }
         if let Ok(state) = &result {
-            recipe::record(run, request, &begun, (*state, Exit::Clean)).await;
+            let ended = if unreplicated { Exit::RollbackRefused } else { Exit::Clean };
+            recipe::record(run, request, &begun, (*state, ended)).await;
         }
         let journal = std::mem::replace(&mut run.journal, own.0);
         run.swap_subject(own.1);
@@ -143,7 +148,7 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<usize, Settl
         }
     }
     run.ends(Ended::Done);
-    Ok(settled)
+    Ok((settled, exit))
 }
 
 /// Closes the journals of runs that a person has settled, by a restore or a stamp, and opens their

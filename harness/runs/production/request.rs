@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::migrations::{Direction, History};
-use crate::postgres::Target;
+use crate::postgres::{Profile, Target};
 use crate::server::ServerSpec;
 
 /// A run that is asked for.
@@ -74,6 +74,18 @@ pub struct Patience {
     pub pause: Duration,
     /// How long a transaction of ours may stand open without work.
     pub idle: Duration,
+}
+
+impl Patience {
+    /// The settings of a session that works on the database.
+    pub(super) fn profile(&self, read_only: bool) -> Profile {
+        Profile {
+            lock_timeout: self.lock.1,
+            statement_timeout: self.timeout,
+            idle_in_transaction: self.idle,
+            read_only,
+        }
+    }
 }
 
 impl Default for Patience {

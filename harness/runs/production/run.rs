@@ -8,10 +8,11 @@ use crate::exit::Exit;
 use crate::postgres::{PostgresError, SqlFailure};
 use crate::steps::{DeployFailure, Identity, RehearseError, StepFailure};
 
-use super::account::{Account, Ended, State, StepAccount, Trouble};
+use super::account::{Account, Class, Ended, State, StepAccount, Trouble};
 use super::fence::Fence;
 use super::journal::{Begun, Entry, Journal};
 use super::request::Request;
+use super::server::Doubts;
 
 /// One thing that happened, for the terminal and the log.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,7 @@ impl Stop {
             sqlstate: None,
             object: None,
             place: None,
+            class: None,
             help: None,
         };
         Self { exit, trouble: Box::new(trouble) }
@@ -76,6 +78,14 @@ impl Stop {
     fn said(mut self, failure: &SqlFailure) -> Self {
         self.trouble.sqlstate = Some(failure.sqlstate.clone());
         self.trouble.object.clone_from(&failure.object);
+        if failure.is_out_of_resources() {
+            self.trouble.class = Some(Class::ServerResources);
+            self.trouble.help = Some(
+                "the server ran out of something, no statement is to blame: see its disk, its limits and \
+                 its log, then run it again"
+                    .to_owned(),
+            );
+        }
         self
     }
 
@@ -195,6 +205,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub(super) struct Run<'w> {
     pub(super) account: Account,
     pub(super) journal: Option<Journal>,
+    pub(super) doubts: Doubts,
     listener: &'w mut dyn Listener,
     began: Instant,
     step: Option<(String, Instant, Vec<String>)>,
@@ -244,6 +255,7 @@ impl<'w> Run<'w> {
         Self {
             account,
             journal: None,
+            doubts: Doubts::default(),
             listener,
             began: Instant::now(),
             step: None,

@@ -13,9 +13,10 @@ use super::account::State;
 use super::fallback::{self, Fallback};
 use super::half::{Half, is_tame};
 use super::journal::Entry;
-use super::moving;
+use super::moving::{self, LOCALLY};
 use super::prepare::AT_LEAST;
 use super::run::{Run, Stop, discreet};
+use super::server;
 use super::site::{Seen, Site, Standing, Way, revision_at};
 
 /// What is known about a run that has to be settled.
@@ -46,6 +47,12 @@ impl Settled {
     fn unknown(why: impl Into<String>) -> Self {
         Self { state: State::Unknown, exit: Exit::Unknown, outcome: why.into() }
     }
+
+    /// Nothing more is changed while no standby confirms it.
+    fn unreplicated(why: &str) -> Self {
+        let outcome = format!("{LOCALLY}, and nothing is taken back until standbys follow: {why}");
+        Self { state: State::Unknown, exit: Exit::RollbackRefused, outcome }
+    }
 }
 
 /// Looks where the database stands, with nobody of ours at work any more. Gives the session that
@@ -56,8 +63,17 @@ pub(super) async fn standing(
 ) -> Result<(Standing, Seen, Session, Backend), Stop> {
     let asked = |doing: &str, error: &_| Stop::postgres(Exit::Unknown, doing, error);
     if let Some(backend) = &case.backend {
-        let has_ended = case.site.outlast(backend).await;
-        if !has_ended.map_err(|e| asked("the database can't be reached", &e))? {
+        let outlasted = case.site.outlast(backend).await;
+        let outlasted = outlasted.map_err(|e| asked("the database can't be reached", &e))?;
+        if outlasted.unreplicated {
+            run.doubts.unreplicated = true;
+            run.warn(format!(
+                "{LOCALLY}: server process {} waited for a synchronous standby and was ended, so that \
+                 its locks are free",
+                backend.pid
+            ));
+        }
+        if !outlasted.has_ended {
             let message = format!("server process {} still works and does not end", backend.pid);
             return Err(Stop::new(Exit::Unknown, message).help(waiting(case, backend).await));
         }
@@ -70,8 +86,9 @@ pub(super) async fn standing(
     run.write(Entry::Working(backend.clone())).map_err(|error| {
         Stop::new(Exit::Unknown, format!("the journal can't be written: {error}"))
     })?;
+    server::hold(run, &mut worker).await.map_err(|e| asked("the server can't be told", &e))?;
     let known = case.invalid.iter().cloned().collect();
-    if let Some(half) = &case.half {
+    if let Some(half) = case.half.as_ref().filter(|_| run.doubts.forbid().is_none()) {
         let script = half.left.done.iter().chain(&half.left.doubtful).map(String::as_str);
         let script = script.collect::<Vec<_>>().join(";\n");
         match steps::drop_invalid(&mut worker, &known, &script).await {
@@ -114,6 +131,9 @@ pub(super) async fn go_back(
     made: usize,
     why: &str,
 ) -> Settled {
+    if run.doubts.unreplicated {
+        return Settled::unreplicated(why);
+    }
     run.begins("rollback");
     run.note(format!("going back, because {why}"));
     if let Err(error) = run.write(Entry::RollingBack { why: why.to_owned() }) {
@@ -134,6 +154,12 @@ pub(super) async fn go_back(
     } else if case.backup.is_none() {
         let reason = "nothing shows that the downgrade keeps all data, and there is no backup";
         return stay(case, made, made, &format!("{reason}; wanted because {why}"));
+    }
+    if let Some(server) = &run.doubts.elsewhere {
+        // What was written since the backup is told by numbers of transactions.
+        return Settled::unknown(format!(
+            "the rollback failed, and no backup is restored where {server} answers: {why}"
+        ));
     }
     // The lock is let go of with its session, which a restore would have to end anyway.
     drop(worker);
@@ -351,6 +377,12 @@ pub(super) async fn half_way(
     why: &str,
     found: &str,
 ) -> Settled {
+    if run.doubts.unreplicated {
+        return Settled::unreplicated(why);
+    }
+    if let Some(server) = &run.doubts.elsewhere {
+        return Settled::unknown(format!("{server} answers, neither BEFORE nor AFTER: {found}"));
+    }
     let planned = case.half.as_ref().and_then(|half| Some((half, case.way.moves.get(half.at)?)));
     let Some((half, one)) = planned else {
         return Settled::unknown(format!("the database is neither BEFORE nor AFTER: {found}"));

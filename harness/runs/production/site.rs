@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::migrations::{Applied, Migration, Move, Place, compare};
-use crate::postgres::{Backend, PostgresError, Profile, Session, Version};
+use crate::postgres::{Backend, PostgresError, SYNC_REP, Session, Version};
 use crate::schema::{SchemaError, Snapshot};
 use crate::steps::{Deployed, Ledger, deployed, is_pooled};
 
@@ -64,14 +64,22 @@ impl<'r> Site<'r> {
         let _ = other.close().await;
         let version = session.version().await?;
         let site = Self { request, version };
-        site.profile(true).take(&mut session).await?;
+        request.patience.profile(true).take(&mut session).await?;
         Ok((site, session))
     }
 
     /// A session that changes nothing.
     pub(super) async fn reader(&self, purpose: &str) -> Result<Session, PostgresError> {
         let mut session = connect(self.request, purpose, self.request.patience.connect).await?;
-        self.profile(true).take(&mut session).await?;
+        self.request.patience.profile(true).take(&mut session).await?;
+        Ok(session)
+    }
+
+    /// The same, which waits for a server that starts again.
+    pub(super) async fn patient_reader(&self, purpose: &str) -> Result<Session, PostgresError> {
+        let patience = self.request.patience.timeout.max(self.request.patience.connect);
+        let mut session = connect(self.request, purpose, patience).await?;
+        self.request.patience.profile(true).take(&mut session).await?;
         Ok(session)
     }
 
@@ -80,21 +88,24 @@ impl<'r> Site<'r> {
     pub(super) async fn worker(&self, run: &str) -> Result<(Session, Backend), PostgresError> {
         let purpose = format!("{} {run}", self.request.verb.as_str());
         let patience = self.request.patience.timeout.max(self.request.patience.connect);
-        let mut session = connect(self.request, &purpose, patience).await?;
-        self.profile(false).take(&mut session).await?;
+        let start = Instant::now();
+        let mut session = loop {
+            let left = patience.saturating_sub(start.elapsed());
+            let mut session = connect(self.request, &purpose, left).await?;
+            let standby = session.value("SELECT pg_catalog.pg_is_in_recovery()").await?;
+            if standby.as_deref() != Some("t") {
+                break session;
+            }
+            // One that is about to take over, perhaps.
+            if start.elapsed() > patience {
+                let answers = "a standby answers: it can't be changed, and may not be up to date";
+                return Err(PostgresError::Unexpected(answers.to_owned()));
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        self.request.patience.profile(false).take(&mut session).await?;
         let backend = Backend::of(&mut session).await?;
         Ok((session, backend))
-    }
-
-    /// The settings of a session that works here.
-    pub(super) fn profile(&self, read_only: bool) -> Profile {
-        let patience = &self.request.patience;
-        Profile {
-            lock_timeout: patience.lock.1,
-            statement_timeout: patience.timeout,
-            idle_in_transaction: patience.idle,
-            read_only,
-        }
     }
 
     /// The version table, and whether it is there.
@@ -121,16 +132,16 @@ impl<'r> Site<'r> {
     }
 
     /// Waits until a server process has ended; ends it after half of the time.
-    pub(super) async fn outlast(&self, backend: &Backend) -> Result<bool, PostgresError> {
-        let patience = self.request.patience.timeout.max(self.request.patience.connect);
-        // The server may be starting again.
-        let mut session = connect(self.request, "settle", patience).await?;
-        self.profile(true).take(&mut session).await?;
+    pub(super) async fn outlast(&self, backend: &Backend) -> Result<Outlasted, PostgresError> {
+        let patience = self.request.patience.timeout.max(Duration::from_secs(10));
+        let mut session = self.patient_reader("settle").await?;
         let start = Instant::now();
-        let mut is_told = false;
+        let (mut is_told, mut unreplicated) = (false, false);
         while backend.is_alive(&mut session).await? {
+            // Nobody else sees what it has committed before it has ended: that is no BEFORE.
+            unreplicated |= backend.waits_for(&mut session).await?.as_deref() == Some(SYNC_REP);
             if start.elapsed() > patience {
-                return Ok(false);
+                return Ok(Outlasted { has_ended: false, unreplicated });
             }
             // A client that has gone is noticed within moments; what still works then waits for
             // something else.
@@ -141,8 +152,16 @@ impl<'r> Site<'r> {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(true)
+        Ok(Outlasted { has_ended: true, unreplicated: unreplicated && is_told })
     }
+}
+
+/// What became of a server process that was waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlasted {
+    pub(super) has_ended: bool,
+    /// It had committed, and waited for standbys when it was ended.
+    pub(super) unreplicated: bool,
 }
 
 async fn connect(
@@ -212,6 +231,11 @@ impl Way<'_> {
             }
             _ => Standing::Made(made),
         }
+    }
+
+    /// Whether the schema after so many moves is known, so that standing there is no guess.
+    pub(super) fn is_exact(&self, made: usize) -> bool {
+        self.schemas.get(made).is_some_and(Option::is_some)
     }
 
     /// The place after so many moves.
