@@ -11,6 +11,7 @@ mod defaults;
 mod deploy;
 mod fingerprint;
 mod ground;
+mod guise;
 mod lock;
 mod preflight;
 mod probe;
@@ -42,6 +43,7 @@ pub use deploy::{
 };
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
+pub use guise::{become_role, give_to};
 pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use preflight::{Facts, Identity, Other, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
@@ -54,6 +56,8 @@ pub use script::{StepFailure, is_all_or_nothing};
 pub use stamp::stamp;
 pub use swap::{allow_connections, drop_restored, is_there, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
-pub use validate::{Orphans, QueryTest, behind, has_rows, orphans, query_files, query_tests};
+pub use validate::{
+    Orphans, QueryTest, behind, extensions, has_rows, orphans, query_files, query_tests,
+};
 pub use version_table::Ledger;
 pub use written::{Written, export, written_since};

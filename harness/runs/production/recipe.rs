@@ -28,7 +28,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    fn exit(self) -> Exit {
+    /// What a run exits with that it ended.
+    pub fn exit(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
             Self::Terminate => Exit::Terminated,
@@ -37,12 +38,12 @@ impl Signal {
 }
 
 /// How a stage ended.
-enum Stage<T> {
+pub(super) enum Stage<T> {
     Done(T),
     Stopped(Signal),
 }
 
-async fn stage<T>(
+pub(super) async fn stage<T>(
     work: impl Future<Output = T>,
     signal: &mut (impl Future<Output = Signal> + Unpin),
 ) -> Stage<T> {

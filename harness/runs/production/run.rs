@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::exit::Exit;
@@ -172,6 +174,8 @@ pub(super) struct Run<'w> {
     step: Option<(String, Instant, Vec<String>)>,
     /// The run that is settled, if it is another one.
     subject: Option<String>,
+    /// Whether one database is taking the place of another: from then on it is not given up.
+    swaps: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -209,11 +213,23 @@ impl<'w> Run<'w> {
             validation: Vec::new(),
             kept_database: None,
         };
-        Self { account, journal: None, listener, began: Instant::now(), step: None, subject: None }
+        Self {
+            account,
+            journal: None,
+            listener,
+            began: Instant::now(),
+            step: None,
+            subject: None,
+            swaps: Arc::default(),
+        }
     }
 
     pub(super) fn id(&self) -> String {
         self.account.run.clone()
+    }
+
+    pub(super) fn swaps(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.swaps)
     }
 
     /// The run whose moves are made or taken back: this one, or the one that is settled.
@@ -276,6 +292,9 @@ impl<'w> Run<'w> {
     }
 
     pub(super) fn write(&mut self, entry: Entry) -> io::Result<()> {
+        if matches!(entry, Entry::Swapping { .. }) {
+            self.swaps.store(true, Ordering::SeqCst);
+        }
         match &mut self.journal {
             Some(journal) => journal.write(entry),
             None => Ok(()),
