@@ -17,14 +17,19 @@ mod alerts;
 mod apply;
 mod backup;
 mod crash;
+mod fence;
 mod kills;
 mod load;
 mod network;
+mod options;
+mod owner;
 mod preflight;
 mod proxy;
 mod rollback;
 mod server;
+mod signals;
 mod site;
+mod words;
 
 #[path = "../servers/mod.rs"]
 mod servers;
