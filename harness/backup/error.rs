@@ -87,6 +87,17 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// The error without what a program said, which may quote values of rows.
+    #[must_use]
+    pub fn discreet(&self) -> String {
+        match self {
+            Self::Unreadable { program, path, .. } => {
+                format!("{program} can't read {}", path.display())
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         |source| Self::Read { path, source }

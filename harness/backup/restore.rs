@@ -20,6 +20,61 @@ pub struct Problem {
     pub entry: Option<String>,
     /// The statement, as far as the program shows it.
     pub command: Option<String>,
+    /// Whether a function had its say in it.
+    pub of_function: bool,
+}
+
+impl Problem {
+    /// What may stand in a report: the entry, and the message if it has names and no values. The
+    /// programs tell no SQLSTATE, so only some messages are known.
+    pub fn discreet(&self) -> String {
+        let words = if !self.of_function && has_names_only(&self.message) {
+            &self.message
+        } else {
+            "the server refuses it"
+        };
+        match &self.entry {
+            Some(entry) => format!("{entry}: {words}"),
+            None => words.to_owned(),
+        }
+    }
+}
+
+/// Whether it is one of the server's messages about names, in its own language.
+fn has_names_only(message: &str) -> bool {
+    let message = message.rsplit_once("ERROR:  ").map_or(message, |(_, words)| words);
+    let begins = [
+        "permission denied for ",
+        "permission denied to ",
+        "must be owner of ",
+        "could not create unique index \"",
+        "duplicate key value violates unique constraint \"",
+        "insert or update on table \"",
+        "could not open extension control file",
+    ];
+    let objects = [
+        "role",
+        "schema",
+        "type",
+        "relation",
+        "extension",
+        "function",
+        "collation",
+        "tablespace",
+        "language",
+        "operator class",
+        "access method",
+        "database",
+        "server",
+        "publication",
+    ];
+    let ends = ["\" does not exist", "\" already exists", "\" is not available"];
+    let is_about =
+        |word: &&str| message.strip_prefix(*word).is_some_and(|it| it.starts_with(" \""));
+    begins.iter().any(|it| message.starts_with(it))
+        || objects.iter().any(is_about) && ends.iter().any(|it| message.ends_with(it))
+        || message.starts_with("check constraint \"")
+            && message.ends_with("\" is violated by some row")
 }
 
 impl fmt::Display for Problem {
@@ -110,12 +165,22 @@ fn problems(said: &str) -> Vec<Problem> {
             .split_once("ERROR:  ")
             .or_else(|| line.split_once("pg_restore: error: "))
             .or_else(|| line.split_once("psql: error: "));
-        if let Some((_, message)) = error {
+        if let Some((lead, message)) = error {
+            // Of data that is refused the table is said instead.
+            let table = lead.split_once("COPY failed for table \"").map(|(_, table)| {
+                format!("TABLE DATA {}", table.trim_end_matches(": ").trim_end_matches('"'))
+            });
             problems.push(Problem {
                 message: message.trim().to_owned(),
-                entry: entry.clone(),
+                entry: table.or_else(|| entry.clone()),
                 command: None,
+                of_function: false,
             });
+        } else if let (Some(context), Some(last)) =
+            (line.strip_prefix("CONTEXT:  "), problems.last_mut())
+        {
+            // The lines of data that it stopped at are no function.
+            last.of_function |= !context.starts_with("COPY ");
         } else if let (Some(command), Some(last)) =
             (line.strip_prefix("Command was: "), problems.last_mut())
         {
@@ -149,7 +214,37 @@ mod tests {
                 message: "role \"ann\" does not exist".to_owned(),
                 entry: Some("TABLE note".to_owned()),
                 command: Some("ALTER TABLE public.note OWNER TO ann;".to_owned()),
+                of_function: false,
             }]
         );
+        assert_eq!(problems(said)[0].discreet(), "TABLE note: role \"ann\" does not exist");
+    }
+
+    #[test]
+    fn values_of_rows_are_not_told() {
+        let toc = "pg_restore: from TOC entry 7; 0 16386 TABLE DATA card ann\n";
+        let copy = "pg_restore: error: COPY failed for table \"card\": ERROR:  ";
+        for (words, told) in [
+            ("bad card 4111\nCONTEXT:  PL/pgSQL function f(text) line 1 at RAISE\n", "refuses"),
+            (
+                "role \"4111\" does not exist\nCONTEXT:  PL/pgSQL function f() line 1 at RAISE\n",
+                "refuses",
+            ),
+            (
+                "invalid input syntax for type integer: \"4111\"\nCONTEXT:  COPY card, line 1\n",
+                "refuses",
+            ),
+            ("new row for relation \"card\" violates check constraint \"c\"\n", "refuses"),
+            (
+                "duplicate key value violates unique constraint \"card_key\"\nDETAIL:  Key (n)=(4111) already \
+              exists.\nCONTEXT:  COPY card, line 2\n",
+                "\"card_key\"",
+            ),
+        ] {
+            let problems = problems(&format!("{toc}{copy}{words}"));
+            let said = problems[0].discreet();
+            assert!(said.starts_with("TABLE DATA card: ") && said.contains(told), "{said}");
+            assert!(!said.contains("4111"), "{said}");
+        }
     }
 }

@@ -11,8 +11,8 @@ use crate::runs::{Shard, TransactionMode};
 
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
-    AccountFormat, DowngradeArgs, RecoverArgs, RestoreArgs, RunArgs, StampArgs, UpgradeArgs,
-    ValidateArgs,
+    AccountFormat, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs, RestoreArgs, RunArgs,
+    StampArgs, UpgradeArgs, ValidateArgs,
 };
 
 /// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
@@ -60,9 +60,9 @@ pub(super) enum Verb {
     /// Settle runs that were killed
     Recover(Box<RecoverArgs>),
     /// List the migrations of a folder, base first
-    History(FolderArgs),
+    History(Box<HistoryArgs>),
     /// Tell which revision a database is at
-    Current(CurrentArgs),
+    Current(Box<CurrentArgs>),
     /// Print the canonical schema of a database
     Snapshot(SnapshotArgs),
     /// Compare the schemas of two databases or snapshot files
@@ -77,8 +77,6 @@ pub(super) enum Verb {
 
 /// Where the migrations are.
 #[derive(Clone, Debug, Arguments)]
-#[command(after_help = "Examples:\n  stairway history --migrations db/migrations\n  \
-                        stairway history --tool golang-migrate")]
 pub(super) struct FolderArgs {
     /// The folder of migrations [default: STAIRWAY_MIGRATIONS, stairway.toml, ./migrations]
     #[arg(long, value_name = "DIR")]
@@ -320,6 +318,8 @@ pub(super) struct CurrentArgs {
     /// Show the last runs on this database
     #[arg(long, short)]
     pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) guide: GuideArgs,
 }
 
 #[derive(Debug, Arguments)]

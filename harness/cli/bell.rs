@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tokio::sync::oneshot;
+
 use crate::alert::{self, Channel, Delivery, Notice, Outcome, Severity};
 use crate::config::Deployment;
 use crate::exit::Exit;
@@ -43,22 +45,62 @@ impl<'s> Bell<'s> {
         if self.channels.is_empty() {
             return None;
         }
-        let _ = alert::resend(&self.channels, &self.spool).await;
+        for Delivery { channel, address, run, event, outcome } in
+            alert::resend(&self.channels, &self.spool).await
+        {
+            let became = match outcome {
+                Outcome::Delivered { .. } => "was told now".to_owned(),
+                Outcome::Spooled { why, .. } => format!("is not told yet: {why}"),
+                Outcome::Lost { why } => format!("will not be told: {why}"),
+                Outcome::Skipped => continue,
+            };
+            printer.status(&format!("alert: {channel} at {address} {became} ({event} of {run})"));
+        }
         let notice = self.notice(account, report);
         let deliveries = alert::deliver(&self.channels, &notice, &self.spool).await;
-        let mut open = Vec::new();
-        for delivery in &deliveries {
-            let Delivery { channel, address, outcome, .. } = delivery;
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for Delivery { channel, address, outcome, .. } in deliveries {
             match outcome {
                 Outcome::Delivered { tries } => {
                     printer
                         .status(&format!("alert: {channel} at {address} was told (try {tries})"));
                 }
-                _ if delivery.is_open() => open.push(format!("{channel} at {address}")),
-                _ => {}
+                Outcome::Spooled { .. } => kept.push(format!("{channel} at {address}")),
+                Outcome::Lost { why } => lost.push(format!("{channel} at {address}: {why}")),
+                Outcome::Skipped => {}
             }
         }
-        (!open.is_empty()).then(|| format!("not told, kept for the next run: {}", open.join(", ")))
+        untold(&kept, &lost)
+    }
+
+    /// Tells that a run begins, once it has an id. Gives lines on who could not be told: that is said
+    /// and fails nothing, since the end will be told.
+    pub(super) async fn begins(&self, verb: &str, begun: oneshot::Receiver<String>) -> Vec<String> {
+        let Ok(run) = begun.await else { return Vec::new() };
+        let notice = Notice {
+            run,
+            event: format!("{verb}.started"),
+            // Nothing is changed yet.
+            state: State::Before.as_str().to_owned(),
+            severity: Severity::Info,
+            service: self.service.clone(),
+            status: "started".to_owned(),
+            revision: None,
+            environment: self.environment.clone(),
+            duration_seconds: 0.0,
+            summary: format!("{verb} begins"),
+            exit: Exit::Clean.code(),
+            report_sha256: None,
+            at: jiff::Timestamp::now().to_string(),
+        };
+        let deliveries = alert::deliver(&self.channels, &notice, &self.spool).await;
+        let line = |Delivery { channel, address, outcome, .. }| match outcome {
+            Outcome::Lost { why } => {
+                Some(format!("alert: {channel} at {address} was not told of the beginning: {why}"))
+            }
+            _ => None,
+        };
+        deliveries.into_iter().filter_map(line).collect()
     }
 
     fn notice(&self, account: &Account, report_sha256: Option<String>) -> Notice {
@@ -88,5 +130,28 @@ impl<'s> Bell<'s> {
             report_sha256,
             at: jiff::Timestamp::now().to_string(),
         }
+    }
+}
+
+/// Who was not told of the end, if anybody was not.
+fn untold(kept: &[String], lost: &[String]) -> Option<String> {
+    let kept =
+        (!kept.is_empty()).then(|| format!("not told, kept for the next run: {}", kept.join(", ")));
+    let lost = (!lost.is_empty()).then(|| format!("not told, and not kept: {}", lost.join(", ")));
+    let lines: Vec<String> = kept.into_iter().chain(lost).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::untold;
+
+    #[test]
+    fn what_is_lost_is_not_said_to_be_kept() {
+        assert_eq!(untold(&[], &[]), None);
+        let (kept, lost) = (["a at b".to_owned()], ["c at d: no room".to_owned()]);
+        assert_eq!(untold(&kept, &[]).unwrap(), "not told, kept for the next run: a at b");
+        let both = untold(&kept, &lost).unwrap();
+        assert!(both.ends_with("\nnot told, and not kept: c at d: no room"), "{both}");
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::config::{Config, Deployment, DeploymentFlags};
 use crate::migrations::{Applied, compare};
-use crate::postgres::Session;
 use crate::steps::{Ledger, RunRow, has_audit, last_runs};
 
 use super::args::CurrentArgs;
@@ -10,6 +9,9 @@ use super::printer::Printer;
 use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
+    if let Some(line) = args.guide.idle() {
+        printer.status(&line);
+    }
     let config = Config::load().map_err(Failure::usage)?;
     let history = settings::history(&args.folder, &config)?;
     let flags = DeploymentFlags {
@@ -18,8 +20,7 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
         ..DeploymentFlags::default()
     };
     let place = Deployment::find(&flags, &config).map_err(Failure::usage)?;
-    let session = Session::connect(&place.target, "current").await;
-    let mut session = session.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let mut session = settings::session_at(&place.target, "current").await?;
     let (ledger, exists) =
         Ledger::find(&mut session, history.tool).await.map_err(Failure::usage)?;
     let (schema, table) = ledger.names();

@@ -1,14 +1,23 @@
 //! `stairway history`
 
 use std::fmt::Write;
+use std::str::FromStr;
 
-use super::args::FolderArgs;
+use super::args::HistoryArgs;
 use super::printer::Printer;
+use super::run_args::idle;
 use super::{Exit, Failure, Outcome, settings};
-use crate::config::Config;
+use crate::config::{Config, Environment};
 
-pub(super) fn run(args: &FolderArgs, printer: &mut Printer) -> Outcome {
-    let history = settings::history(args, &Config::load().map_err(Failure::usage)?)?;
+pub(super) fn run(args: &HistoryArgs, printer: &mut Printer) -> Outcome {
+    if let Some(name) = &args.env {
+        Environment::from_str(name).map_err(Failure::usage)?;
+    }
+    let of_files = [(args.env.is_some(), "--env"), (args.verbose, "--verbose")];
+    for line in args.guide.idle().into_iter().chain(idle(&of_files)) {
+        printer.status(&line);
+    }
+    let history = settings::history(&args.folder, &Config::load().map_err(Failure::usage)?)?;
     printer.status(&format!(
         "history: {} migrations ({}, since {})",
         history.migrations.len(),

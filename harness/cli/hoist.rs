@@ -4,8 +4,11 @@
 use std::ffi::OsString;
 
 /// Options of runs that stand alone, and those that a value follows.
-const ALONE: [&str; 5] = ["--dry-run", "--skip-backup", "--skip-test", "--force", "--fence"];
+const ALONE: [&str; 7] =
+    ["--dry-run", "--skip-backup", "--skip-test", "--force", "--fence", "--verbose", "-v"];
 const WITH_VALUE: [&str; 2] = ["--timeout", "--env"];
+/// An option of every verb that a value follows: it stays where it is.
+const OF_ALL: &str = "--color";
 
 /// The same words with options of runs behind the first word that is none.
 pub(super) fn hoist(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -20,6 +23,8 @@ pub(super) fn hoist(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
             moved.extend(words.next());
         } else if WITH_VALUE.contains(&word.as_str()) {
             moved.extend(words.by_ref().take(2));
+        } else if word == OF_ALL {
+            before.extend(words.by_ref().take(2));
         } else if word.starts_with('-') && word.len() > 1 {
             before.extend(words.next());
         } else {
@@ -53,6 +58,11 @@ mod tests {
             "stairway downgrade --timeout=5 -1"
         );
         assert_eq!(hoisted("stairway --color never history"), "stairway --color never history");
+        assert_eq!(
+            hoisted("stairway --color never --env staging current"),
+            "stairway --color never current --env staging"
+        );
+        assert_eq!(hoisted("stairway --verbose current"), "stairway current --verbose");
         assert_eq!(hoisted("stairway --version"), "stairway --version");
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::runs::production::{Amount, Ended, Listener, Told};
 
@@ -28,12 +29,19 @@ pub(super) struct Log<'p> {
     pub(super) broken: Option<String>,
     bytes: Option<(Instant, Instant)>,
     scrubber: Scrubber,
+    /// Who waits for the run to have an id.
+    tell: Option<oneshot::Sender<String>>,
 }
 
 impl<'p> Log<'p> {
-    pub(super) fn new(printer: &'p mut Printer, folder: &Path, scrubber: Scrubber) -> Self {
-        let folder = folder.to_owned();
-        Self { printer, folder, files: None, broken: None, bytes: None, scrubber }
+    pub(super) fn new(
+        printer: &'p mut Printer,
+        folder: &Path,
+        scrubber: Scrubber,
+        tell: oneshot::Sender<String>,
+    ) -> Self {
+        let (folder, tell) = (folder.to_owned(), Some(tell));
+        Self { printer, folder, files: None, broken: None, bytes: None, scrubber, tell }
     }
 
     fn open(&mut self, run: &str) {
@@ -102,6 +110,10 @@ impl Listener for Log<'_> {
         match told {
             Told::Run(run) => {
                 self.open(run);
+                if let Some(tell) = self.tell.take() {
+                    // Nobody listens where there are no channels.
+                    let _ = tell.send(run.to_owned());
+                }
                 self.printer.status(&format!("run {run}"));
                 self.write("run", run, json!({}));
             }

@@ -20,30 +20,36 @@ mod progress;
 mod reports;
 mod run_args;
 mod settings;
+mod signals;
 mod snapshot;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::runs::production::Signal;
 
 use args::{Args, Verb};
 use printer::Printer;
+use signals::Signals;
 
 /// Why a verb ended early, as a person reads it, and with which code.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
     error: Box<dyn std::error::Error>,
+    help: Option<&'static str>,
 }
 
 impl Failure {
     fn new(exit: Exit, error: impl Into<Box<dyn std::error::Error>>) -> Self {
-        Self { exit, error: error.into() }
+        Self { exit, error: error.into(), help: None }
+    }
+
+    fn help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
     }
 
     fn usage(error: impl Into<Box<dyn std::error::Error>>) -> Self {
@@ -73,6 +79,9 @@ pub fn main() -> ExitCode {
         Ok(code) => exit(code),
         Err(failure) => {
             printer.error(failure.error.as_ref());
+            if let Some(help) = failure.help {
+                printer.status(&format!("  help: {help}"));
+            }
             exit(failure.exit)
         }
     }
@@ -84,20 +93,13 @@ fn exit(code: Exit) -> ExitCode {
 
 /// Runs the verb until it ends or a signal comes; dropping it stops its server or its dump.
 async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let Ok(mut signals) = Signals::listen() else {
         return Err(Failure::usage("signals can't be listened to"));
     };
     // These end only when they know what the database is: they hear of a signal themselves.
     let args = match production::Asked::of(args) {
         Ok(asked) => {
-            let signal = Box::pin(async move {
-                tokio::select! {
-                    _ = interrupt.recv() => Signal::Interrupt,
-                    _ = terminate.recv() => Signal::Terminate,
-                }
-            });
+            let signal = Box::pin(async move { signals.next().await });
             return Box::pin(production::run(asked, signal, printer)).await;
         }
         Err(args) => args,
@@ -108,12 +110,12 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     };
     tokio::select! {
         outcome = dispatch(args, printer) => outcome,
-        _ = interrupt.recv() => {
-            Err(Failure::new(Exit::Interrupted, format!("interrupted; {undone}")))
-        }
-        _ = terminate.recv() => {
-            Err(Failure::new(Exit::Terminated, format!("terminated; {undone}")))
-        }
+        signal = signals.next() => Err(match signal {
+            Signal::Interrupt => {
+                Failure::new(Exit::Interrupted, format!("interrupted; {undone}"))
+            }
+            Signal::Terminate => Failure::new(Exit::Terminated, format!("terminated; {undone}")),
+        }),
     }
 }
 

@@ -1,7 +1,5 @@
 //! The only place that prints: results to stdout, status and errors to stderr.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the printer")]
-
 use std::error::Error;
 use std::io::{IsTerminal, Write as _};
 
@@ -36,8 +34,8 @@ impl Printer {
     /// A line of status.
     pub(super) fn status(&mut self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| anstream::eprintln!("{line}")),
-            None => anstream::eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
 
@@ -45,13 +43,13 @@ impl Printer {
     pub(super) fn error(&mut self, error: &dyn Error) {
         self.finish_bar();
         let mut said = error.to_string();
-        anstream::eprintln!("error: {said}");
+        say(&format!("error: {said}"));
         let mut cause = error.source();
         while let Some(next) = cause {
             let text = next.to_string();
             // Transparent errors repeat what was said.
             if !said.contains(&text) {
-                anstream::eprintln!("  caused by: {text}");
+                say(&format!("  caused by: {text}"));
                 said = text;
             }
             cause = next.source();
@@ -92,4 +90,10 @@ impl Printer {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line on stderr. Where that is full or gone, nobody can be told, and the work goes on: a run must
+/// not end half way because of a line.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }

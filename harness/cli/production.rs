@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::alert::Channel;
 use crate::config::{Config, Deployment, DeploymentFlags, Setting};
 use crate::exit::Exit;
@@ -41,6 +43,18 @@ enum What {
     Recover,
 }
 
+impl What {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Move(direction, _) => direction.as_str(),
+            Self::Validate => "validate",
+            Self::Restore(_) => "restore",
+            Self::Stamp(..) => "stamp",
+            Self::Recover => "recover",
+        }
+    }
+}
+
 impl Asked {
     /// Takes the verbs of this file out of a command line; gives back every other one.
     pub(super) fn of(mut args: Args) -> Result<Self, Args> {
@@ -59,7 +73,7 @@ impl Asked {
 
 pub(super) async fn run(
     asked: Asked,
-    signal: impl Future<Output = Signal> + Unpin,
+    mut signal: impl Future<Output = Signal> + Unpin,
     printer: &mut Printer,
 ) -> Outcome {
     let Asked { what, args } = asked;
@@ -75,73 +89,129 @@ pub(super) async fn run(
         printer.status(&format!("warning: {warning}"));
     }
     let request = request(&what, &args, &config, &place)?;
-    if args.dry_run && !matches!(what, What::Move(..)) {
-        return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
+    match what {
+        What::Validate => {
+            if let Some(line) = args.idle() {
+                printer.status(&line);
+            }
+        }
+        What::Restore(_) | What::Stamp(..) | What::Recover if args.dry_run => {
+            return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
+        }
+        _ => {}
     }
     let channels = config.alerts(&place.variables).map_err(Failure::usage)?;
     let secrets = place.secrets();
     let of_channels: Vec<String> = channels.iter().flat_map(Channel::secrets).collect();
     let known = secrets.iter().map(Secret::expose).chain(of_channels.iter().map(String::as_str));
     let scrubber = Scrubber::new(known);
-    if args.dry_run {
+    if args.dry_run && matches!(what, What::Move(..)) {
         for Setting { name, value, origin } in &place.settings {
             printer.status(&format!("{name}: {} ({origin})", scrubber.scrub(value)));
         }
-        return dry_run::run(&request, args.output.as_deref(), printer).await;
+        let looking = dry_run::run(&request, &args, &scrubber, printer);
+        return tokio::select! {
+            biased;
+            signal = &mut signal => {
+                Err(Failure::new(signal.exit(), "interrupted; nothing was changed"))
+            }
+            outcome = looking => outcome,
+        };
     }
+    let verb = what.verb();
     let bell = Bell::new(channels, &place, &scrubber);
-    let mut log = Log::new(printer, &place.logs, scrubber.clone());
-    let account = match what {
-        What::Move(..) => production::migrate(&request, signal, &mut log).await,
-        What::Validate => production::validate_now(&request, &mut log).await,
-        What::Restore(backup) => production::restore_now(&request, &backup, &mut log).await,
-        What::Stamp(_, reason) => production::stamp(&request, &reason, &mut log).await,
-        What::Recover => production::recover(&request, &mut log).await,
-    };
+    let (tell, begun) = oneshot::channel();
+    let mut log = Log::new(printer, &place.logs, scrubber.clone(), tell);
+    // Side by side: nobody waits for a beginning to be told, but its end must not come before it.
+    let (mut account, untold) =
+        tokio::join!(Box::pin(work(what, &request, signal, &mut log)), bell.begins(verb, begun));
     let broken = log.broken.take();
-    let delivered = deliver(&account, &args, &place, &scrubber, printer);
+    for line in untold {
+        printer.status(&line);
+    }
+    if broken.is_some() && account.exit == Exit::Clean {
+        account.exit = Exit::Undelivered;
+    }
+    let delivered = deliver(&mut account, &args, &place, &scrubber, printer);
     let sum = delivered.as_ref().ok().cloned();
     let undelivered = delivered.err().or(broken);
     let silent = bell.ends(&account, sum, printer).await;
+    let undelivered = undelivered.or(silent);
+    if undelivered.is_some() && account.exit == Exit::Clean {
+        account.exit = Exit::Undelivered;
+    }
     if let Some(help) = account.trouble.as_ref().and_then(|it| it.help.as_ref()) {
         printer.status(&format!("  help: {}", scrubber.scrub(help)));
     }
     let outcome = account.outcome.lines().next().unwrap_or_default();
     let (state, code) = (account.state.as_str(), account.exit.code());
     printer.status(&format!("{state}: {} ({code})", scrubber.scrub(outcome)));
-    match undelivered.or(silent) {
-        Some(why) => {
-            printer.status(&why);
-            Ok(if account.exit == Exit::Clean { Exit::Undelivered } else { account.exit })
+    if let Some(why) = undelivered {
+        printer.status(&why);
+    }
+    Ok(account.exit)
+}
+
+/// Does what is asked for. A signal ends it early, where that is possible.
+async fn work(
+    what: What,
+    request: &Request,
+    mut signal: impl Future<Output = Signal> + Unpin,
+    log: &mut Log<'_>,
+) -> Account {
+    match what {
+        What::Move(..) => production::migrate(request, signal, log).await,
+        What::Validate => production::validate_now(request, signal, log).await,
+        What::Restore(backup) => production::restore_now(request, &backup, signal, log).await,
+        What::Stamp(_, reason) => production::stamp(request, &reason, signal, log).await,
+        What::Recover => {
+            let mut settling = Box::pin(production::recover(request, log));
+            let signal = tokio::select! {
+                account = &mut settling => return account,
+                signal = &mut signal => signal,
+            };
+            // What is half settled is worse than what is not: it goes on to its end.
+            let mut account = settling.await;
+            account.notes.push("a signal came; what was begun was settled first".to_owned());
+            if account.exit == Exit::Clean {
+                account.exit = signal.exit();
+            }
+            account
         }
-        None => Ok(account.exit),
     }
 }
 
 /// Writes the report and gives the digest of its JSON; or why it can't be written. Then it goes to
-/// stderr.
+/// stderr. What is written later says what could not be delivered before it.
 fn deliver(
-    account: &Account,
+    account: &mut Account,
     args: &RunArgs,
     place: &Deployment,
     scrubber: &Scrubber,
     printer: &mut Printer,
 ) -> Result<String, String> {
-    let (text, json) = (report::account_text(account), report::account_json(account));
-    let (text, json) = (scrubber.scrub(&text).into_owned(), scrubber.scrub(&json).into_owned());
+    let texts = |account: &Account| {
+        let (text, json) = (report::account_text(account), report::account_json(account));
+        (scrubber.scrub(&text).into_owned(), scrubber.scrub(&json).into_owned())
+    };
+    let (mut text, mut json) = texts(account);
     let shown = match args.format {
         AccountFormat::Text => &text,
         AccountFormat::Json => &json,
     };
-    let name = |end: &str| place.logs.join(format!("migration-report-{}.{end}", account.run));
-    let files = [(name("txt"), &text), (name("json"), &json)];
-    let written = files.iter().try_for_each(|(path, text)| write(path, text));
     let given = if let Some(path) = &args.output {
         std::fs::write(path, shown).map_err(|error| (path.clone(), error))
     } else {
         printer.result(shown);
         Ok(())
     };
+    if given.is_err() && account.exit == Exit::Clean {
+        account.exit = Exit::Undelivered;
+        (text, json) = texts(account);
+    }
+    let name = |end: &str| place.logs.join(format!("migration-report-{}.{end}", account.run));
+    let files = [(name("txt"), &text), (name("json"), &json)];
+    let written = files.iter().try_for_each(|(path, text)| write(path, text));
     match written.and(given) {
         Ok(()) => Ok(report::digest(&json)),
         Err((path, error)) => {
@@ -210,7 +280,12 @@ fn copy(args: &RunArgs, config: &Config, target: &Target) -> Result<ServerSpec, 
             Choice::Existing(target.database(other))
         }
         "auto" => spec.choice,
-        word => Choice::from_str(word).map_err(Failure::usage)?,
+        word => Choice::from_str(word).map_err(|_| {
+            Failure::usage(
+                "--copy-on: the copy is made on auto, local, container, command, same-server or a \
+                 server named as postgres://..",
+            )
+        })?,
     };
     Ok(spec)
 }
@@ -223,6 +298,7 @@ fn switches(args: &RunArgs) -> Switches {
         fence: args.fence,
         allow_drift: args.allow_drift,
         accept_loss: args.accept_loss,
+        dry_run: args.dry_run,
     }
 }
 

@@ -2,9 +2,17 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::{Args as Arguments, ValueEnum};
 
 use super::args::{DatabaseArgs, FolderArgs};
+
+/// So many seconds fit the server's timeouts; it is 23 days.
+const LONGEST: u64 = 2_000_000;
+
+fn seconds(least: u64) -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(least..=LONGEST)
+}
 
 /// What every run on a database takes, before or after the verb.
 #[derive(Clone, Debug, Arguments)]
@@ -26,7 +34,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) force: bool,
     /// How long the migrations may take, and as long again on the copy
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds(1))]
     pub(super) timeout: u64,
     /// Keep other roles out while it runs, so that a restore would lose nothing
     #[arg(long)]
@@ -38,22 +46,22 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) allow_drift: bool,
     /// How long to wait for another runner to end
-    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds(0))]
     pub(super) wait: u64,
     /// How long one try may wait for a lock; others wait behind it as long
-    #[arg(long, value_name = "MILLISECONDS", default_value = "2000", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MILLISECONDS", default_value = "2000", value_parser = clap::value_parser!(u64).range(1..=1000 * LONGEST))]
     pub(super) lock_timeout: u64,
     /// How often a migration is tried while others hold its locks
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) tries: u32,
     /// The longest pause between two tries
-    #[arg(long, value_name = "SECONDS", default_value = "15")]
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds(0))]
     pub(super) max_pause: u64,
     /// After how long without work the server ends our open transaction, and frees its locks
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds(1))]
     pub(super) idle_timeout: u64,
     /// Refuse to begin while a transaction has been open for so long
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds(0))]
     pub(super) max_transaction: u64,
     /// Where the copy is made: auto, local, container, command, a URL or same-server
     #[arg(long, value_name = "SERVER", default_value = "auto")]
@@ -83,6 +91,70 @@ pub(super) struct RunArgs {
     /// Write what goes to stdout into a file instead
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// Options of runs with verbs that change nothing: the script that this replaces took all of them
+/// with all verbs.
+#[derive(Clone, Debug, Default, Arguments)]
+pub(super) struct GuideArgs {
+    #[arg(long, hide = true)]
+    dry_run: bool,
+    #[arg(long, hide = true)]
+    skip_backup: bool,
+    #[arg(long, hide = true)]
+    skip_test: bool,
+    #[arg(long, hide = true)]
+    force: bool,
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = seconds(1))]
+    timeout: Option<u64>,
+}
+
+impl GuideArgs {
+    /// Those that were given, and say nothing here.
+    pub(super) fn idle(&self) -> Option<String> {
+        idle(&[
+            (self.dry_run, "--dry-run"),
+            (self.skip_backup, "--skip-backup"),
+            (self.skip_test, "--skip-test"),
+            (self.force, "--force"),
+            (self.timeout.is_some(), "--timeout"),
+        ])
+    }
+}
+
+impl RunArgs {
+    /// Options that were given and say nothing to a run that only looks.
+    pub(super) fn idle(&self) -> Option<String> {
+        idle(&[
+            (self.dry_run, "--dry-run"),
+            (self.skip_backup, "--skip-backup"),
+            (self.skip_test, "--skip-test"),
+            (self.force, "--force"),
+            (self.fence, "--fence"),
+        ])
+    }
+}
+
+/// A line about options that have no effect, if there are any.
+pub(super) fn idle(options: &[(bool, &str)]) -> Option<String> {
+    let given = options.iter().filter(|(is_given, _)| *is_given).map(|(_, name)| *name);
+    let given: Vec<&str> = given.collect();
+    (!given.is_empty()).then(|| format!("note: without effect here: {}", given.join(", ")))
+}
+
+/// `stairway history` as it is typed.
+#[derive(Debug, Arguments)]
+#[command(after_help = "Examples:\n  stairway history --migrations db/migrations\n  \
+                        stairway history --tool golang-migrate")]
+pub(super) struct HistoryArgs {
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) guide: GuideArgs,
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(super) env: Option<String>,
+    #[arg(long, short, hide = true)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -88,5 +88,8 @@ pub(super) async fn session(url: &str, purpose: &str) -> Result<Session, Failure
 
 /// A session with this database.
 pub(super) async fn session_at(target: &Target, purpose: &str) -> Result<Session, Failure> {
-    Session::connect(target, purpose).await.map_err(|error| Failure::new(Exit::Usage, error))
+    Session::connect(target, purpose).await.map_err(|error| {
+        Failure::new(Exit::Usage, error)
+            .help("check the URL, the password, and that the server listens and lets you in")
+    })
 }

@@ -31,6 +31,9 @@ const PARTS: &[(Part, &[&str])] = &[
     (Part::Options, &[env::PGOPTIONS.name]),
 ];
 
+/// Those of them that say which database is meant.
+const NAMING: [&str; 3] = [env::PGHOST.name, env::PGHOSTADDR.name, env::PGDATABASE.name];
+
 /// The database; its parts are added to `settings`, what is doubtful to `warnings`.
 pub(super) fn find(
     asked: &Asked<'_>,
@@ -75,6 +78,7 @@ pub(super) fn find(
         named => named,
     };
     let target = address.target().map_err(failed(&origin))?;
+    conflict(asked, variables, &origin, &target)?;
     let other = variables.dotenv().and_then(|dotenv| dotenv.find(env::DATABASE_URL.name));
     if let Some(other) = other.filter(|other| other.origin != origin) {
         warnings.push(format!("{origin} is taken and not {}", other.origin));
@@ -86,6 +90,46 @@ pub(super) fn find(
         warnings.push(format!("{origin} is not read: it counts in the process's environment only"));
     }
     Ok(target)
+}
+
+/// Fails where an environment was asked for by name, its file names a database, and a variable that
+/// happens to be exported names another one.
+fn conflict(
+    asked: &Asked<'_>,
+    variables: &Variables,
+    origin: &Origin,
+    target: &Target,
+) -> Result<(), ConfigError> {
+    let named = matches!(origin, Origin::Process(name) if name == env::DATABASE_URL.name);
+    let Some(dotenv) = variables.dotenv().filter(|_| named) else { return Ok(()) };
+    if asked.flags.environment.is_none() {
+        return Ok(());
+    }
+    let theirs = match dotenv.find(env::DATABASE_URL.name) {
+        Some(found) => Address::parse(&found.value),
+        None if NAMING.iter().any(|name| dotenv.find(name).is_some()) => Address::open(),
+        None => return Ok(()),
+    };
+    let theirs = theirs.and_then(|mut address| {
+        for (part, names) in PARTS {
+            let found = names.iter().find_map(|name| dotenv.find(name));
+            if let Some(found) = found.filter(|_| address.lacks(*part)) {
+                address.add(*part, &found.value);
+            }
+        }
+        address.target()
+    });
+    let theirs = match theirs {
+        Ok(theirs) if theirs.to_string() == target.to_string() => return Ok(()),
+        Ok(theirs) => theirs.to_string(),
+        Err(_) => "what can't be read".to_owned(),
+    };
+    Err(ConfigError::Conflict {
+        environment: asked.environment.to_string(),
+        path: dotenv.path().to_owned(),
+        theirs,
+        ours: target.to_string(),
+    })
 }
 
 /// The URL, if one was given; `None` where libpq's variables name a database.
@@ -104,8 +148,7 @@ fn url(asked: &Asked<'_>, variables: &Variables) -> Result<Option<Found>, Config
         let environment = asked.environment.to_string();
         return Err(ConfigError::NoDotenv { path, environment });
     }
-    let naming = [env::PGHOST.name, env::PGHOSTADDR.name, env::PGDATABASE.name];
-    if variables.find_first(&naming).is_some() {
+    if variables.find_first(&NAMING).is_some() {
         return Ok(None);
     }
     let written = asked.config.deployment.database_url.clone();

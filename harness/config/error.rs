@@ -79,6 +79,23 @@ pub enum ConfigError {
         /// The environment.
         environment: String,
     },
+    /// An environment was asked for, and the process's own variable names another database than its
+    /// file does.
+    #[error(
+        "--env {environment} asks for {theirs} of {path}, but DATABASE_URL in the environment names \
+         {ours}\n  help: unset DATABASE_URL to go by the file, or say which one is meant with \
+         --database-url URL"
+    )]
+    Conflict {
+        /// The environment.
+        environment: String,
+        /// The file.
+        path: PathBuf,
+        /// What the file names, without a password.
+        theirs: String,
+        /// What the process's environment names, without a password.
+        ours: String,
+    },
     /// Nothing says where the database is.
     #[error(
         "no database was named\n  help: write DATABASE_URL into {path}, set DATABASE_URL, or give \

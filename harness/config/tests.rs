@@ -283,3 +283,24 @@ fn a_channel_that_can_t_be_used_is_an_error() {
     }
     assert_eq!(Duration::from_secs(30), crate::alert::Limits::default().budget);
 }
+
+#[test]
+fn an_environment_by_name_goes_by_its_file() {
+    let named = DeploymentFlags { environment: Some("staging".to_owned()), ..Default::default() };
+    let process = [("DATABASE_URL", "postgres://p:hidden@p/d")];
+    for file in ["DATABASE_URL=postgres://f:word@f/d\n", "PGHOST=f\nPGUSER=f\nPGDATABASE=d\n"] {
+        let error = found(&named, "", &process, Some(file)).unwrap_err().to_string();
+        for expected in ["at f:5432 as f", "at p:5432 as p", "--env staging", "unset DATABASE_URL"]
+        {
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+        assert!(!error.contains("hidden") && !error.contains("word"), "{error}");
+        let flag =
+            DeploymentFlags { database_url: Some("postgres://x@x/d".to_owned()), ..named.clone() };
+        assert!(found(&flag, "", &process, Some(file)).is_ok());
+        assert!(found(&DeploymentFlags::default(), "", &process, Some(file)).is_ok());
+    }
+    let same = "DATABASE_URL=postgres://p:other@p/d\n";
+    assert!(found(&named, "", &process, Some(same)).is_ok());
+    assert!(found(&named, "", &process, Some("BACKUP_DIR=x\n")).is_ok());
+}

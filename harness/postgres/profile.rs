@@ -62,7 +62,18 @@ impl Profile {
     }
 }
 
-/// As `PostgreSQL` takes them; what is too long for it is without end.
+/// As `PostgreSQL` takes them: at most 24 days, since zero would be without end.
 pub fn milliseconds(duration: Duration) -> String {
-    i32::try_from(duration.as_millis()).unwrap_or(0).to_string()
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, milliseconds};
+
+    #[test]
+    fn a_long_time_is_not_without_end() {
+        assert_eq!(milliseconds(Duration::from_millis(1500)), "1500");
+        assert_eq!(milliseconds(Duration::MAX), i32::MAX.to_string());
+    }
 }

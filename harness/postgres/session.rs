@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnection, PgValueFormat};
 use sqlx::{AssertSqlSafe, Connection, Either, Row, ValueRef};
 
 use super::batch::{Answers, Batch};
-use super::{PostgresError, Target, Version};
+use super::{PostgresError, Target, Version, quote_ident};
 
 /// The rows of one statement; a cell is `None` where SQL says NULL.
 pub type ResultSet = Vec<Vec<Option<String>>>;
@@ -22,6 +22,8 @@ pub type ResultSet = Vec<Vec<Option<String>>>;
 pub struct Session {
     connection: PgConnection,
     target: Target,
+    /// The role that it has become.
+    role: Option<String>,
 }
 
 impl Session {
@@ -31,12 +33,28 @@ impl Session {
         let connection = PgConnection::connect_with(&options)
             .await
             .map_err(|source| PostgresError::Connect { target: target.to_string(), source })?;
-        Ok(Self { connection, target: target.clone() })
+        Ok(Self { connection, target: target.clone(), role: None })
     }
 
     /// Where this session is connected to.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Makes it a session of `role`, as if that had connected. Takes a superuser.
+    pub async fn become_role(&mut self, role: &str) -> Result<(), PostgresError> {
+        self.execute(&format!("SET SESSION AUTHORIZATION {}", quote_ident(role))).await?;
+        self.role = Some(role.to_owned());
+        Ok(())
+    }
+
+    /// Makes it as it was when it began, but for the role that it has become.
+    pub async fn discard_all(&mut self) -> Result<(), PostgresError> {
+        self.execute("DISCARD ALL").await?;
+        match self.role.take() {
+            Some(role) => self.become_role(&role).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends `sql`, any number of statements, as one message and drops their rows.

@@ -69,6 +69,21 @@ impl Snapshot {
         Self { nodes: nodes.collect(), ..self.clone() }
     }
 
+    /// The same without who owns extensions: a dump does not say it, and no statement changes it.
+    #[must_use]
+    pub fn without_extension_owners(&self) -> Self {
+        let nodes = self.nodes.iter().map(|node| {
+            if node.kind == "extension" && node.children.iter().any(|part| part.kind == "owner") {
+                let mut node = Node::clone(node);
+                node.children.retain(|part| part.kind != "owner");
+                Arc::new(node)
+            } else {
+                Arc::clone(node)
+            }
+        });
+        Self { nodes: nodes.collect(), ..self.clone() }
+    }
+
     /// The objects of each that the other does not share. Those may still be equal.
     pub fn apart<'a>(&'a self, other: &'a Self) -> (Vec<&'a Node>, Vec<&'a Node>) {
         let pairs = self.nodes.iter().zip(other.nodes.iter());

@@ -39,7 +39,7 @@ pub async fn apply_together<'m>(
             continue;
         }
         if !open {
-            session.execute("DISCARD ALL").await.map_err(postgres)?;
+            session.discard_all().await.map_err(postgres)?;
             session.execute("BEGIN").await.map_err(postgres)?;
             open = true;
         }

@@ -11,6 +11,7 @@ mod defaults;
 mod deploy;
 mod fingerprint;
 mod ground;
+mod guise;
 mod lock;
 mod newer;
 mod preflight;
@@ -42,6 +43,7 @@ pub use defaults::{Doubt, Refusal, probe_defaults};
 pub use deploy::{Blocker, DeployFailure, Limits, Mark, Marker, deploy, is_atomic, script_of};
 pub use fingerprint::fingerprint;
 pub use ground::{Ground, GroundError, Origin, Reading};
+pub use guise::{become_role, give_to};
 pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use newer::{Newer, export_newer, written_into_new};
 pub use preflight::{Facts, Identity, Other, Since, facts, identity, is_pooled, others, size};
@@ -56,6 +58,8 @@ pub use stamp::stamp;
 pub use swap::{allow_connections, drop_restored, is_there, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
 pub use undo::{drop_invalid, invalid_indexes, undo};
-pub use validate::{Orphans, QueryTest, behind, has_rows, orphans, query_files, query_tests};
+pub use validate::{
+    Orphans, QueryTest, behind, extensions, has_rows, orphans, query_files, query_tests,
+};
 pub use version_table::{Astray, Ledger};
 pub use written::{Written, export, written_since};

@@ -74,12 +74,18 @@ pub struct Facts {
     pub role: String,
     /// Where it looks for names, with its own name for `$user`.
     pub search_path: String,
+    /// The role that the database belongs to.
+    pub owner: String,
     /// Whether it is a superuser.
     pub is_superuser: bool,
     /// Whether it may make databases.
     pub may_create_databases: bool,
     /// Whether it owns this one, or is a member of the role that does.
     pub owns_database: bool,
+    /// Whether it may end the sessions of every role that may connect here, but for superusers'.
+    pub may_end_sessions: bool,
+    /// Whether it sees what sessions of other roles do.
+    pub sees_sessions: bool,
     /// Whether it may make schemas here.
     pub may_create_schemas: bool,
     /// Tables that it may not read, so that a dump fails: schema and name.
@@ -103,9 +109,21 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether the role can put a restored database in the place of this one.
-    pub fn may_restore(&self) -> bool {
-        self.is_superuser || (self.may_create_databases && self.owns_database)
+    /// What the role lacks to put a restored database in the place of this one; nothing if it can.
+    pub fn lacks_for_restore(&self) -> Option<String> {
+        let wanted = [
+            (self.may_create_databases, "CREATEDB"),
+            (self.owns_database, "the ownership of the database"),
+            (self.may_end_sessions, "pg_signal_backend, to end the sessions of other roles"),
+        ];
+        let missing = wanted.iter().filter(|(has, _)| !has).map(|(_, what)| *what);
+        let missing: Vec<&str> = missing.collect();
+        (!self.is_superuser && !missing.is_empty()).then(|| missing.join(" and "))
+    }
+
+    /// Whether the role can keep others out of this database.
+    pub fn may_fence(&self) -> bool {
+        self.is_superuser || self.owns_database
     }
 }
 
@@ -122,6 +140,9 @@ pub struct Other {
     pub state: String,
     /// For how many seconds a transaction has been open; `None` if there is none.
     pub transaction: Option<u64>,
+    /// Whether the role may not see what it does: state and transaction say nothing then.
+    #[serde(default)]
+    pub hidden: bool,
 }
 
 const DATABASE: &str = "SELECT d.datname, d.oid, \
@@ -132,6 +153,12 @@ const DATABASE: &str = "SELECT d.datname, d.oid, \
       'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
     pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), current_user, \
     r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(d.datdba, 'USAGE'), \
+    pg_catalog.pg_get_userbyid(d.datdba), \
+    pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') OR NOT EXISTS (\
+      SELECT FROM pg_catalog.pg_roles o WHERE o.rolcanlogin AND NOT o.rolsuper \
+      AND pg_catalog.has_database_privilege(o.oid, d.oid, 'CONNECT') \
+      AND NOT pg_catalog.pg_has_role(o.oid, 'USAGE')), \
+    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'), \
     pg_catalog.has_database_privilege(d.oid, 'CREATE'), \
     pg_catalog.current_setting('synchronous_standby_names'), \
     pg_catalog.replace(pg_catalog.current_setting('search_path'), '\"$user\"', \
@@ -163,9 +190,11 @@ const INVALID: &str = "SELECT n.nspname || '.' || c.relname, t.relname FROM pg_c
     WHERE NOT i.indisvalid AND c.relkind = 'i' ORDER BY 1";
 const OTHERS: &str = "SELECT pid, usename, application_name, state, \
     CASE WHEN xact_start IS NOT NULL THEN \
-      pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - xact_start)) END \
+      pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - xact_start)) END, \
+    backend_type IS NULL \
     FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
-    AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend' ORDER BY xact_start, pid";
+    AND pid <> pg_catalog.pg_backend_pid() AND usename IS NOT NULL \
+    AND coalesce(backend_type, 'client backend') = 'client backend' ORDER BY xact_start, pid";
 
 /// Which database `session` is in.
 pub async fn identity(session: &mut Session) -> Result<Identity, PostgresError> {
@@ -195,6 +224,9 @@ pub async fn facts(session: &mut Session) -> Result<Facts, PostgresError> {
         is_superuser: is(&next()),
         may_create_databases: is(&next()),
         owns_database: is(&next()),
+        owner: next(),
+        may_end_sessions: is(&next()),
+        sees_sessions: is(&next()),
         may_create_schemas: is(&next()),
         synchronous: next(),
         search_path: next(),
@@ -228,6 +260,7 @@ pub async fn others(session: &mut Session) -> Result<Vec<Other>, PostgresError> 
             application: next().unwrap_or_default(),
             state: next().unwrap_or_default(),
             transaction: next().and_then(|seconds| seconds.parse().ok()),
+            hidden: next().as_deref() == Some("t"),
         })
     };
     Ok(session.rows(OTHERS).await?.into_iter().filter_map(other).collect())

@@ -160,7 +160,7 @@ impl Copy {
 #[derive(Clone, Debug)]
 pub struct Deployed {
     /// Without the version table, the audit trail, and what belongs to the database as such, since a
-    /// backup of one database has none of that; nor has it invalid indexes.
+    /// backup of one database has none of that; nor has it invalid indexes and owners of extensions.
     pub schema: Snapshot,
     /// Those indexes: schema and name.
     pub invalid: Vec<String>,
@@ -179,5 +179,7 @@ pub async fn deployed(
             || node.name == super::AUDIT_SCHEMA
             || node.name.starts_with(&prefix)
     });
-    Ok(Deployed { invalid: schema.invalid_indexes(), schema: schema.without_invalid_indexes() })
+    let invalid = schema.invalid_indexes();
+    let schema = schema.without_invalid_indexes().without_extension_owners();
+    Ok(Deployed { schema, invalid })
 }

@@ -34,6 +34,18 @@ pub enum RestoreError {
     },
 }
 
+impl RestoreError {
+    /// The error without anything that may quote values of rows.
+    #[must_use]
+    pub fn discreet(&self) -> String {
+        match self {
+            Self::Backup(error) => error.discreet(),
+            Self::Postgres(PostgresError::Sql(failure)) => failure.discreet().to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// What came of a restore.
 #[derive(Clone, Debug)]
 pub struct Restored {

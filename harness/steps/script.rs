@@ -47,7 +47,7 @@ pub(super) async fn run(
 ) -> Result<(), StepFailure> {
     // What an earlier script set or left in this session is not there in production, where a
     // deployment has a session of its own.
-    session.execute("DISCARD ALL").await.map_err(StepFailure::Postgres)?;
+    session.discard_all().await.map_err(StepFailure::Postgres)?;
     match script.wrap {
         Wrap::Transaction => in_transaction(session, script, record).await,
         Wrap::OneMessage => in_open_transaction(session, script, record).await,

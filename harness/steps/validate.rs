@@ -1,6 +1,7 @@
 //! Looking at a database after it was moved: rows without a parent, indexes, sequences, what a
 //! team's own queries say. Reads only, and gives counts, never values.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::postgres::{PostgresError, Session};
@@ -55,8 +56,11 @@ SELECT format('%s: %s', con.conrelid::regclass, con.conname),
  WHERE con.contype = 'f' AND con.conparentid = 0
  ORDER BY 1";
 
+/// How often a foreign key is counted while others hold the lock of its tables.
+const TRIES: u32 = 3;
+
 /// Counts the orphans of every foreign key. One that may not be read or takes longer than the
-/// session's `statement_timeout` says so.
+/// session's `statement_timeout` says so, and one whose tables others keep locked.
 pub async fn orphans(session: &mut Session) -> Result<Vec<Orphans>, PostgresError> {
     let path = "SET search_path = pg_catalog";
     session.execute(path).await?;
@@ -64,15 +68,31 @@ pub async fn orphans(session: &mut Session) -> Result<Vec<Orphans>, PostgresErro
     for row in session.rows(FOREIGN_KEYS).await? {
         let mut cells = row.into_iter().flatten();
         let (Some(constraint), Some(query)) = (cells.next(), cells.next()) else { continue };
-        let count = match session.value(&query).await {
-            Ok(count) => Ok(count.and_then(|count| count.parse().ok()).unwrap_or_default()),
-            Err(PostgresError::Sql(failure)) => Err(failure.sqlstate),
-            Err(error) => return Err(error),
+        let mut tries = 0;
+        let count = loop {
+            tries += 1;
+            match session.value(&query).await {
+                Ok(count) => break Ok(count.and_then(|it| it.parse().ok()).unwrap_or_default()),
+                // lock_not_available: each try waits for it.
+                Err(PostgresError::Sql(it)) if it.sqlstate == "55P03" && tries < TRIES => {}
+                Err(PostgresError::Sql(failure)) => break Err(failure.sqlstate),
+                Err(error) => return Err(error),
+            }
         };
         found.push(Orphans { constraint, count });
     }
     session.execute("RESET search_path").await?;
     Ok(found)
+}
+
+/// The installed extensions and their versions.
+pub async fn extensions(session: &mut Session) -> Result<BTreeMap<String, String>, PostgresError> {
+    let sql = "SELECT extname, extversion FROM pg_catalog.pg_extension";
+    let pair = |row: Vec<Option<String>>| {
+        let mut cells = row.into_iter().flatten();
+        Some((cells.next()?, cells.next()?))
+    };
+    Ok(session.rows(sql).await?.into_iter().filter_map(pair).collect())
 }
 
 /// Whether a table can be read, and whether any row is in it.
@@ -117,9 +137,8 @@ pub async fn query_tests(
         session.execute("BEGIN READ ONLY").await?;
         let result = match session.rows(query).await {
             Ok(rows) => Ok(verdict(&rows)),
-            Err(PostgresError::Sql(failure)) => {
-                Err(format!("{} (SQLSTATE {})", failure.message, failure.sqlstate))
-            }
+            // The server's words may quote a value.
+            Err(PostgresError::Sql(failure)) => Err(failure.discreet().to_string()),
             Err(error) => return Err(error),
         };
         session.execute("ROLLBACK").await?;

@@ -21,12 +21,15 @@ mod crash;
 mod crashed;
 mod disk;
 mod failover;
+mod fence;
 mod hook;
 mod kills;
 mod led;
 mod load;
 mod network;
+mod options;
 mod out_of_room;
+mod owner;
 mod pooler;
 mod preflight;
 mod programs;
@@ -35,10 +38,12 @@ mod quiet;
 mod rollback;
 mod server;
 mod settled;
+mod signals;
 #[allow(dead_code, reason = "the guide uses the rest")]
 mod site;
 mod standby;
 mod swapped;
+mod words;
 
 #[path = "../servers/mod.rs"]
 mod servers;

@@ -1,30 +1,42 @@
 //! Runs of one step: validating a database as it is, stamping its version table, restoring a backup
 //! by hand.
 
+use std::future::Future;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backup::{Backup, Store};
 use crate::exit::Exit;
 use crate::migrations::{Applied, Place, resolve};
-use crate::postgres::{PostgresError, Session};
+use crate::postgres::{PostgresError, Session, quote_literal};
 use crate::schema::Snapshot;
 use crate::steps::{self, Ledger, LockError};
 
 use super::account::{Account, BackupAccount, Ended, State};
 use super::fallback::{self, Fallback};
-use super::preflight::{astray, preflight_of, refuse};
+use super::journal::{Entry, Journal};
+use super::preflight::{REACH, astray, preflight_of, refuse};
+use super::recipe::{Signal, Stage, stage};
 use super::recover;
 use super::request::Request;
-use super::run::{Listener, Run, Stop};
-use super::site::{Site, Way, revision_at};
+use super::run::{Listener, Run, Stop, discreet};
+use super::site::{Seen, Site, Way, revision_at};
 use super::validate::{Earlier, validate};
 
 /// Checks a database as it is: the version table against the files, the schema against what the last
 /// run left, foreign keys, indexes, sequences, critical tables, query tests. Changes nothing.
-pub async fn validate_now(request: &Request, listener: &mut dyn Listener) -> Account {
+pub async fn validate_now(
+    request: &Request,
+    mut signal: impl Future<Output = Signal> + Unpin,
+    listener: &mut dyn Listener,
+) -> Account {
     let mut run = Run::new(request, "validate", listener);
     run.begins("validate");
-    match look(&mut run, request).await {
+    let looked = match stage(Box::pin(look(&mut run, request)), &mut signal).await {
+        Stage::Done(looked) => looked,
+        Stage::Stopped(signal) => return stopped(run, signal),
+    };
+    match looked {
         Ok(None) => run.end(State::Before, Exit::Clean, "the database is as it should be"),
         Ok(Some(wrong)) => {
             let exit = run.trouble(Stop::new(Exit::Findings, wrong.clone()));
@@ -38,11 +50,18 @@ pub async fn validate_now(request: &Request, listener: &mut dyn Listener) -> Acc
     }
 }
 
+/// The end of a run that a signal came to while it had changed nothing.
+fn stopped(mut run: Run<'_>, signal: Signal) -> Account {
+    run.ends(Ended::Failed);
+    run.end(State::Before, signal.exit(), "interrupted before anything was changed")
+}
+
 async fn look(run: &mut Run<'_>, request: &Request) -> Result<Option<String>, Stop> {
     let exit = Exit::PreflightRefused;
     let asked =
         |error: &PostgresError| Stop::postgres(exit, "the database can't be looked at", error);
-    let (site, mut session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    let (site, mut session) =
+        Site::find(request).await.map_err(|error| asked(&error).help(REACH))?;
     run.account.server = Some(site.version.to_string());
     let has_audit = steps::has_audit(&mut session).await.map_err(|e| asked(&e))?;
     let last = if has_audit {
@@ -65,10 +84,21 @@ async fn look(run: &mut Run<'_>, request: &Request) -> Result<Option<String>, St
 }
 
 /// Writes into the version table that a database is at a revision, without running anything.
-pub async fn stamp(request: &Request, reason: &str, listener: &mut dyn Listener) -> Account {
+pub async fn stamp(
+    request: &Request,
+    reason: &str,
+    mut signal: impl Future<Output = Signal> + Unpin,
+    listener: &mut dyn Listener,
+) -> Account {
     let mut run = Run::new(request, "stamp", listener);
     run.begins("stamp");
-    match write_stamp(&mut run, request, reason).await {
+    // Once it writes it is brought to its end: those are moments.
+    let written = match stage(Box::pin(stand(&mut run, request)), &mut signal).await {
+        Stage::Done(Ok(stand)) => write_stamp(&mut run, request, stand, reason).await,
+        Stage::Done(Err(stop)) => Err(stop),
+        Stage::Stopped(signal) => return stopped(run, signal),
+    };
+    match written {
         Ok(()) => {
             recover::close_all(&mut run, request, State::After).await;
             let to = run.account.to.clone().unwrap_or_default();
@@ -82,13 +112,23 @@ pub async fn stamp(request: &Request, reason: &str, listener: &mut dyn Listener)
     }
 }
 
-async fn write_stamp(run: &mut Run<'_>, request: &Request, reason: &str) -> Result<(), Stop> {
-    let asked = |error: &PostgresError| {
-        Stop::postgres(Exit::PreflightRefused, "the version table can't be written", error)
-    };
-    let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
+/// A database that is ready to be stamped: what it was seen to be, the place that is meant, and the
+/// session that holds the lock.
+struct Stand {
+    seen: Seen,
+    to: Place,
+    worker: Session,
+}
+
+fn unwritten(error: &PostgresError) -> Stop {
+    Stop::postgres(Exit::PreflightRefused, "the version table can't be written", error)
+}
+
+async fn stand(run: &mut Run<'_>, request: &Request) -> Result<Stand, Stop> {
+    let (site, session) =
+        Site::find(request).await.map_err(|error| unwritten(&error).help(REACH))?;
     let _ = session.close().await;
-    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
+    let (mut worker, _) = site.worker(&run.id()).await.map_err(|error| unwritten(&error))?;
     lock(&mut worker, request).await?;
     let seen = site.look().await;
     let seen = seen.map_err(|error| Stop::new(Exit::PreflightRefused, error.to_string()))?;
@@ -102,8 +142,20 @@ async fn write_stamp(run: &mut Run<'_>, request: &Request, reason: &str) -> Resu
         Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
             .help("`stairway history` lists the revisions")
     })?;
-    let (was, is) = (revision_at(&history.migrations, from), revision_at(&history.migrations, to));
-    (run.account.from, run.account.to) = (Some(was.clone()), Some(is.clone()));
+    run.account.from = Some(revision_at(&history.migrations, from));
+    run.account.to = Some(revision_at(&history.migrations, to));
+    Ok(Stand { seen, to, worker })
+}
+
+async fn write_stamp(
+    run: &mut Run<'_>,
+    request: &Request,
+    Stand { seen, to, mut worker }: Stand,
+    reason: &str,
+) -> Result<(), Stop> {
+    let history = &request.history;
+    let (was, is) = (run.account.from.clone(), run.account.to.clone());
+    let (was, is) = (was.unwrap_or_default(), is.unwrap_or_default());
     let id = run.id();
     let work = async {
         steps::make_audit(&mut worker).await?;
@@ -114,7 +166,7 @@ async fn write_stamp(run: &mut Run<'_>, request: &Request, reason: &str) -> Resu
         steps::end_run(&mut worker, &id, ("AFTER", 0), &seen.schema.render()).await?;
         steps::unlock(&mut worker).await
     };
-    work.await.map_err(|e| asked(&e))?;
+    work.await.map_err(|error| unwritten(&error))?;
     let _ = worker.close().await;
     run.note(format!("from {was} to {is}, because: {reason}"));
     Ok(())
@@ -132,7 +184,12 @@ async fn lock(worker: &mut Session, request: &Request) -> Result<(), Stop> {
 
 /// Restores a backup by hand: into a new database, proven, and swapped; what was there is kept.
 /// `which` is a file, the name of one in the folder of backups, or `latest`.
-pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Listener) -> Account {
+pub async fn restore_now(
+    request: &Request,
+    which: &Path,
+    signal: impl Future<Output = Signal> + Unpin,
+    listener: &mut dyn Listener,
+) -> Account {
     let mut run = Run::new(request, "restore", listener);
     if let Some(settled) = recover::earlier(&mut run, request).await {
         // This may be what settles it.
@@ -140,7 +197,15 @@ pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Lis
         run.account.trouble = None;
     }
     run.begins("restore");
-    match restore(&mut run, request, which).await {
+    let swaps = run.swaps();
+    let result = match unless_stopped(restore(&mut run, request, which), signal, &swaps).await {
+        Stage::Done(result) => result,
+        Stage::Stopped(signal) => {
+            clean(&mut run, request).await;
+            return stopped(run, signal);
+        }
+    };
+    match result {
         Ok(Fallback::Restored) => {
             recover::close_all(&mut run, request, State::Before).await;
             run.end(State::After, Exit::Clean, "the backup is in place, proven")
@@ -162,6 +227,50 @@ pub async fn restore_now(request: &Request, which: &Path, listener: &mut dyn Lis
     }
 }
 
+/// Does the work, unless a signal comes before the swap: that is brought to its end.
+async fn unless_stopped<T>(
+    work: impl Future<Output = T>,
+    signal: impl Future<Output = Signal> + Unpin,
+    swaps: &AtomicBool,
+) -> Stage<T> {
+    let mut work = Box::pin(work);
+    tokio::select! {
+        biased;
+        signal = signal => if swaps.load(Ordering::SeqCst) {
+            Stage::Done(work.await)
+        } else {
+            Stage::Stopped(signal)
+        },
+        done = &mut work => Stage::Done(done),
+    }
+}
+
+/// Drops the database that a restore was being made into when it was given up.
+async fn clean(run: &mut Run<'_>, request: &Request) {
+    let entries = run.journal.as_ref().map(Journal::entries).unwrap_or_default();
+    let into = entries.iter().find_map(|entry| match entry {
+        Entry::Restoring { into } => Some(into.clone()),
+        _ => None,
+    });
+    let Some(into) = into else { return };
+    let dropped = async {
+        let mut admin = fallback::admin(&request.target).await?;
+        // Whoever makes it still does not know yet that nobody waits for it.
+        let end = format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity \
+             WHERE pid <> pg_catalog.pg_backend_pid() AND usename = session_user AND state = 'active' \
+             AND pg_catalog.strpos(query, {}) > 0",
+            quote_literal(&into)
+        );
+        admin.execute(&end).await?;
+        steps::drop_restored(&mut admin, &into).await?;
+        admin.close().await
+    };
+    if let Err(error) = dropped.await {
+        run.warn(format!("{into} is left, and can be dropped: {}", discreet(&error)));
+    }
+}
+
 async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<Fallback, Stop> {
     let asked = |error: &PostgresError| {
         Stop::postgres(Exit::PreflightRefused, "the database can't be reached", error)
@@ -170,7 +279,7 @@ async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<F
     let manifest = &backup.manifest;
     run.account.backup = Some(BackupAccount::of(&backup));
     run.note(format!("{}, made {}", backup.path.display(), manifest.created_at));
-    let (site, session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    let (site, session) = Site::find(request).await.map_err(|error| asked(&error).help(REACH))?;
     run.account.server = Some(site.version.to_string());
     let _ = session.close().await;
     let known = preflight_of(run, &site).await?;

@@ -1,20 +1,21 @@
 //! The copy: the backup restored on a server of its own, held against its manifest, and the moves
 //! rehearsed on it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::backup::{Backup, Level, Store};
 use crate::exit::Exit;
 use crate::finding::ClaimKind;
-use crate::postgres::Session;
-use crate::server::{Database, Server, Template, causes};
+use crate::postgres::{PostgresError, Session, Target, quote_ident};
+use crate::server::{Backend, Database, Server, Template, causes};
 use crate::steps::{self, Back, Copy, Ledger, Orphans, Rehearsed};
 
 use super::account::Class;
 use super::growth;
 use super::journal::Entry;
 use super::preflight::{Known, copy_spec};
-use super::run::{Run, Stop};
+use super::run::{Run, Stop, discreet};
 use super::site::schema_file;
 
 /// What the copy showed.
@@ -23,6 +24,8 @@ pub(super) struct Shown {
     pub(super) rehearsed: Rehearsed,
     /// Rows without a parent that were there before.
     pub(super) orphans: Vec<Orphans>,
+    /// The versions of extensions afterwards, if they were the database's before.
+    pub(super) extensions: Option<BTreeMap<String, String>>,
 }
 
 /// Restores the backup on another server, rehearses there and stops that server again.
@@ -46,15 +49,27 @@ pub(super) async fn rehearse(
         )
     })?;
     run.note(server.reason().to_owned());
+    let mut made = Vec::new();
     let result = match server.create_database(Template::Empty).await {
-        Ok(database) => on(run, known, (&server, &database), store, backup).await,
+        Ok(database) => match alike(run, known, (&server, &database), &mut made).await {
+            Ok(()) => Box::pin(on(run, known, (&server, &database), store, backup)).await,
+            Err(stop) => Err(stop),
+        },
         Err(error) => {
             let stop = Stop::new(exit, causes(&error));
             Err(if is_starved(&stop.trouble.message) { starved(stop) } else { stop })
         }
     };
+    let (is_shared, admin) = (server.backend() == Backend::Existing, server.admin().clone());
     if let Err(error) = server.stop().await {
         run.warn(format!("the copy's server was not stopped: {}", causes(&error)));
+    }
+    if is_shared && let Err(error) = forget(&admin, &made).await {
+        run.warn(format!(
+            "{} are left on the copy's server: {}",
+            made.join(", "),
+            discreet(&error)
+        ));
     }
     result.map_err(|stop| match stop.trouble.class {
         // It is the copy's server, not the database's.
@@ -80,6 +95,49 @@ fn is_starved(message: &str) -> bool {
     words.iter().any(|it| message.contains(it))
 }
 
+/// Makes the copy's database one like the original: owner, settings, the role that moves it. Puts the
+/// roles that were made for it into `made`.
+async fn alike(
+    run: &mut Run<'_>,
+    known: &Known<'_>,
+    (server, database): (&Server, &Database),
+    made: &mut Vec<String>,
+) -> Result<(), Stop> {
+    let (owner, mover) = (&known.facts.owner, &known.facts.role);
+    let work = async {
+        let mut admin = Session::connect(server.admin(), "copy").await?;
+        *made = steps::give_to(&mut admin, &database.name, owner, mover).await?;
+        let mut original = known.site.reader("copy").await?;
+        let settings = steps::settings_of(&mut original, &database.name, false).await?;
+        original.close().await?;
+        for statement in settings {
+            if let Err(error) = admin.execute(&statement).await {
+                // One of a library that is not there, or that the role may not change.
+                let error = discreet(&error);
+                run.warn(format!("a setting of the database is not the copy's: {error}"));
+            }
+        }
+        admin.close().await
+    };
+    work.await.map_err(|error| {
+        let doing = format!("the copy can't be given to {owner}, whom the database belongs to");
+        Stop::postgres(Exit::RehearsalFailed, &doing, &error)
+            .help("name a server for the copy where the role is a superuser: --copy-on local")
+    })
+}
+
+/// Drops the roles that were made on somebody's server.
+async fn forget(admin: &Target, made: &[String]) -> Result<(), PostgresError> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    let mut session = Session::connect(admin, "copy").await?;
+    for role in made {
+        session.execute(&format!("DROP ROLE {}", quote_ident(role))).await?;
+    }
+    session.close().await
+}
+
 async fn on(
     run: &mut Run<'_>,
     known: &Known<'_>,
@@ -88,24 +146,21 @@ async fn on(
     backup: &mut Backup,
 ) -> Result<Shown, Stop> {
     let exit = Exit::RehearsalFailed;
-    let asked = |error: &crate::postgres::PostgresError| {
-        Stop::postgres(exit, "the copy can't be asked", error)
-    };
-    let restoring = steps::restore(server, database, &backup.path);
+    let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
+    let restoring = Box::pin(steps::restore(server, database, &backup.path));
     let name = database.target.database_name().unwrap_or_default();
     let start = Instant::now();
-    let restored = growth::told(run, (server.admin(), &name, known.facts.size), restoring)
+    let restored = growth::told(run, (server.admin(), name, known.facts.size), restoring)
         .await
-        .map_err(|error| Stop::new(exit, format!("backup not restorable: {error}")))?;
+        .map_err(|error| Stop::new(exit, format!("backup not restorable: {}", error.discreet())))?;
     if let Some(problem) = restored.problems.first() {
         if let Some(starving) = restored.problems.iter().find(|it| is_starved(&it.message)) {
             return Err(starved(Stop::new(exit, starving.message.clone())));
         }
-        let command = problem.command.as_deref().unwrap_or_default();
         let more = restored.problems.len() - 1;
         return Err(Stop::new(
             exit,
-            format!("backup not restorable: {} ({more} more errors): {command}", problem.message),
+            format!("backup not restorable: {} ({more} more errors)", problem.discreet()),
         )
         .help(
             "what refuses to come back would be missing after a restore: mend it in the database",
@@ -114,6 +169,14 @@ async fn on(
     let tool = known.site.request.history.tool;
     look_alike(known, database).await.map_err(|e| asked(&e))?;
     let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
+    if !steps::become_role(&mut mover, &known.facts.role).await.map_err(|e| asked(&e))? {
+        let role = &known.facts.role;
+        let message = format!(
+            "role {role} is no superuser on the copy's server: it can't be rehearsed as it"
+        );
+        return Err(Stop::new(exit, message)
+            .help("use another server for the copy: --copy-on local, or same-server"));
+    }
     let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
     let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
     let differences =
@@ -152,6 +215,7 @@ async fn on(
         return Err(Stop::new(exit, message)
             .help("use a server with the same extensions for the copy, or --copy-on same-server"));
     }
+    let is_alike = same_extensions(run, known, &mut copy.eye).await.map_err(|e| asked(&e))?;
     let patience = known.site.request.patience.timeout;
     let rehearsal = copy.rehearse(&known.way.moves);
     let rehearsed = if let Ok(result) = tokio::time::timeout(patience, rehearsal).await {
@@ -165,7 +229,30 @@ async fn on(
     // Whoever settles the run must know it, also where it goes on in spite of it.
     run.journal(Entry::Learnt { way_back })?;
     judge(run, known, &rehearsed.back)?;
-    Ok(Shown { rehearsed, orphans })
+    let extensions = steps::extensions(&mut copy.eye).await.map_err(|e| asked(&e))?;
+    Ok(Shown { rehearsed, orphans, extensions: is_alike.then_some(extensions) })
+}
+
+/// Whether the copy has the extensions of the database in the same versions: a restore makes them in
+/// those that the server of the copy has.
+async fn same_extensions(
+    run: &mut Run<'_>,
+    known: &Known<'_>,
+    eye: &mut Session,
+) -> Result<bool, PostgresError> {
+    let mut original = known.site.reader("look").await?;
+    let (there, here) = (steps::extensions(&mut original).await?, steps::extensions(eye).await?);
+    original.close().await?;
+    let others = there.iter().filter(|(name, version)| here.get(*name) != Some(version));
+    let other = |(name, version): (&String, &String)| {
+        let copy = here.get(name).map_or("none", String::as_str);
+        format!("{name} {version} ({copy} on the copy)")
+    };
+    let others: Vec<String> = others.map(other).collect();
+    if !others.is_empty() {
+        run.warn(format!("rehearsed with other versions of extensions: {}", others.join(", ")));
+    }
+    Ok(others.is_empty())
 }
 
 /// Has migrations on the copy find and make things in the schemas in which they will be there: what
@@ -183,7 +270,7 @@ async fn look_alike(
 async fn ledger_exists(
     session: &mut Session,
     tool: crate::migrations::Tool,
-) -> Result<bool, crate::postgres::PostgresError> {
+) -> Result<bool, PostgresError> {
     Ok(Ledger::find(session, tool).await?.1)
 }
 

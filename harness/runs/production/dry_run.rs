@@ -6,15 +6,20 @@ use crate::exit::Exit;
 use crate::steps::{self, Ledger};
 
 use super::account::{Account, State};
+use super::journal::Journal;
 use super::preflight::preflight;
 use super::request::Request;
-use super::run::{Listener, Run};
+use super::run::{Listener, Run, Stop};
 
 /// Looks at everything that a run looks at first and writes nothing anywhere. Gives the script that
 /// would be run, as psql takes it, unless the run would be refused.
 pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account, Option<String>) {
     let mut run = Run::new(request, request.verb.as_str(), listener);
     run.begins("preflight");
+    if let Err(stop) = is_settled(request) {
+        let exit = run.trouble(stop);
+        return (run.end(State::Before, exit, "an earlier run is not settled"), None);
+    }
     let known = match preflight(&mut run, request).await {
         Ok(known) => known,
         Err(stop) => {
@@ -45,4 +50,20 @@ pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account
         }
     };
     (run.end(State::Before, Exit::Clean, "nothing was changed"), sql)
+}
+
+/// A run that was killed is settled first, by the next one; where that leads to is not known before.
+fn is_settled(request: &Request) -> Result<(), Stop> {
+    let exit = Exit::PreflightRefused;
+    let open = Journal::open_runs(&request.state)
+        .map_err(|error| Stop::new(exit, format!("the journals can't be read: {error}")))?;
+    let name = request.target.database_name().unwrap_or_default();
+    match open.iter().find(|begun| begun.database.name == name) {
+        None => Ok(()),
+        Some(begun) => {
+            let message = format!("run {} is not settled, or still running", begun.run);
+            Err(Stop::new(exit, message)
+                .help("`stairway recover` settles it; a run does so before anything else"))
+        }
+    }
 }

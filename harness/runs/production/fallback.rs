@@ -209,9 +209,9 @@ async fn make(
     let restoring = backup::restore(&archive, &target, &programs.folder);
     let of = steps::size(session).await.map_err(asked)?;
     let problems = growth::told(run, (admin.target(), into, of), restoring).await;
-    let problems = problems.map_err(|error| error.to_string())?;
+    let problems = problems.map_err(|error| error.discreet())?;
     if let Some(first) = problems.first() {
-        return Err(format!("{} ({} errors)", first.message, problems.len()));
+        return Err(format!("{} ({} errors)", first.discreet(), problems.len()));
     }
     for statement in steps::settings_of(session, into, true).await.map_err(asked)? {
         admin.execute(&statement).await.map_err(asked)?;

@@ -1,6 +1,7 @@
 //! Keeping other roles out of the database, and letting them in again.
 
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
 use crate::postgres::{PostgresError, Session, quote_ident, quote_literal};
@@ -9,7 +10,12 @@ use crate::steps;
 
 use super::journal::{Entry, Journal};
 use super::run::{Run, Stop};
-use super::site::Site;
+
+/// How long sessions that are told to end may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between two looks whether they have.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A closed fence: what it was like before.
 #[derive(Clone, Debug)]
@@ -18,18 +24,28 @@ pub(super) struct Fence {
     acl: Option<String>,
 }
 
+/// Why a fence does not hold.
+#[derive(Debug)]
+enum Gap {
+    Postgres(PostgresError),
+    /// What is wrong, and what helps.
+    Open(String, &'static str),
+}
+
+impl From<PostgresError> for Gap {
+    fn from(error: PostgresError) -> Self {
+        Self::Postgres(error)
+    }
+}
+
 impl Fence {
-    /// Takes the right to connect from everybody but the owner and superusers, ends their sessions,
-    /// and sees that nobody is left.
-    pub(super) async fn close(
-        run: &mut Run<'_>,
-        site: &Site<'_>,
-        worker: &mut Session,
-    ) -> Result<Self, Stop> {
-        let asked = |error: &PostgresError| {
-            Stop::postgres(Exit::PreflightRefused, "the fence can't be closed", error)
-        };
-        let _ = site;
+    /// Takes the right to connect from everybody but the run's role and superusers, ends their
+    /// sessions, and sees that nobody is left who could write. The journal says so before
+    /// anything is taken, so that whoever ends the run opens the fence also if this fails or is given up.
+    pub(super) async fn close(run: &mut Run<'_>, worker: &mut Session) -> Result<(), Stop> {
+        let exit = Exit::PreflightRefused;
+        let asked =
+            |error: &PostgresError| Stop::postgres(exit, "the fence can't be closed", error);
         let sql = "SELECT datname, datacl::text FROM pg_catalog.pg_database \
                    WHERE datname = pg_catalog.current_database()";
         let row = worker.rows(sql).await.map_err(|e| asked(&e))?.into_iter().next();
@@ -37,14 +53,19 @@ impl Fence {
         let database = cells.next().flatten().unwrap_or_default();
         let fence = Self { database, acl: cells.next().flatten() };
         run.journal(Entry::Fencing { acl: fence.acl.clone() })?;
-        let result = fence.keep_out(worker).await;
-        if let Err(error) = result {
-            let stop = asked(&error);
-            let _ = fence.open(worker).await;
-            return Err(stop);
+        match fence.keep_out(worker).await {
+            Ok(()) => {
+                run.note("other roles are kept out until the run has ended");
+                Ok(())
+            }
+            Err(Gap::Open(why, help)) => {
+                Err(Stop::new(exit, format!("the fence would not hold: {why}")).help(help))
+            }
+            Err(Gap::Postgres(error)) => Err(asked(&error).help(
+                "a fence takes the ownership of the database, and pg_signal_backend or membership \
+                 to end the sessions of other roles",
+            )),
         }
-        run.note("other roles are kept out until the run has ended");
-        Ok(fence)
     }
 
     /// As a journal has it, if the run closed one and did not open it again.
@@ -64,30 +85,36 @@ impl Fence {
         self.acl.as_deref()
     }
 
-    async fn keep_out(&self, worker: &mut Session) -> Result<(), PostgresError> {
+    async fn keep_out(&self, worker: &mut Session) -> Result<(), Gap> {
+        // A superuser's session would be back as soon as it was ended.
+        stranger(worker).await?;
         let name = quote_ident(&self.database);
+        // The owner too: it has the right by the same list. It may still give it back to itself,
+        // which nobody does by chance.
         let roles = "SELECT DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' \
                        ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END \
                      FROM pg_catalog.pg_database d, \
                        pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a \
                      WHERE d.datname = pg_catalog.current_database() AND a.privilege_type = 'CONNECT' \
-                       AND a.grantee <> d.datdba \
-                       AND a.grantee <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)";
+                       AND a.grantee <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)";
         let roles: Vec<String> =
             worker.rows(roles).await?.into_iter().flatten().flatten().collect();
         // A role that may connect through PUBLIC alone must be able to go on itself.
-        let mut message = format!("GRANT CONNECT ON DATABASE {name} TO CURRENT_USER");
+        let mut message = format!("GRANT CONNECT ON DATABASE {name} TO SESSION_USER");
         for role in roles {
             let _ = write!(message, "; REVOKE CONNECT ON DATABASE {name} FROM {role}");
         }
         worker.execute(&message).await?;
-        worker
-            .execute(
-                "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity \
-                 WHERE datname = pg_catalog.current_database() AND usename <> current_user \
-                 AND backend_type = 'client backend'",
-            )
-            .await
+        // Where the role may not, the server only warns; and who is a member of a role that may
+        // connect may do so as well.
+        if let Some(role) = worker.value(MAY_CONNECT).await? {
+            let why = format!("role {role} may still connect");
+            let help = "run it as the owner of the database, and let no application be a member of \
+                        the run's role or get the right to connect from somebody else than the owner";
+            return Err(Gap::Open(why, help));
+        }
+        empty(worker).await?;
+        stranger(worker).await
     }
 
     /// Gives everybody back what they had.
@@ -100,9 +127,9 @@ impl Fence {
         let grants =
             steps::grants_of(session, &self.database, Some(self.acl()), &self.database).await?;
         let own = format!(
-            "SELECT quote_ident(current_user) WHERE NOT EXISTS (SELECT FROM \
+            "SELECT quote_ident(session_user) WHERE NOT EXISTS (SELECT FROM \
              pg_catalog.pg_database d, pg_catalog.aclexplode({acl}) a WHERE d.datname = {} AND a.grantee \
-             = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user))",
+             = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))",
             quote_literal(&self.database)
         );
         let mut message = String::from("BEGIN");
@@ -116,5 +143,83 @@ impl Fence {
         }
         message.push_str("; COMMIT");
         session.execute(&message).await
+    }
+}
+
+/// A role that may still come in. Superusers always may: their sessions are looked at.
+const MAY_CONNECT: &str = "SELECT rolname FROM pg_catalog.pg_roles \
+    WHERE rolcanlogin AND NOT rolsuper AND rolname <> session_user \
+    AND pg_catalog.has_database_privilege(oid, pg_catalog.current_database(), 'CONNECT') \
+    ORDER BY 1 LIMIT 1";
+
+/// Sessions of others in this database, whatever the role may see of them beyond that.
+const OTHERS: &str = "FROM pg_catalog.pg_stat_activity s \
+    WHERE s.datname = pg_catalog.current_database() AND s.pid <> pg_catalog.pg_backend_pid() \
+    AND s.usename <> session_user";
+
+/// Sessions that are on the way in hold this lock until they can be seen; they may have been let in
+/// just before the right was taken.
+const COMING: &str = "FROM pg_catalog.pg_locks l \
+    WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass \
+    AND l.objid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+    AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()";
+
+/// Fails if somebody is in the database whom no fence keeps out: a superuser, an application with the
+/// role of the run, a subscription that writes by itself.
+async fn stranger(worker: &mut Session) -> Result<(), Gap> {
+    let sql = "SELECT s.pid, s.application_name, s.usename, s.usename = session_user FROM pg_catalog.pg_stat_activity s \
+         JOIN pg_catalog.pg_roles r ON r.oid = s.usesysid \
+         WHERE s.datname = pg_catalog.current_database() AND s.pid <> pg_catalog.pg_backend_pid() \
+           AND CASE WHEN s.usename = session_user THEN s.application_name NOT LIKE 'stairway%' \
+             ELSE r.rolsuper END ORDER BY s.pid LIMIT 1";
+    if let Some(row) = worker.rows(sql).await?.into_iter().next() {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || cells.next().unwrap_or_default();
+        let who = format!("process {} ({}, role {})", next(), next(), next());
+        return Err(if next() == "t" {
+            let help = "give migrations a role that no application has";
+            Gap::Open(format!("{who} has this run's role: a fence can't keep it out"), help)
+        } else {
+            let help = "end it, and give applications roles that are no superusers";
+            Gap::Open(format!("{who} is a superuser's: a fence can't keep it out"), help)
+        });
+    }
+    let sql = "SELECT subname FROM pg_catalog.pg_subscription WHERE subenabled AND subdbid = \
+         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1";
+    match worker.value(sql).await? {
+        None => Ok(()),
+        Some(name) => {
+            let why = format!("subscription {name} writes into this database");
+            Err(Gap::Open(why, "ALTER SUBSCRIPTION .. DISABLE it until the run has ended"))
+        }
+    }
+}
+
+/// Ends the sessions of other roles and waits until they are gone.
+async fn empty(worker: &mut Session) -> Result<(), Gap> {
+    let coming = format!("SELECT pg_catalog.array_agg(l.pid) {COMING}");
+    let coming = worker.value(&coming).await?.unwrap_or_else(|| "{}".to_owned());
+    let still_coming = format!(
+        "SELECT EXISTS (SELECT {COMING} AND l.pid = ANY ({}::int[]))",
+        quote_literal(&coming)
+    );
+    let end = format!("SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(s.pid)) {OTHERS}");
+    let left =
+        format!("SELECT s.pid, s.application_name, s.usename {OTHERS} ORDER BY s.pid LIMIT 1");
+    let start = Instant::now();
+    loop {
+        let is_coming = worker.value(&still_coming).await?.as_deref() == Some("t");
+        worker.execute(&end).await?;
+        let left = worker.rows(&left).await?.into_iter().next();
+        if left.is_none() && !is_coming {
+            return Ok(());
+        }
+        if start.elapsed() > PATIENCE {
+            let mut cells = left.unwrap_or_default().into_iter().map(Option::unwrap_or_default);
+            let mut next = || cells.next().unwrap_or_default();
+            let why = format!("process {} ({}, role {}) does not end", next(), next(), next());
+            return Err(Gap::Open(why, "end it by hand, then run again"));
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }

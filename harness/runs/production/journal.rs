@@ -191,6 +191,32 @@ impl Journal {
         Ok(found)
     }
 
+    /// What the runs set out to do whose journals in `state` are not closed; of those that still go
+    /// on as well. Only reads.
+    pub fn open_runs(state: &Path) -> io::Result<Vec<Begun>> {
+        let mut found = Vec::new();
+        let folders = match fs::read_dir(runs(state)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            other => other?,
+        };
+        for folder in folders {
+            let text = match fs::read(folder?.path().join(FILE)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            let lines = text.split(|byte| *byte == b'\n').filter_map(|line| {
+                serde_json::from_slice::<Line>(line).ok().map(|line| line.entry)
+            });
+            let entries: Vec<Entry> = lines.collect();
+            if let (Some(Entry::Begun(begun)), Some(last)) = (entries.first(), entries.last())
+                && *last != Entry::Closed
+            {
+                found.push(Begun::clone(begun));
+            }
+        }
+        Ok(found)
+    }
+
     fn reopen(folder: PathBuf) -> io::Result<Option<Self>> {
         let path = folder.join(FILE);
         let file = match OpenOptions::new().read(true).append(true).open(&path) {

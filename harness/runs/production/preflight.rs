@@ -1,6 +1,9 @@
 //! What is looked at before anything is done, and what of it refuses the run. Reads only.
 
 use std::fmt::Write;
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, access};
 
 use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
@@ -31,6 +34,10 @@ pub(super) struct Known<'r> {
     /// Where the copy will be made, if that is known already.
     pub(super) copy: Option<Chosen>,
 }
+
+/// What helps where the database can't be reached.
+pub(super) const REACH: &str = "check DATABASE_URL, the password and that the server listens; \
+                                `stairway current` tries the same";
 
 /// What is too far behind for a standby, in bytes: a migration would only make it worse.
 const LAG: u64 = 1 << 30;
@@ -90,12 +97,18 @@ pub(super) async fn preflight_of(
     let facts = steps::facts(&mut session).await.map_err(|error| asked(&error.into()))?;
     not_pooled(run);
     server(run, &facts);
-    if !facts.may_restore() {
-        let message = format!(
-            "role {} can't restore: that takes CREATEDB and the ownership of the database",
-            facts.role
+    if let Some(lacks) = facts.lacks_for_restore() {
+        let message = format!("role {} can't restore: it lacks {lacks}", facts.role);
+        // Where nobody else is connected there are no sessions to end.
+        let is_needed = !(facts.may_create_databases && facts.owns_database);
+        let weight = if is_needed { Weight::Refused } else { Weight::Warning };
+        remark(
+            run,
+            "role",
+            weight,
+            message,
+            Some("grant it, or name another role in DATABASE_URL"),
         );
-        remark(run, "role", Weight::Refused, message, Some("name such a role in DATABASE_URL"));
     }
     refuse(run)?;
     let _ = session.close().await;
@@ -119,11 +132,9 @@ pub(super) fn refuse(run: &Run<'_>) -> Result<(), Stop> {
 
 /// Why the database can't be worked on, if it could not even be reached.
 fn out_of_reach(run: &mut Run<'_>, error: &PostgresError) -> Stop {
-    let help = "check DATABASE_URL, the password and that the server listens; `stairway current` \
-                tries the same";
     if !matches!(error, PostgresError::Pooled) {
         let exit = Exit::PreflightRefused;
-        return Stop::postgres(exit, "the database can't be reached", error).help(help);
+        return Stop::postgres(exit, "the database can't be reached", error).help(REACH);
     }
     let help = "name the server itself in DATABASE_URL, not the pooler; its session mode would do";
     remark(run, "pooler", Weight::Refused, error.to_string(), Some(help));
@@ -208,18 +219,15 @@ fn role(run: &mut Run<'_>, request: &Request, facts: &Facts) {
             format!("row security hides rows of {first} from role {}: no backup", facts.role);
         remark(run, "role", Weight::Refused, message, Some("give the role BYPASSRLS"));
     }
-    if !facts.may_restore() {
-        let message = format!(
-            "role {} can't restore: that takes CREATEDB and the ownership of the database",
-            facts.role
-        );
-        remark(
-            run,
-            "role",
-            Weight::Warning,
-            message,
-            Some("the only way back will be the downgrade"),
-        );
+    if let Some(lacks) = facts.lacks_for_restore() {
+        let message = format!("role {} can't restore: it lacks {lacks}", facts.role);
+        let help = "grant it; without it the only way back will be the downgrade";
+        remark(run, "role", Weight::Warning, message, Some(help));
+    }
+    if request.switches.fence && !facts.may_fence() {
+        let message =
+            format!("role {} can't close a fence: it does not own the database", facts.role);
+        remark(run, "fence", Weight::Refused, message, Some("name the owner in DATABASE_URL"));
     }
 }
 
@@ -357,8 +365,18 @@ fn indexes(run: &mut Run<'_>, facts: &Facts, way: &Way<'_>) {
 
 fn sessions(run: &mut Run<'_>, request: &Request, facts: &Facts, others: &[Other]) {
     let limit = request.patience.transaction.as_secs();
+    let hidden = others.iter().filter(|other| other.hidden).count();
+    if !facts.sees_sessions {
+        let message = format!(
+            "role {} does not see what sessions of other roles do ({hidden} are here): their open \
+             transactions were not looked at",
+            facts.role
+        );
+        let help = "GRANT pg_read_all_stats TO it";
+        remark(run, "transactions", Weight::Warning, message, Some(help));
+    }
     for other in others {
-        let Other { pid, role, application, state, transaction } = other;
+        let Other { pid, role, application, state, transaction, hidden: _ } = other;
         let who = format!("process {pid} ({application}, role {role}, {state})");
         let seconds = transaction.unwrap_or_default();
         if application.contains("pg_dump") {
@@ -429,7 +447,12 @@ fn backups(
             None
         }
     };
-    let store = match Store::open(&request.backups) {
+    let opened = if request.switches.dry_run {
+        could_write(&request.backups).map(|()| Store::at(&request.backups))
+    } else {
+        Store::open(&request.backups)
+    };
+    let store = match opened {
         Ok(store) => Some(store),
         Err(error) => {
             let message = format!(
@@ -443,6 +466,17 @@ fn backups(
         }
     };
     (programs, store)
+}
+
+/// Whether a folder could be made or written, as far as can be told without trying.
+fn could_write(folder: &Path) -> Result<(), BackupError> {
+    let there = folder.ancestors().find(|it| it.exists()).unwrap_or(folder);
+    let allowed = if there.is_dir() {
+        access(there, AccessFlags::W_OK | AccessFlags::X_OK).map_err(std::io::Error::from)
+    } else {
+        Err(std::io::ErrorKind::NotADirectory.into())
+    };
+    allowed.map_err(|source| BackupError::Write { path: there.to_owned(), source })
 }
 
 fn causes(error: &BackupError) -> String {

@@ -53,7 +53,7 @@ pub(super) async fn prepare<'r>(
     let (mut worker, backend) = lock(run, &known).await?;
     if request.switches.fence {
         run.begins("fence");
-        Fence::close(run, &known.site, &mut worker).await?;
+        Fence::close(run, &mut worker).await?;
     }
     let mut backup = back_up(run, &known).await?;
     let shown = rehearse(run, &known, &mut backup).await?;
@@ -212,10 +212,11 @@ async fn wrong_before(
     worker: &mut Session,
     shown: Option<&Shown>,
 ) -> Result<Earlier, Stop> {
-    let shown = shown.map(|it| it.orphans.as_slice());
-    let earlier = Earlier::look(worker, shown).await.map_err(|error| {
+    let orphans = shown.map(|it| it.orphans.as_slice());
+    let earlier = Earlier::look(worker, orphans).await.map_err(|error| {
         Stop::postgres(Exit::PreflightRefused, "the database can't be looked at", &error)
     })?;
+    let earlier = earlier.extensions(shown.and_then(|it| it.extensions.clone()));
     if let Some(journal) = &run.journal {
         // Plain data: this can't fail.
         let text = serde_json::to_string(&earlier).unwrap_or_default();

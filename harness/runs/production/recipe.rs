@@ -31,7 +31,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    fn exit(self) -> Exit {
+    /// What a run exits with that it ended.
+    pub fn exit(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
             Self::Terminate => Exit::Terminated,
@@ -40,12 +41,12 @@ impl Signal {
 }
 
 /// How a stage ended.
-enum Stage<T> {
+pub(super) enum Stage<T> {
     Done(T),
     Stopped(Signal),
 }
 
-async fn stage<T>(
+pub(super) async fn stage<T>(
     work: impl Future<Output = T>,
     signal: &mut (impl Future<Output = Signal> + Unpin),
 ) -> Stage<T> {

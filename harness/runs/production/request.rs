@@ -51,6 +51,8 @@ pub struct Switches {
     pub fence: bool,
     /// Go on although somebody changed the schema since the last run.
     pub allow_drift: bool,
+    /// Only look, and write nothing anywhere.
+    pub dry_run: bool,
     /// How many row versions written since the backup may be lost by a restore.
     pub accept_loss: Option<u64>,
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::exit::Exit;
@@ -215,6 +217,8 @@ pub(super) struct Run<'w> {
     pub(super) stays_open: bool,
     /// The run that is settled, if it is another one.
     subject: Option<String>,
+    /// Whether one database is taking the place of another: from then on it is not given up.
+    swaps: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -262,11 +266,16 @@ impl<'w> Run<'w> {
             way_back: None,
             stays_open: false,
             subject: None,
+            swaps: Arc::default(),
         }
     }
 
     pub(super) fn id(&self) -> String {
         self.account.run.clone()
+    }
+
+    pub(super) fn swaps(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.swaps)
     }
 
     /// The run whose moves are made or taken back: this one, or the one that is settled.
@@ -329,6 +338,9 @@ impl<'w> Run<'w> {
     }
 
     pub(super) fn write(&mut self, entry: Entry) -> io::Result<()> {
+        if matches!(entry, Entry::Swapping { .. }) {
+            self.swaps.store(true, Ordering::SeqCst);
+        }
         match &mut self.journal {
             Some(journal) => journal.write(entry),
             None => Ok(()),
