@@ -135,15 +135,7 @@ async fn on(
         ));
     }
     let tool = known.site.request.history.tool;
-    let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
-    if !steps::become_role(&mut mover, &known.facts.role).await.map_err(|e| asked(&e))? {
-        let role = &known.facts.role;
-        let message = format!(
-            "role {role} is no superuser on the copy's server: it can't be rehearsed as it"
-        );
-        return Err(Stop::new(exit, message)
-            .help("use another server for the copy: --copy-on local, or same-server"));
-    }
+    let mut mover = mover(known, database).await?;
     let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
     let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
     let differences =
@@ -216,6 +208,21 @@ async fn same_extensions(
         run.warn(format!("rehearsed with other versions of extensions: {}", others.join(", ")));
     }
     Ok(others.is_empty())
+}
+
+/// A session of the role that moves the original.
+async fn mover(known: &Known<'_>, database: &Database) -> Result<Session, Stop> {
+    let exit = Exit::RehearsalFailed;
+    let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
+    let role = &known.facts.role;
+    let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
+    if steps::become_role(&mut mover, role).await.map_err(|e| asked(&e))? {
+        return Ok(mover);
+    }
+    let message =
+        format!("role {role} is no superuser on the copy's server: it can't be rehearsed as it");
+    Err(Stop::new(exit, message)
+        .help("use another server for the copy: --copy-on local, or same-server"))
 }
 
 async fn ledger_exists(
