@@ -138,13 +138,14 @@ async fn forget(admin: &Target, made: &[String]) -> Result<(), PostgresError> {
     session.close().await
 }
 
-async fn on(
+/// Restores the backup and holds it against its manifest.
+async fn restored(
     run: &mut Run<'_>,
     known: &Known<'_>,
     (server, database): (&Server, &Database),
     store: &Store,
     backup: &mut Backup,
-) -> Result<Shown, Stop> {
+) -> Result<(), Stop> {
     let exit = Exit::RehearsalFailed;
     let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
     let restoring = Box::pin(steps::restore(server, database, &backup.path));
@@ -166,19 +167,7 @@ async fn on(
             "what refuses to come back would be missing after a restore: mend it in the database",
         ));
     }
-    let tool = known.site.request.history.tool;
-    look_alike(known, database).await.map_err(|e| asked(&e))?;
-    let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
-    if !steps::become_role(&mut mover, &known.facts.role).await.map_err(|e| asked(&e))? {
-        let role = &known.facts.role;
-        let message = format!(
-            "role {role} is no superuser on the copy's server: it can't be rehearsed as it"
-        );
-        return Err(Stop::new(exit, message)
-            .help("use another server for the copy: --copy-on local, or same-server"));
-    }
     let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
-    let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
     let differences =
         steps::compare_copy(&mut eye, &backup.manifest, &[]).await.map_err(|e| asked(&e))?;
     if let Some(first) = differences.first() {
@@ -198,6 +187,24 @@ async fn on(
         backup.manifest.contents.rows(),
         start.elapsed().as_secs_f64()
     ));
+    Ok(())
+}
+
+async fn on(
+    run: &mut Run<'_>,
+    known: &Known<'_>,
+    (server, database): (&Server, &Database),
+    store: &Store,
+    backup: &mut Backup,
+) -> Result<Shown, Stop> {
+    let exit = Exit::RehearsalFailed;
+    let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
+    restored(run, known, (server, database), store, backup).await?;
+    let tool = known.site.request.history.tool;
+    look_alike(known, database).await.map_err(|e| asked(&e))?;
+    let mut mover = mover(known, database).await?;
+    let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
+    let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
     run.begins("rehearse");
     let orphans = steps::orphans(&mut eye).await.map_err(|e| asked(&e))?;
     let ledger = if ledger_exists(&mut mover, tool).await.map_err(|e| asked(&e))? {
@@ -255,16 +262,20 @@ async fn same_extensions(
     Ok(others.is_empty())
 }
 
-/// Has migrations on the copy find and make things in the schemas in which they will be there: what
-/// says so belongs to the database or to the role, and is in no backup.
-async fn look_alike(
-    known: &Known<'_>,
-    database: &Database,
-) -> Result<(), crate::postgres::PostgresError> {
-    let mut session = Session::connect(&database.target, "rehearse").await?;
-    let name = database.target.database_name().unwrap_or_default();
-    session.execute(&steps::path_of(&known.facts.search_path, name)).await?;
-    session.close().await
+    look_alike(known, database).await.map_err(|e| asked(&e))?;
+/// A session of the role that moves the original.
+async fn mover(known: &Known<'_>, database: &Database) -> Result<Session, Stop> {
+    let exit = Exit::RehearsalFailed;
+    let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
+    let role = &known.facts.role;
+    let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
+    if steps::become_role(&mut mover, role).await.map_err(|e| asked(&e))? {
+        return Ok(mover);
+    }
+    let message =
+        format!("role {role} is no superuser on the copy's server: it can't be rehearsed as it");
+    Err(Stop::new(exit, message)
+        .help("use another server for the copy: --copy-on local, or same-server"))
 }
 
 async fn ledger_exists(
