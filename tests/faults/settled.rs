@@ -265,11 +265,11 @@ fn a_fence_opens_with_whatever_settles_a_run() {
         site.holds(&ran, 0, "AFTER");
         assert_eq!(site.value(is_open), "t", "{}", ran.said);
         kill(&site);
-        // A database of the same name on another server.
+        // A database of the same name on another server, that is a copy of this one.
         let other = Site::new(site.server.major).unwrap();
         let here = site.target.url_with_password();
         site.set("DATABASE_URL", other.target.url_with_password());
-        let ran = site.run(&["recover"]);
+        let ran = site.run(&["recover", "--env", "staging"]);
         assert_eq!(ran.code, Some(0), "{}", ran.said);
         ran.says("there is nothing to settle");
         assert_eq!(site.value(is_open), "f", "its own fence is not this server's");

@@ -262,7 +262,15 @@ async fn same_extensions(
     Ok(others.is_empty())
 }
 
-    look_alike(known, database).await.map_err(|e| asked(&e))?;
+/// Has migrations on the copy find and make things in the schemas in which they will be there: what
+/// says so belongs to the database or to the role, and is in no backup.
+async fn look_alike(known: &Known<'_>, database: &Database) -> Result<(), PostgresError> {
+    let mut session = Session::connect(&database.target, "rehearse").await?;
+    let name = database.target.database_name().unwrap_or_default();
+    session.execute(&steps::path_of(&known.facts.search_path, name)).await?;
+    session.close().await
+}
+
 /// A session of the role that moves the original.
 async fn mover(known: &Known<'_>, database: &Database) -> Result<Session, Stop> {
     let exit = Exit::RehearsalFailed;

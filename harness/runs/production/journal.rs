@@ -37,6 +37,9 @@ pub struct Begun {
     pub verb: String,
     /// Which database of which server.
     pub database: Identity,
+    /// `production`, `staging` or `development`: a copy of a server has its system identifier too.
+    #[serde(default)]
+    pub environment: String,
     /// How many migrations were applied.
     pub from: usize,
     /// The moves, in order.

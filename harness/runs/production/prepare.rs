@@ -72,6 +72,7 @@ fn begin_journal(run: &mut Run<'_>, known: &Known<'_>) -> Result<(), Stop> {
         run: run.id(),
         verb: run.account.verb.clone(),
         database: known.facts.identity.clone(),
+        environment: known.site.request.environment.clone(),
         from: known.way.from.0,
         moves,
     };

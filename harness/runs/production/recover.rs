@@ -44,6 +44,7 @@ pub(super) async fn earlier(run: &mut Run<'_>, request: &Request) -> Option<Sett
 /// Where a request leads to: journals of other databases and other servers are not its own.
 struct Here {
     name: String,
+    environment: String,
     system_identifier: String,
 }
 
@@ -55,7 +56,8 @@ impl Here {
         let is_server = of.system_identifier == self.system_identifier
             || of.system_identifier.is_empty()
             || self.system_identifier.is_empty();
-        of.name == self.name && is_server
+        let is_environment = begun.environment == self.environment || begun.environment.is_empty();
+        of.name == self.name && is_environment && is_server
     }
 }
 
@@ -64,7 +66,8 @@ impl Here {
 async fn here(request: &Request, found: &[Journal]) -> Result<Here, PostgresError> {
     let target = &request.target;
     let name = target.database_name().unwrap_or_else(|| target.role());
-    let here = Here { name: name.to_owned(), system_identifier: String::new() };
+    let environment = request.environment.clone();
+    let here = Here { name: name.to_owned(), environment, system_identifier: String::new() };
     if !found.iter().any(|journal| here.is_of(journal)) {
         return Ok(here);
     }

@@ -69,6 +69,12 @@ impl Stop {
         Self { exit, trouble: Box::new(trouble) }
     }
 
+    /// The same, unless something more exact is said already.
+    #[must_use]
+    fn help_if_none(self, help: &str) -> Self {
+        if self.trouble.help.is_some() { self } else { self.help(help) }
+    }
+
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.trouble.help = Some(help.into());
@@ -129,7 +135,7 @@ impl Stop {
         match error {
             RehearseError::Move { revision, direction, source } => {
                 let lead = format!("the {} of {revision} fails on the copy", direction.as_str());
-                Self::step(exit, &lead, source).help(
+                Self::step(exit, &lead, source).help_if_none(
                     "mend the script and run again; nothing was changed. --force goes on without a rehearsal",
                 )
             }
@@ -155,16 +161,16 @@ impl Stop {
                     StepFailure::Sql { failure, .. } | StepFailure::Record { failure }
                         if is_blocked(failure) =>
                     {
-                        stop.help(
+                        stop.help_if_none(
                             "others hold what it needs: run it when they don't, or allow more with --tries, \
                              --lock-timeout and --max-pause",
                         )
                     }
-                    StepFailure::Postgres(_) => stop.help(
+                    StepFailure::Postgres(_) => stop.help_if_none(
                         "the connection was lost; the report says what the database is. Run again, and if \
                          this says UNKNOWN, `stairway recover` first",
                     ),
-                    _ => stop.help(
+                    _ => stop.help_if_none(
                         "mend the script and run again; the report says what the database is now",
                     ),
                 }
@@ -378,7 +384,8 @@ impl<'w> Run<'w> {
         verb: &str,
     ) -> Result<(), Stop> {
         let (run, verb) = (self.id(), verb.to_owned());
-        let begun = Begun { run, verb, database, from: 0, moves: Vec::new() };
+        let environment = request.environment.clone();
+        let begun = Begun { run, verb, database, environment, from: 0, moves: Vec::new() };
         let journal = Journal::begin(&request.state, begun);
         self.journal = Some(journal.map_err(|error| Stop::journal(&error))?);
         Ok(())
