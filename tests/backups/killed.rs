@@ -176,7 +176,7 @@ async fn what_can_not_be_begun_is_refused_by_code() {
     assert_eq!(code, 10, "{told}");
     assert!(told.contains("can't write /dev/null/backups"), "{told}");
     assert_eq!(run(&[]).0, 2);
-    assert_eq!(run(&["--jobs", "2", "--database-url", &url]).0, 2);
+    assert_eq!(run(&["--jobs", "2", "--format", "custom", "--database-url", &url]).0, 2);
     let fake = ground.fake("failing", "exit 7");
     let mut command = stairway(&ground, &fake.folder);
     let output = command.args(["backup", "--database-url", &url]).output().unwrap();

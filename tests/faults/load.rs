@@ -121,7 +121,10 @@ fn one(shared: &Shared, runtime: &Runtime, session: &mut Session, key: u64) -> b
     let insert = format!("INSERT INTO orders (user_id, amount) VALUES (1 + {key} % 1000, {key})");
     let is_well = tell(shared, runtime, session, key, &insert, (Row::There, Row::Gone));
     let old = key - 3;
-    if is_well && key % 5 == 0 && shared.rows.lock().unwrap().get(&old) == Some(&Row::There) {
+    if is_well
+        && key.is_multiple_of(5)
+        && shared.rows.lock().unwrap().get(&old) == Some(&Row::There)
+    {
         let delete = format!("DELETE FROM orders WHERE amount = {old}");
         return tell(shared, runtime, session, old, &delete, (Row::Gone, Row::There));
     }

@@ -89,7 +89,7 @@ pub async fn migrate(
         Stage::Done(Ok(None)) => {
             Settled { state: State::After, exit: Exit::Clean, outcome: "nothing to do".to_owned() }
         }
-        Stage::Done(Ok(Some(prepared))) => change(&mut run, prepared, &mut signal).await,
+        Stage::Done(Ok(Some(prepared))) => Box::pin(change(&mut run, prepared, &mut signal)).await,
     };
     let settled = open(&mut run, request, settled).await;
     let begun = run.journal.as_ref().and_then(|journal| journal.begun().cloned());
