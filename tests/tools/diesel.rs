@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 
-use crate::native::{self, Files, Native};
+use crate::native::{self, Native, Scripts};
 use crate::place::{self, Place};
 use crate::turns;
 
@@ -25,8 +25,8 @@ impl Diesel {
 
 /// Versions with hyphens and without, and a `metadata.toml` that says no, and one that says nothing:
 /// Diesel takes that for a no.
-const HISTORY: &[Files] = &[
-    Files {
+const HISTORY: &[Scripts] = &[
+    Scripts {
         revision: "2024-01-31-120000",
         version: "20240131120000",
         files: &[
@@ -42,7 +42,7 @@ const HISTORY: &[Files] = &[
             ),
         ],
     },
-    Files {
+    Scripts {
         revision: "2024-02-01-000000-0001",
         version: "202402010000000001",
         files: &[
@@ -57,7 +57,7 @@ const HISTORY: &[Files] = &[
             ("2024-02-01-000000-0001_index_accounts/metadata.toml", "run_in_transaction = false\n"),
         ],
     },
-    Files {
+    Scripts {
         revision: "20240301000000",
         version: "20240301000000",
         files: &[
@@ -69,7 +69,7 @@ const HISTORY: &[Files] = &[
             ("20240301000000_it's_a__note/metadata.toml", "run_in_transaction = true\n"),
         ],
     },
-    Files {
+    Scripts {
         revision: "20240401000000",
         version: "20240401000000",
         files: &[
@@ -101,7 +101,7 @@ impl Native for Diesel {
         "run_on AT TIME ZONE 'UTC'"
     }
 
-    fn history(&self) -> &'static [Files] {
+    fn history(&self) -> &'static [Scripts] {
         HISTORY
     }
 

@@ -8,14 +8,14 @@ use std::path::Path;
 use rstest::rstest;
 use stairway::postgres::{PostgresError, Session, quote_ident};
 
-use crate::native::{Files, Native};
+use crate::native::{Native, Scripts};
 use crate::place::{self, Place};
 use crate::turns;
 
 pub(crate) struct GolangMigrate;
 
-const HISTORY: &[Files] = &[
-    Files {
+const HISTORY: &[Scripts] = &[
+    Scripts {
         revision: "000001",
         version: "1",
         files: &[
@@ -29,7 +29,7 @@ const HISTORY: &[Files] = &[
         ],
     },
     // One statement alone is sent outside of any transaction.
-    Files {
+    Scripts {
         revision: "000002",
         version: "2",
         files: &[
@@ -40,7 +40,7 @@ const HISTORY: &[Files] = &[
             ("000002_index_accounts.down.sql", "DROP INDEX CONCURRENTLY accounts_email;\n"),
         ],
     },
-    Files {
+    Scripts {
         revision: "000007",
         version: "7",
         files: &[
@@ -161,7 +161,7 @@ fn place_of(version: i64) -> usize {
     if version == NIL {
         return 0;
     }
-    let is_it = |files: &Files| files.version == version.to_string();
+    let is_it = |files: &Scripts| files.version == version.to_string();
     HISTORY.iter().position(is_it).expect("no migration found for version") + 1
 }
 
@@ -182,7 +182,7 @@ impl Native for GolangMigrate {
         "NULL::timestamptz"
     }
 
-    fn history(&self) -> &'static [Files] {
+    fn history(&self) -> &'static [Scripts] {
         HISTORY
     }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use crate::place::Place;
 
 /// The files of one migration.
-pub(crate) struct Files {
+pub(crate) struct Scripts {
     /// As `stairway current` prints it.
     pub(crate) revision: &'static str,
     /// As the version table has it.
@@ -23,7 +23,7 @@ pub(crate) trait Native {
     fn columns(&self) -> &'static str;
     /// When a migration was applied, as timestamptz; NULL for a table that does not say.
     fn applied_at(&self) -> &'static str;
-    fn history(&self) -> &'static [Files];
+    fn history(&self) -> &'static [Scripts];
     /// How many migrations it takes for applied.
     fn applied(&self, place: &Place, database: &str) -> usize;
     /// Moves until the first `count` migrations are applied.

@@ -54,7 +54,7 @@ impl Place {
         for count in 0..=history.len() {
             std::fs::create_dir(place.folder(count)).unwrap();
             for (path, text) in history[..count].iter().flat_map(|one| one.files) {
-                place.write(&place.folder(count).join(path), text);
+                write(&place.folder(count).join(path), text);
             }
         }
         std::os::unix::fs::symlink(place.folder(history.len()), place.path().join("migrations"))
@@ -78,12 +78,7 @@ impl Place {
 
     /// Writes a file of the whole history.
     pub(crate) fn write_migration(&self, file: &str, text: &str) {
-        self.write(&self.path().join("migrations").join(file), text);
-    }
-
-    fn write(&self, path: &Path, text: &str) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        write(&self.path().join("migrations").join(file), text);
     }
 
     pub(crate) fn target(&self, database: &str) -> Target {
@@ -159,4 +154,9 @@ impl Place {
         let is_same = |line: &&str| !line.contains("restrict ");
         text.lines().filter(is_same).collect::<Vec<_>>().join("\n")
     }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 
-use crate::native::{self, Files, Native};
+use crate::native::{self, Native, Scripts};
 use crate::place::{self, Place};
 use crate::turns;
 
@@ -30,8 +30,8 @@ impl Sqlx {
 
 /// Line ends of two kinds, a body with semicolons, a version with a leading zero, blanks for
 /// underscores, a quote in a name: all of it is in a description or a checksum.
-const HISTORY: &[Files] = &[
-    Files {
+const HISTORY: &[Scripts] = &[
+    Scripts {
         revision: "20240131120000",
         version: "20240131120000",
         files: &[
@@ -47,7 +47,7 @@ const HISTORY: &[Files] = &[
             ),
         ],
     },
-    Files {
+    Scripts {
         revision: "20240201000000",
         version: "20240201000000",
         files: &[
@@ -61,7 +61,7 @@ const HISTORY: &[Files] = &[
             ),
         ],
     },
-    Files {
+    Scripts {
         revision: "020240301000000",
         version: "20240301000000",
         files: &[
@@ -91,7 +91,7 @@ impl Native for Sqlx {
         "installed_on"
     }
 
-    fn history(&self) -> &'static [Files] {
+    fn history(&self) -> &'static [Scripts] {
         HISTORY
     }
 
