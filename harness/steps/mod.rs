@@ -31,7 +31,7 @@ mod written;
 pub use apply::{apply, apply_together};
 pub use audit::{
     AUDIT_SCHEMA, MoveRow, RunRow, begin_run, end_run, has_audit, last_runs, last_schema,
-    make_audit, transactions,
+    make_audit,
 };
 pub use backup::{BackupFailure, BackupRequest, backup};
 pub use contents::{compare_copy, contents};
@@ -45,15 +45,20 @@ pub use ground::{Ground, GroundError, Origin, Reading};
 pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use preflight::{Facts, Identity, Other, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
-pub use properties::{creation_of, grants_of, settings_of};
+pub use properties::{
+    carry_on, creation_of, grants_of, kept_private, places_of, sequences, settings_of,
+};
 pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};
 pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::{StepFailure, is_all_or_nothing};
 pub use stamp::stamp;
-pub use swap::{allow_connections, drop_restored, is_there, swap};
+pub use swap::{allow_connections, drop_restored, is_closed, is_there, keep_others_out, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
 pub use validate::{Orphans, QueryTest, behind, has_rows, orphans, query_files, query_tests};
 pub use version_table::Ledger;
-pub use written::{Written, export, written_since};
+pub use view::foreign;
+pub use written::{
+    Before, Since, Written, before, export, moves_since, not_as_backed_up, written_since,
+};
