@@ -36,7 +36,8 @@ pub(super) struct Asked {
 enum What {
     Move(Direction, String),
     Validate,
-    Restore(PathBuf),
+    /// Which one, and whether it may be of another server.
+    Restore(PathBuf, bool),
     Stamp(String, String),
     Recover,
 }
@@ -48,7 +49,7 @@ impl Asked {
             Some(Verb::Upgrade(it)) => (What::Move(Direction::Upgrade, it.revision), it.run),
             Some(Verb::Downgrade(it)) => (What::Move(Direction::Downgrade, it.revision), it.run),
             Some(Verb::Validate(it)) => (What::Validate, it.run),
-            Some(Verb::Restore(it)) => (What::Restore(it.backup), it.run),
+            Some(Verb::Restore(it)) => (What::Restore(it.backup, it.from_other_server), it.run),
             Some(Verb::Stamp(it)) => (What::Stamp(it.revision, it.reason), it.run),
             Some(Verb::Recover(it)) => (What::Recover, it.run),
             other => return Err(Args { verb: other, ..args }),
@@ -94,7 +95,7 @@ pub(super) async fn run(
     let account = match what {
         What::Move(..) => production::migrate(&request, signal, &mut log).await,
         What::Validate => production::validate_now(&request, &mut log).await,
-        What::Restore(backup) => production::restore_now(&request, &backup, &mut log).await,
+        What::Restore(backup, _) => production::restore_now(&request, &backup, &mut log).await,
         What::Stamp(_, reason) => production::stamp(&request, &reason, &mut log).await,
         What::Recover => production::recover(&request, &mut log).await,
     };
@@ -173,7 +174,7 @@ fn request(
     let (verb, goal) = match what {
         What::Move(direction, revision) => (*direction, revision.clone()),
         What::Stamp(revision, _) => (Direction::Upgrade, revision.clone()),
-        What::Validate | What::Restore(_) | What::Recover => {
+        What::Validate | What::Restore(..) | What::Recover => {
             (Direction::Upgrade, "head".to_owned())
         }
     };
@@ -193,7 +194,7 @@ fn request(
         backups: place.backup_dir.clone(),
         state: place.state.clone(),
         environment: place.environment.to_string(),
-        switches: switches(args),
+        switches: switches(what, args),
         patience: patience(args),
         jobs: args.jobs,
         critical_tables,
@@ -215,7 +216,7 @@ fn copy(args: &RunArgs, config: &Config, target: &Target) -> Result<ServerSpec, 
     Ok(spec)
 }
 
-fn switches(args: &RunArgs) -> Switches {
+fn switches(what: &What, args: &RunArgs) -> Switches {
     Switches {
         skip_backup: args.skip_backup,
         skip_test: args.skip_test,
@@ -223,6 +224,7 @@ fn switches(args: &RunArgs) -> Switches {
         fence: args.fence,
         allow_drift: args.allow_drift,
         accept_loss: args.accept_loss,
+        from_other_server: matches!(what, What::Restore(_, true)),
     }
 }
 

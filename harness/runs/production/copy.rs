@@ -62,10 +62,10 @@ async fn on(
     let asked = |error: &crate::postgres::PostgresError| {
         Stop::postgres(exit, "the copy can't be asked", error)
     };
-    let restoring = steps::restore(server, database, &backup.path);
+    let restoring = Box::pin(steps::restore(server, database, &backup.path));
     let name = database.target.database_name().unwrap_or_default();
     let start = Instant::now();
-    let restored = growth::told(run, (server.admin(), &name, known.facts.size), restoring)
+    let restored = growth::told(run, (server.admin(), name, known.facts.size), restoring)
         .await
         .map_err(|error| Stop::new(exit, format!("backup not restorable: {error}")))?;
     if let Some(problem) = restored.problems.first() {

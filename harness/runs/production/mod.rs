@@ -8,10 +8,12 @@ mod account;
 mod alone;
 mod copy;
 mod dry_run;
+mod exchange;
 mod fallback;
 mod fence;
 mod growth;
 mod journal;
+mod loss;
 mod moving;
 mod preflight;
 mod prepare;
@@ -22,6 +24,7 @@ mod run;
 mod settle;
 mod site;
 mod validate;
+mod watch;
 
 pub use account::{
     Account, BackupAccount, CheckAccount, Ended, MoveAccount, Remark, State, StepAccount, Trouble,
@@ -32,5 +35,5 @@ pub use dry_run::dry_run;
 pub use journal::{Begun, Entry, Journal, Planned};
 pub use recipe::{Signal, migrate};
 pub use recover::recover;
-pub use request::{Patience, Request, Switches};
+pub use request::{Accepted, Patience, Request, Switches};
 pub use run::{Amount, Listener, Told};

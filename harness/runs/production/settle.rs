@@ -138,7 +138,9 @@ pub(super) async fn go_back(
             let (state, exit) = forward_again(run, case).await;
             Settled { state, exit, outcome: format!("{reason}; wanted because {why}") }
         }
-        Fallback::Failed(reason) => Settled::unknown(format!("the rollback failed: {reason}")),
+        Fallback::Failed(reason) | Fallback::Unswapped(reason) | Fallback::Unknown(reason) => {
+            Settled::unknown(format!("the rollback failed: {reason}"))
+        }
     }
 }
 

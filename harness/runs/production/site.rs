@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::migrations::{Applied, Migration, Move, Place, compare};
-use crate::postgres::{Backend, PostgresError, Profile, Session, Version};
+use crate::postgres::{Backend, PostgresError, Profile, Session, Target, Version};
 use crate::schema::{SchemaError, Snapshot};
 use crate::steps::{Deployed, Ledger, deployed};
 
 use super::request::Request;
 
 /// Between two tries to connect, and between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Production can't be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +80,7 @@ impl<'r> Site<'r> {
 
     /// The settings of a session that works here.
     pub(super) fn profile(&self, read_only: bool) -> Profile {
-        let patience = &self.request.patience;
-        Profile {
-            lock_timeout: patience.lock.1,
-            statement_timeout: patience.timeout,
-            idle_in_transaction: patience.idle,
-            read_only,
-        }
+        profile(self.request, read_only)
     }
 
     /// The version table, and whether it is there.
@@ -135,20 +129,40 @@ impl<'r> Site<'r> {
     }
 }
 
+/// The settings of a session that works on behalf of `request`.
+pub(super) fn profile(request: &Request, read_only: bool) -> Profile {
+    let patience = &request.patience;
+    Profile {
+        lock_timeout: patience.lock.1,
+        statement_timeout: patience.timeout,
+        idle_in_transaction: patience.idle,
+        read_only,
+    }
+}
+
 async fn connect(
     request: &Request,
     purpose: &str,
     patience: Duration,
 ) -> Result<Session, PostgresError> {
+    reach(&request.target, purpose, patience).await
+}
+
+/// Connects to any database, for as long as `patience` where nobody answers.
+pub(super) async fn reach(
+    target: &Target,
+    purpose: &str,
+    patience: Duration,
+) -> Result<Session, PostgresError> {
     let start = Instant::now();
     loop {
-        let one = Session::connect(&request.target, purpose);
+        let one = Session::connect(target, purpose);
         let left = patience.saturating_sub(start.elapsed()).max(PAUSE);
         let error = match tokio::time::timeout(left, one).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error)) if !error.may_pass() => return Err(error),
             Ok(Err(error)) => error,
-            Err(_) => PostgresError::silent(&request.target),
+            Err(_) => PostgresError::silent(target),
         };
         if start.elapsed() >= patience {
             return Err(error);
