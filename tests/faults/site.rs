@@ -157,6 +157,13 @@ impl Site {
         Held { session, runtime: &self.runtime }
     }
 
+    /// The same in another database of the server.
+    pub(crate) fn session_in(&self, database: &str) -> Held<'_> {
+        let target = self.target.database(database);
+        let session = self.runtime.block_on(Session::connect(&target, "test client")).unwrap();
+        Held { session, runtime: &self.runtime }
+    }
+
     /// All that must be as it was, or as it should become: schema as pg_dump sees it, rows, version
     /// table.
     pub(crate) fn print(&self) -> String {
@@ -267,6 +274,10 @@ impl Held<'_> {
 
     pub(crate) fn run(&mut self, sql: &str) {
         self.runtime.block_on(self.session.execute(sql)).unwrap();
+    }
+
+    pub(crate) fn value(&mut self, sql: &str) -> String {
+        self.runtime.block_on(self.session.value(sql)).unwrap().unwrap_or_default()
     }
 }
 
