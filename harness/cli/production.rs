@@ -38,7 +38,8 @@ pub(super) struct Asked {
 enum What {
     Move(Direction, String),
     Validate,
-    Restore(PathBuf),
+    /// Which one, and whether it may be of another server.
+    Restore(PathBuf, bool),
     Stamp(String, String),
     Recover,
 }
@@ -48,7 +49,7 @@ impl What {
         match self {
             Self::Move(direction, _) => direction.as_str(),
             Self::Validate => "validate",
-            Self::Restore(_) => "restore",
+            Self::Restore(..) => "restore",
             Self::Stamp(..) => "stamp",
             Self::Recover => "recover",
         }
@@ -62,7 +63,7 @@ impl Asked {
             Some(Verb::Upgrade(it)) => (What::Move(Direction::Upgrade, it.revision), it.run),
             Some(Verb::Downgrade(it)) => (What::Move(Direction::Downgrade, it.revision), it.run),
             Some(Verb::Validate(it)) => (What::Validate, it.run),
-            Some(Verb::Restore(it)) => (What::Restore(it.backup), it.run),
+            Some(Verb::Restore(it)) => (What::Restore(it.backup, it.from_other_server), it.run),
             Some(Verb::Stamp(it)) => (What::Stamp(it.revision, it.reason), it.run),
             Some(Verb::Recover(it)) => (What::Recover, it.run),
             other => return Err(Args { verb: other, ..args }),
@@ -95,7 +96,7 @@ pub(super) async fn run(
                 printer.status(&line);
             }
         }
-        What::Restore(_) | What::Stamp(..) | What::Recover if args.dry_run => {
+        What::Restore(..) | What::Stamp(..) | What::Recover if args.dry_run => {
             return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
         }
         _ => {}
@@ -162,7 +163,7 @@ async fn work(
     match what {
         What::Move(..) => production::migrate(request, signal, log).await,
         What::Validate => production::validate_now(request, signal, log).await,
-        What::Restore(backup) => production::restore_now(request, &backup, signal, log).await,
+        What::Restore(backup, _) => production::restore_now(request, &backup, signal, log).await,
         What::Stamp(_, reason) => production::stamp(request, &reason, signal, log).await,
         What::Recover => {
             let mut settling = Box::pin(production::recover(request, log));
@@ -243,7 +244,7 @@ fn request(
     let (verb, goal) = match what {
         What::Move(direction, revision) => (*direction, revision.clone()),
         What::Stamp(revision, _) => (Direction::Upgrade, revision.clone()),
-        What::Validate | What::Restore(_) | What::Recover => {
+        What::Validate | What::Restore(..) | What::Recover => {
             (Direction::Upgrade, "head".to_owned())
         }
     };
@@ -263,7 +264,7 @@ fn request(
         backups: place.backup_dir.clone(),
         state: place.state.clone(),
         environment: place.environment.to_string(),
-        switches: switches(args),
+        switches: switches(what, args),
         patience: patience(args),
         jobs: args.jobs,
         critical_tables,
@@ -290,7 +291,7 @@ fn copy(args: &RunArgs, config: &Config, target: &Target) -> Result<ServerSpec, 
     Ok(spec)
 }
 
-fn switches(args: &RunArgs) -> Switches {
+fn switches(what: &What, args: &RunArgs) -> Switches {
     Switches {
         skip_backup: args.skip_backup,
         skip_test: args.skip_test,
@@ -299,6 +300,7 @@ fn switches(args: &RunArgs) -> Switches {
         allow_drift: args.allow_drift,
         accept_loss: args.accept_loss,
         dry_run: args.dry_run,
+        from_other_server: matches!(what, What::Restore(_, true)),
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args as Arguments, ValueEnum};
 
+use crate::runs::production::Accepted;
+
 use super::args::{DatabaseArgs, FolderArgs};
 
 /// So many seconds fit the server's timeouts; it is 23 days.
@@ -39,9 +41,10 @@ pub(super) struct RunArgs {
     /// Keep other roles out while it runs, so that a restore would lose nothing
     #[arg(long)]
     pub(super) fence: bool,
-    /// Allow a restore to lose so many row versions that were written since the backup
-    #[arg(long, value_name = "N")]
-    pub(super) accept_loss: Option<u64>,
+    /// Allow a restore to lose so many row versions that were written since the backup, or all, also
+    /// what can't be counted
+    #[arg(long, value_name = "N|all", value_parser = accepted)]
+    pub(super) accept_loss: Option<Accepted>,
     /// Go on although the schema was changed since the last run
     #[arg(long)]
     pub(super) allow_drift: bool,
@@ -157,6 +160,13 @@ pub(super) struct HistoryArgs {
     pub(super) verbose: bool,
 }
 
+fn accepted(word: &str) -> Result<Accepted, String> {
+    match word {
+        "all" => Ok(Accepted::All),
+        number => number.parse().map(Accepted::Rows).map_err(|_| "a number, or all".to_owned()),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum AccountFormat {
     /// For people
@@ -205,9 +215,13 @@ pub(super) struct ValidateArgs {
                         stairway restore pre-migration-20260131T120000Z.dump --accept-loss 12"
 )]
 pub(super) struct RestoreArgs {
-    /// A file of a backup, its name in the folder of backups, or latest
+    /// A file of a backup, its name in the folder of backups, or latest: the newest one of this
+    /// database on this server
     #[arg(value_name = "BACKUP")]
     pub(super) backup: PathBuf,
+    /// Take the backup of another server; all that is here is lost, which --accept-loss all accepts
+    #[arg(long)]
+    pub(super) from_other_server: bool,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }

@@ -3,9 +3,11 @@
 //! The simple protocol is what migration tools and psql use: many statements in one message,
 //! results as the server prints them, nothing prepared that DDL could make stale.
 
+use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgValueFormat};
@@ -24,6 +26,10 @@ pub struct Session {
     target: Target,
     /// The role that it has become.
     role: Option<String>,
+    /// How long an answer may take.
+    limit: Option<Duration>,
+    /// No answer came in time: what comes now may be the answer to something else.
+    is_silent: bool,
 }
 
 impl Session {
@@ -33,7 +39,14 @@ impl Session {
         let connection = PgConnection::connect_with(&options)
             .await
             .map_err(|source| PostgresError::Connect { target: target.to_string(), source })?;
-        Ok(Self { connection, target: target.clone(), role: None })
+        let target = target.clone();
+        Ok(Self { connection, target, role: None, limit: None, is_silent: false })
+    }
+
+    /// Gives up on a server that has not answered a message within `limit`: nothing else notices a
+    /// network that falls silent. The session is lost then.
+    pub fn give_up_after(&mut self, limit: Duration) {
+        self.limit = Some(limit);
     }
 
     /// Where this session is connected to.
@@ -59,9 +72,13 @@ impl Session {
 
     /// Sends `sql`, any number of statements, as one message and drops their rows.
     pub async fn execute(&mut self, sql: &str) -> Result<(), PostgresError> {
-        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
-        while answers.try_next().await?.is_some() {}
-        Ok(())
+        let connection = &mut self.connection;
+        let sent = async {
+            let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(connection);
+            while answers.try_next().await?.is_some() {}
+            Ok::<(), PostgresError>(())
+        };
+        within(self.limit, &mut self.is_silent, Box::pin(sent)).await.and_then(|done| done)
     }
 
     /// Like [`Session::execute`], and tells after how many statements an error came: what the
@@ -88,21 +105,10 @@ impl Session {
 
     /// Like [`Session::query`], and gives the sets of the statements before an error as well.
     pub async fn query_so_far(&mut self, sql: &str) -> (Vec<ResultSet>, Result<(), PostgresError>) {
-        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
-        let mut sets = Vec::new();
-        let mut rows = ResultSet::new();
-        loop {
-            match answers.try_next().await {
-                Ok(Some(Either::Left(_))) => sets.push(std::mem::take(&mut rows)),
-                Ok(Some(Either::Right(row))) => {
-                    match (0..row.len()).map(|at| cell(&row, at)).collect() {
-                        Ok(row) => rows.push(row),
-                        Err(error) => return (sets, Err(error)),
-                    }
-                }
-                Ok(None) => return (sets, Ok(())),
-                Err(error) => return (sets, Err(error.into())),
-            }
+        let asked = Box::pin(answers(&mut self.connection, sql));
+        match within(self.limit, &mut self.is_silent, asked).await {
+            Ok(answered) => answered,
+            Err(error) => (Vec::new(), Err(error)),
         }
     }
 
@@ -138,11 +144,15 @@ impl Session {
             .mode(0o600)
             .open(file)
             .map_err(|error| PostgresError::Lost(error.into()))?;
-        let mut pieces = self.connection.copy_out_raw(statement).await?;
-        while let Some(piece) = pieces.try_next().await? {
-            file.write_all(&piece).map_err(|error| PostgresError::Lost(error.into()))?;
-        }
-        file.sync_all().map_err(|error| PostgresError::Lost(error.into()))
+        let connection = &mut self.connection;
+        let copied = async {
+            let mut pieces = connection.copy_out_raw(statement).await?;
+            while let Some(piece) = pieces.try_next().await? {
+                file.write_all(&piece).map_err(|error| PostgresError::Lost(error.into()))?;
+            }
+            file.sync_all().map_err(|error| PostgresError::Lost(error.into()))
+        };
+        within(self.limit, &mut self.is_silent, copied).await?
     }
 
     /// The rows of the last statement of `sql`.
@@ -167,9 +177,51 @@ impl Session {
     }
 
     /// Says goodbye and waits until the server has taken note.
-    pub async fn close(self) -> Result<(), PostgresError> {
-        self.connection.close().await.map_err(PostgresError::from)
+    pub async fn close(mut self) -> Result<(), PostgresError> {
+        let closed = self.connection.close();
+        let closed = within(self.limit, &mut self.is_silent, closed).await?;
+        closed.map_err(PostgresError::from)
     }
+}
+
+/// All rows of all statements of `sql`, those before an error as well.
+async fn answers(
+    connection: &mut PgConnection,
+    sql: &str,
+) -> (Vec<ResultSet>, Result<(), PostgresError>) {
+    let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(connection);
+    let mut sets = Vec::new();
+    let mut rows = ResultSet::new();
+    loop {
+        match answers.try_next().await {
+            Ok(Some(Either::Left(_))) => sets.push(std::mem::take(&mut rows)),
+            Ok(Some(Either::Right(row))) => {
+                match (0..row.len()).map(|at| cell(&row, at)).collect() {
+                    Ok(row) => rows.push(row),
+                    Err(error) => return (sets, Err(error)),
+                }
+            }
+            Ok(None) => return (sets, Ok(())),
+            Err(error) => return (sets, Err(error.into())),
+        }
+    }
+}
+
+/// Waits for `work` as long as it may take, and never again after it took longer.
+async fn within<T>(
+    limit: Option<Duration>,
+    is_silent: &mut bool,
+    work: impl Future<Output = T>,
+) -> Result<T, PostgresError> {
+    let silence = || PostgresError::Lost(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+    let Some(limit) = limit else { return Ok(work.await) };
+    if *is_silent {
+        return Err(silence());
+    }
+    tokio::time::timeout(limit, work).await.map_err(|_| {
+        *is_silent = true;
+        silence()
+    })
 }
 
 fn cell(row: &sqlx::postgres::PgRow, at: usize) -> Result<Option<String>, PostgresError> {

@@ -3,7 +3,7 @@
 //!
 //! Knows the schema `stairway`. Whoever compares schemas or rows leaves it out.
 
-use crate::postgres::{PostgresError, ResultSet, Session, quote_literal};
+use crate::postgres::{PostgresError, Session, quote_literal};
 
 /// The schema that is ours.
 pub const AUDIT_SCHEMA: &str = "stairway";
@@ -25,7 +25,16 @@ const MAKE: &str = "BEGIN; SET LOCAL synchronous_commit = local; \
       checksum text NOT NULL, xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), \
       at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
       PRIMARY KEY (run, position)); \
+    ALTER TABLE stairway.move ADD COLUMN IF NOT EXISTS touched oid[]; \
     COMMIT";
+const IS_WHOLE: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
+    WHERE attrelid = pg_catalog.to_regclass('stairway.move') AND attname = 'touched')";
+/// The tables whose rows this transaction has changed, or was about to: it holds their locks.
+const TOUCHED: &str = "ARRAY(SELECT DISTINCT l.relation FROM pg_catalog.pg_locks l \
+    JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind = 'r' \
+    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.mode = 'RowExclusiveLock' \
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
+      WHERE d.datname = pg_catalog.current_database()))";
 
 /// A run as the database remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +78,8 @@ impl MoveRow<'_> {
     /// The statement that writes it.
     pub fn sql(&self) -> String {
         format!(
-            "INSERT INTO stairway.move (run, position, revision, direction, checksum) \
-             VALUES ({}, {}, {}, {}, {})",
+            "INSERT INTO stairway.move (run, position, revision, direction, checksum, touched) \
+             VALUES ({}, {}, {}, {}, {}, {TOUCHED})",
             quote_literal(self.run),
             self.position,
             quote_literal(self.revision),
@@ -88,7 +97,7 @@ pub async fn has_audit(session: &mut Session) -> Result<bool, PostgresError> {
 /// Makes the trail if there is none.
 pub async fn make_audit(session: &mut Session) -> Result<(), PostgresError> {
     // CREATE SCHEMA asks for the right to make one even where it stands.
-    if !has_audit(session).await? {
+    if session.value(IS_WHOLE).await?.as_deref() != Some("t") {
         session.execute(MAKE).await?;
     }
     Ok(())
@@ -162,8 +171,41 @@ pub async fn last_schema(session: &mut Session) -> Result<Option<(String, String
     Ok(cells.next().zip(cells.next()))
 }
 
-/// The transactions in which runs moved something, as numbers of `xid8`.
-pub async fn transactions(session: &mut Session) -> Result<Vec<String>, PostgresError> {
-    let rows: ResultSet = session.rows("SELECT xid FROM stairway.move").await?;
-    Ok(rows.into_iter().flatten().flatten().collect())
+/// The transaction of a move.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trace {
+    /// Its number, of `xid8`.
+    pub(super) xid: String,
+    /// The tables, by oid, in which it changed rows; `None` if nobody wrote that down.
+    pub(super) touched: Option<Vec<String>>,
+}
+
+/// The transactions in which these runs moved something.
+pub(super) async fn traces(
+    session: &mut Session,
+    runs: &[String],
+) -> Result<Vec<Trace>, PostgresError> {
+    if !has_audit(session).await? {
+        return Ok(Vec::new());
+    }
+    // An older trail has no such column.
+    let sql = format!(
+        "SELECT m.xid, pg_catalog.to_jsonb(m) ->> 'touched' FROM stairway.move m WHERE m.run IN ({})",
+        list(runs)
+    );
+    let trace = |row: Vec<Option<String>>| {
+        let mut cells = row.into_iter();
+        let xid = cells.next().flatten()?;
+        let touched = cells.next().flatten().map(|text| {
+            let oids = text.split(|it: char| !it.is_ascii_digit());
+            oids.filter(|oid| !oid.is_empty()).map(str::to_owned).collect()
+        });
+        Some(Trace { xid, touched })
+    };
+    Ok(session.rows(&sql).await?.into_iter().filter_map(trace).collect())
+}
+
+/// Texts as SQL has them, with commas.
+pub(super) fn list(texts: &[String]) -> String {
+    texts.iter().map(|text| quote_literal(text)).collect::<Vec<_>>().join(", ")
 }

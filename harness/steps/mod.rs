@@ -35,7 +35,7 @@ mod written;
 pub use apply::{apply, apply_together};
 pub use audit::{
     AUDIT_SCHEMA, MoveRow, RunRow, begin_run, end_run, has_audit, last_runs, last_schema,
-    make_audit, transactions,
+    make_audit,
 };
 pub use backup::{BackupFailure, BackupRequest, backup};
 pub use contents::{compare_copy, contents};
@@ -48,18 +48,23 @@ pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use newer::{Newer, export_newer, written_into_new};
 pub use preflight::{Facts, Identity, Other, Since, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
-pub use properties::{creation_of, grants_of, path_of, settings_of};
+pub use properties::{
+    carry_on, creation_of, grants_of, kept_private, path_of, places_of, sequences, settings_of,
+};
 pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};
 pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use script::{Left, StepFailure, is_all_or_nothing, left_by};
 pub use stamp::stamp;
-pub use swap::{allow_connections, drop_restored, is_there, swap};
+pub use swap::{allow_connections, drop_restored, is_closed, is_there, keep_others_out, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
 pub use undo::{drop_invalid, invalid_indexes, undo};
 pub use validate::{
     Orphans, QueryTest, behind, extensions, has_rows, orphans, query_files, query_tests,
 };
 pub use version_table::{Astray, Ledger};
-pub use written::{Written, export, written_since};
+pub use view::foreign;
+pub use written::{
+    Before, SinceBackup, Written, before, export, moves_since, not_as_backed_up, written_since,
+};

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::backup::{Contents, SequenceContents};
-use crate::postgres::{PostgresError, Session, Target, Version};
+use crate::backup::{Contents, Manifest, SequenceContents};
+use crate::postgres::{PostgresError, Session, Target, Version, quote_literal};
 
 use super::backup::{BackupFailure, BackupRequest};
 use super::contents::Relations;
@@ -183,4 +183,38 @@ async fn export(
         timeline,
         lsn,
     })
+}
+
+/// Why a backup is of another server than the database of `session`, so that its numbers of
+/// transactions mean nothing here; `None` if it is of this one.
+pub async fn foreign(
+    session: &mut Session,
+    manifest: &Manifest,
+) -> Result<Option<String>, PostgresError> {
+    let here = readable(session.value(SYSTEM).await)?.flatten();
+    let there = manifest.system_identifier.as_ref();
+    match (here, there) {
+        (Some(here), Some(there)) if here == *there => {}
+        (Some(here), Some(there)) => {
+            return Ok(Some(format!(
+                "the backup is of another server: system identifier {there}, and here {here}"
+            )));
+        }
+        _ => return Ok(Some("nobody can tell whether the backup is of this server".to_owned())),
+    }
+    // A copy of the whole server has the same identifier, and went another way from then on.
+    let (lsn, timeline) = (manifest.lsn.as_deref(), manifest.timeline.unwrap_or_default());
+    let sql = format!(
+        "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint \
+             >= pg_catalog.pg_snapshot_xmax({})::text::bigint \
+           AND (pg_catalog.pg_is_in_recovery() OR {timeline} <= ('x' || pg_catalog.substr( \
+             pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::int) \
+           AND (pg_catalog.pg_is_in_recovery() \
+             OR pg_catalog.pg_current_wal_lsn() >= {}::pg_catalog.pg_lsn)",
+        quote_literal(&manifest.snapshot),
+        quote_literal(lsn.unwrap_or("0/0"))
+    );
+    let is_earlier = session.value(&sql).await?.as_deref() == Some("t");
+    Ok((!is_earlier)
+        .then(|| "the backup is of a copy of this server that went another way".to_owned()))
 }

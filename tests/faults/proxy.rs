@@ -18,6 +18,8 @@ pub(crate) enum Harm {
     LoseMessage,
     /// The server gets it; from then on nobody hears of the other, and no side is told.
     Silence,
+    /// The server never gets it, and so many who connect then find nobody.
+    Away(usize),
 }
 
 /// A running proxy; it ends with the process.
@@ -26,19 +28,38 @@ pub(crate) struct Proxy {
     done: Arc<AtomicBool>,
 }
 
+/// What the sessions call themselves that are harmed, in `Proxy::start`.
+const MOVES: &[&str] = &["stairway upgrade ", "stairway downgrade "];
+
 impl Proxy {
     /// Does harm once, at the first message that begins with `words` in the session of a run.
     pub(crate) fn start(socket: PathBuf, words: &'static str, harm: Harm) -> Self {
+        Self::within(socket, MOVES, words, harm)
+    }
+
+    /// The same in sessions that call themselves otherwise.
+    pub(crate) fn within(
+        socket: PathBuf,
+        names: &'static [&'static str],
+        words: &'static str,
+        harm: Harm,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let done = Arc::new(AtomicBool::new(false));
         let is_done = Arc::clone(&done);
         thread::spawn(move || {
+            let mut away = if let Harm::Away(count) = harm { count } else { 0 };
             for client in listener.incoming() {
+                if away > 0 && is_done.load(Ordering::SeqCst) {
+                    away -= 1;
+                    continue;
+                }
                 let server = UnixStream::connect(&socket).unwrap();
                 let session = Session {
                     client: client.unwrap(),
                     server,
+                    names,
                     words,
                     harm,
                     done: Arc::clone(&is_done),
@@ -57,6 +78,7 @@ impl Proxy {
 struct Session {
     client: TcpStream,
     server: UnixStream,
+    names: &'static [&'static str],
     words: &'static str,
     harm: Harm,
     done: Arc<AtomicBool>,
@@ -98,8 +120,7 @@ impl Session {
             text = self.message(0)?;
             self.server.write_all(&text)?;
         }
-        let is_ours =
-            contains(&text, b"stairway upgrade ") || contains(&text, b"stairway downgrade ");
+        let is_ours = self.names.iter().any(|name| contains(&text, name.as_bytes()));
         loop {
             let message = self.message(1)?;
             let is_it =
@@ -110,7 +131,7 @@ impl Session {
             }
             is_cut.store(true, Ordering::SeqCst);
             match self.harm {
-                Harm::LoseMessage => {}
+                Harm::LoseMessage | Harm::Away(_) => {}
                 Harm::LoseAnswer => {
                     self.server.write_all(&message)?;
                     // Until the server has ended the session it may still be at it.

@@ -15,6 +15,7 @@ use crate::steps::{self, Ledger, LockError};
 use super::account::{Account, BackupAccount, Ended, State};
 use super::fallback::{self, Fallback};
 use super::journal::{Entry, Journal};
+use super::loss::Wanted;
 use super::preflight::{REACH, astray, preflight_of, refuse};
 use super::recipe::{Signal, Stage, stage};
 use super::recover;
@@ -210,14 +211,20 @@ pub async fn restore_now(
             recover::close_all(&mut run, request, State::Before).await;
             run.end(State::After, Exit::Clean, "the backup is in place, proven")
         }
-        Ok(Fallback::Refused(why)) => {
-            let help = "--fence does not help afterwards: --accept-loss N accepts it by its number";
-            let exit = run.trouble(Stop::new(Exit::RollbackRefused, why.clone()).help(help));
+        Ok(Fallback::Refused(refusal)) => {
+            let why = refusal.to_string();
+            let stop = Stop::new(Exit::RollbackRefused, why.clone()).help(refusal.help);
+            let exit = run.trouble(stop);
             run.end(State::Before, exit, why)
         }
         Ok(Fallback::Failed(why) | Fallback::Unswapped(why)) => {
             let exit = run.trouble(Stop::new(Exit::BackupFailed, why.clone()));
             run.end(State::Before, exit, why)
+        }
+        Ok(Fallback::Unknown(why)) => {
+            let help = "`stairway recover` looks at it, and opens it, once the server answers";
+            let exit = run.trouble(Stop::new(Exit::Unknown, why.clone()).help(help));
+            run.end(State::Unknown, exit, why)
         }
         Err(stop) => {
             let outcome = stop.trouble.message.clone();
@@ -254,7 +261,7 @@ async fn clean(run: &mut Run<'_>, request: &Request) {
     });
     let Some(into) = into else { return };
     let dropped = async {
-        let mut admin = fallback::admin(&request.target).await?;
+        let mut admin = fallback::admin(request).await?;
         // Whoever makes it still does not know yet that nobody waits for it.
         let end = format!(
             "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity \
@@ -272,31 +279,42 @@ async fn clean(run: &mut Run<'_>, request: &Request) {
 }
 
 async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<Fallback, Stop> {
-    let asked = |error: &PostgresError| {
-        Stop::postgres(Exit::PreflightRefused, "the database can't be reached", error)
-    };
-    let (store, backup) = find(request, which)?;
+    let exit = Exit::PreflightRefused;
+    let asked =
+        |error: &PostgresError| Stop::postgres(exit, "the database can't be reached", error);
+    let (site, mut session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    run.account.server = Some(site.version.to_string());
+    let known = preflight_of(run, &site).await?;
+    let (store, backup) = find(request, which, &known.name, &mut session).await?;
     let manifest = &backup.manifest;
     run.account.backup = Some(BackupAccount::of(&backup));
     run.note(format!("{}, made {}", backup.path.display(), manifest.created_at));
-    let (site, session) = Site::find(request).await.map_err(|error| asked(&error).help(REACH))?;
-    run.account.server = Some(site.version.to_string());
-    let _ = session.close().await;
-    let known = preflight_of(run, &site).await?;
     if known.name != manifest.database {
         let message = format!("the backup is of {}, not of {}", manifest.database, known.name);
-        return Err(Stop::new(Exit::PreflightRefused, message));
+        return Err(Stop::new(exit, message));
     }
-    let (mut worker, _) = site.worker(&run.id()).await.map_err(|e| asked(&e))?;
-    lock(&mut worker, request).await?;
+    let foreign = steps::foreign(&mut session, manifest).await.map_err(|e| asked(&e))?;
+    let _ = session.close().await;
+    if let Some(foreign) = foreign.as_ref().filter(|_| !request.switches.from_other_server) {
+        let help = "if it is wanted all the same: --from-other-server, with --accept-loss all";
+        return Err(Stop::new(exit, foreign.clone()).help(help));
+    }
+    let mut session = site.reader("restore").await.map_err(|e| asked(&e))?;
+    lock(&mut session, request).await?;
     run.begin_alone(request, known, "restore")?;
-    let result = fallback::put_back(run, &site, &store, &backup).await;
-    drop(worker);
+    let wanted = Wanted { store: &store, backup: &backup, foreign, by_hand: true };
+    let result = fallback::put_back(run, &site, &wanted, session).await;
     run.ends(if matches!(result, Ok(Fallback::Restored)) { Ended::Done } else { Ended::Failed });
     result.map_err(|error| Stop::postgres(Exit::BackupFailed, "the restore failed", &error))
 }
 
-fn find(request: &Request, which: &Path) -> Result<(Store, Backup), Stop> {
+/// The backup that is meant; `latest` is the newest one of this database on this server.
+async fn find(
+    request: &Request,
+    which: &Path,
+    database: &str,
+    session: &mut Session,
+) -> Result<(Store, Backup), Stop> {
     let failed = |message: String| {
         Stop::new(Exit::BackupFailed, message).help("`stairway backup --list` shows what there is")
     };
@@ -308,10 +326,27 @@ fn find(request: &Request, which: &Path) -> Result<(Store, Backup), Stop> {
     };
     let store = Store::open(folder).map_err(|error| failed(error.to_string()))?;
     let listing = store.list().map_err(|error| failed(error.to_string()))?;
-    let is_latest = which == Path::new("latest");
+    if which == Path::new("latest") {
+        let mut others = 0;
+        for backup in listing.backups {
+            let is_named = backup.manifest.database == database;
+            let foreign = steps::foreign(session, &backup.manifest).await;
+            let foreign = foreign.map_err(|error| {
+                Stop::postgres(Exit::PreflightRefused, "the database can't be reached", &error)
+            })?;
+            if is_named && (foreign.is_none() || request.switches.from_other_server) {
+                return Ok((store, backup));
+            }
+            others += 1;
+        }
+        let message = format!(
+            "there is no backup of {database} on this server in {}, and {others} others",
+            folder.display()
+        );
+        return Err(failed(message));
+    }
     let wanted = which.file_name();
-    let found =
-        listing.backups.into_iter().find(|backup| is_latest || backup.path.file_name() == wanted);
+    let found = listing.backups.into_iter().find(|backup| backup.path.file_name() == wanted);
     let unverified = listing.unverified.iter().find(|it| it.path.file_name() == wanted);
     match (found, unverified) {
         (Some(backup), _) => Ok((store, backup)),

@@ -293,6 +293,13 @@ impl Journal {
     }
 }
 
+/// Reads a file beside the journal of any run in `state`, if it is there.
+pub(super) fn kept_of(state: &Path, run: &str, name: &str) -> Option<String> {
+    // What a manifest calls its run must not lead elsewhere.
+    let run = Path::new(run).file_name().filter(|it| *it == run)?;
+    fs::read_to_string(runs(state).join(run).join(name)).ok()
+}
+
 fn runs(state: &Path) -> PathBuf {
     state.join("runs")
 }

@@ -8,11 +8,13 @@ mod account;
 mod alone;
 mod copy;
 mod dry_run;
+mod exchange;
 mod fallback;
 mod fence;
 mod growth;
 mod half;
 mod journal;
+mod loss;
 mod moving;
 mod preflight;
 mod prepare;
@@ -25,6 +27,7 @@ mod server;
 mod settle;
 mod site;
 mod validate;
+mod watch;
 
 pub use account::{
     Account, BackupAccount, CheckAccount, Class, Ended, MoveAccount, Remark, Room, State,
@@ -35,5 +38,5 @@ pub use dry_run::dry_run;
 pub use journal::{Begun, Entry, Journal, Planned};
 pub use recipe::{Signal, migrate};
 pub use recover::recover;
-pub use request::{Patience, Request, Switches};
+pub use request::{Accepted, Patience, Request, Switches};
 pub use run::{Amount, Listener, Told};

@@ -15,6 +15,7 @@ use super::account::{BackupAccount, Ended};
 use super::copy::{self, Shown};
 use super::fence::Fence;
 use super::journal::{Begun, Entry, Journal, Planned};
+use super::loss;
 use super::preflight::{Known, preflight};
 use super::request::Request;
 use super::room::size;
@@ -62,6 +63,9 @@ pub(super) async fn prepare<'r>(
     }
     recheck(run, &known, &mut worker).await?;
     let earlier = wrong_before(run, &mut worker, shown.as_ref()).await?;
+    if backup.is_some() {
+        loss::keep_before(run, &known, &mut worker).await?;
+    }
     let backup = backup.map(|(_, backup, lease)| (backup, lease));
     Ok(Some(Prepared { known, worker, backend, backup, shown, earlier }))
 }

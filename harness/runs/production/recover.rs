@@ -71,7 +71,7 @@ async fn here(request: &Request, found: &[Journal]) -> Result<Here, PostgresErro
     if !found.iter().any(|journal| here.is_of(journal)) {
         return Ok(here);
     }
-    let mut admin = fallback::admin(target).await?;
+    let mut admin = fallback::admin(request).await?;
     let system_identifier = steps::identity(&mut admin).await?.system_identifier;
     let _ = admin.close().await;
     Ok(Here { system_identifier, ..here })
@@ -195,11 +195,15 @@ async fn one(run: &mut Run<'_>, request: &Request, begun: &Begun) -> Result<Stat
         |why: String| Settled { state: State::Unknown, exit: Exit::Unknown, outcome: why };
     let entries = entries(run);
     let asked = |error: &PostgresError| unknown(discreet(error));
-    finish_swap(request, begun, &entries).await.map_err(|error| asked(&error))?;
+    let is_swapped = finish_swap(request, begun, &entries).await.map_err(|error| asked(&error))?;
     drop_copies(request).await;
     let has_moved = entries.iter().any(|entry| matches!(entry, Entry::Moving { .. }));
-    let settled =
-        if has_moved { moved(run, request, begun, &entries).await } else { Ok(State::Before) };
+    let settled = match (has_moved, is_swapped) {
+        (true, _) => moved(run, request, begun, &entries).await,
+        // What was asked for was the restore itself.
+        (false, true) => Ok(State::After),
+        (false, false) => Ok(State::Before),
+    };
     // Not before: a restore loses nothing only as long as others are kept out.
     if let Some(fence) = run.fence() {
         open_fence(request, &fence).await.map_err(unknown)?;
@@ -301,36 +305,40 @@ fn way<'r>(run: &Run<'_>, request: &'r Request, begun: &Begun) -> Result<Way<'r>
     Ok(Way { from: Place(begun.from), moves, schemas, invalid })
 }
 
-/// Brings a swap that was begun to one of its ends: both databases are renamed or none is.
+/// Brings a swap that was begun to one of its ends: both databases are renamed or none is. Gives
+/// whether they are.
 async fn finish_swap(
     request: &Request,
     begun: &Begun,
     entries: &[Entry],
-) -> Result<(), PostgresError> {
+) -> Result<bool, PostgresError> {
     let restoring = entries.iter().find_map(|entry| match entry {
         Entry::Restoring { into } => Some(into.clone()),
         _ => None,
     });
-    let Some(into) = restoring else { return Ok(()) };
-    let mut admin = fallback::admin(&request.target).await?;
+    let Some(into) = restoring else { return Ok(false) };
+    let mut admin = fallback::admin(request).await?;
     steps::allow_connections(&mut admin, &begun.database.name, true).await?;
     let kept = entries.iter().find_map(|entry| match entry {
         Entry::Swapping { kept, .. } => Some(kept.clone()),
         _ => None,
     });
+    let mut is_swapped = false;
     if let Some(kept) = kept
         && steps::is_there(&mut admin, &kept).await?
     {
+        is_swapped = true;
         steps::allow_connections(&mut admin, &kept, true).await?;
     }
     // Where the swap was done nothing has this name any more.
     steps::drop_restored(&mut admin, &into).await?;
-    admin.close().await
+    admin.close().await?;
+    Ok(is_swapped)
 }
 
 /// Drops the copy of a run that had it on the same server; no harm where that is not possible.
 async fn drop_copies(request: &Request) {
-    if let Ok(mut admin) = fallback::admin(&request.target).await {
+    if let Ok(mut admin) = fallback::admin(request).await {
         let _ = Server::clear_of_the_dead(&mut admin).await;
         let _ = admin.close().await;
     }

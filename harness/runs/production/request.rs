@@ -53,8 +53,30 @@ pub struct Switches {
     pub allow_drift: bool,
     /// Only look, and write nothing anywhere.
     pub dry_run: bool,
-    /// How many row versions written since the backup may be lost by a restore.
-    pub accept_loss: Option<u64>,
+    /// What may be lost by a restore of that which was written since the backup.
+    pub accept_loss: Option<Accepted>,
+    /// A restore may take the backup of another server.
+    pub from_other_server: bool,
+}
+
+/// What somebody accepts to lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// So many row versions, counted.
+    Rows(u64),
+    /// Everything, also what nobody can count.
+    All,
+}
+
+impl Accepted {
+    /// How many row versions that is.
+    pub fn rows(accepted: Option<Self>) -> u64 {
+        match accepted {
+            None => 0,
+            Some(Self::Rows(most)) => most,
+            Some(Self::All) => u64::MAX,
+        }
+    }
 }
 
 /// How long things may take.

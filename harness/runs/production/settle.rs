@@ -13,8 +13,10 @@ use super::account::State;
 use super::fallback::{self, Fallback};
 use super::half::{Half, is_tame};
 use super::journal::Entry;
+use super::loss;
 use super::moving::{self, LOCALLY};
 use super::prepare::AT_LEAST;
+use super::request::Accepted;
 use super::run::{Run, Stop, discreet};
 use super::server;
 use super::site::{Seen, Site, Standing, Way, revision_at};
@@ -180,8 +182,8 @@ async fn by_restore(run: &mut Run<'_>, case: &Case<'_, '_>, why: &str) -> Result
             exit: Exit::Restored,
             outcome: format!("rolled back by restore: {why}"),
         }),
-        Fallback::Refused(reason) => Err(reason),
-        Fallback::Failed(reason) | Fallback::Unswapped(reason) => {
+        Fallback::Refused(reason) => Err(reason.to_string()),
+        Fallback::Failed(reason) | Fallback::Unswapped(reason) | Fallback::Unknown(reason) => {
             let stands = stands(case).await;
             Ok(Settled::unknown(format!("the rollback failed: {reason}; {stands}")))
         }
@@ -256,14 +258,14 @@ async fn written_into_new(
         }
     };
     let rows: u64 = found.iter().map(|it| it.rows).sum();
-    let accepted = case.site.request.switches.accept_loss.unwrap_or(0);
+    let accepted = Accepted::rows(case.site.request.switches.accept_loss);
     if rows <= accepted {
         if rows > 0 {
             run.warn(format!("--accept-loss: {rows} rows that others wrote are lost"));
         }
         return None;
     }
-    let folder = fallback::written_folder(run);
+    let folder = loss::written_folder(run);
     for one in folder.iter().flat_map(|folder| found.iter().map(move |one| (folder, one))) {
         let (folder, newer) = one;
         let (schema, name) = &newer.table;

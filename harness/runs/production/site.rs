@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::migrations::{Applied, Migration, Move, Place, compare};
-use crate::postgres::{Backend, PostgresError, SYNC_REP, Session, Version};
+use crate::postgres::{Backend, PostgresError, SYNC_REP, Session, Target, Version};
 use crate::schema::{SchemaError, Snapshot};
 use crate::steps::{Deployed, Ledger, deployed, is_pooled};
 
 use super::request::Request;
 
 /// Between two tries to connect, and between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Production can't be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -169,15 +169,24 @@ async fn connect(
     purpose: &str,
     patience: Duration,
 ) -> Result<Session, PostgresError> {
+    reach(&request.target, purpose, patience).await
+}
+
+/// Connects to any database, for as long as `patience` where nobody answers.
+pub(super) async fn reach(
+    target: &Target,
+    purpose: &str,
+    patience: Duration,
+) -> Result<Session, PostgresError> {
     let start = Instant::now();
     loop {
-        let one = Session::connect(&request.target, purpose);
+        let one = Session::connect(target, purpose);
         let left = patience.saturating_sub(start.elapsed()).max(PAUSE);
         let error = match tokio::time::timeout(left, one).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error)) if !error.may_pass() => return Err(error),
             Ok(Err(error)) => error,
-            Err(_) => PostgresError::silent(&request.target),
+            Err(_) => PostgresError::silent(target),
         };
         if start.elapsed() >= patience {
             return Err(error);
