@@ -69,7 +69,7 @@ fn impatient(site: &Site, url: &str) -> Account {
         checks: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(restore_now(&request, "latest".as_ref(), &mut Deaf))
+    runtime.block_on(restore_now(&request, "latest".as_ref(), std::future::pending(), &mut Deaf))
 }
 
 /// The session that counts is lost when nobody is let in any more: what was written since the first count

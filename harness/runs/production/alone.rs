@@ -282,7 +282,8 @@ async fn restore(run: &mut Run<'_>, request: &Request, which: &Path) -> Result<F
     let exit = Exit::PreflightRefused;
     let asked =
         |error: &PostgresError| Stop::postgres(exit, "the database can't be reached", error);
-    let (site, mut session) = Site::find(request).await.map_err(|e| asked(&e))?;
+    let (site, mut session) =
+        Site::find(request).await.map_err(|error| asked(&error).help(REACH))?;
     run.account.server = Some(site.version.to_string());
     let known = preflight_of(run, &site).await?;
     let (store, backup) = find(request, which, &known.name, &mut session).await?;
