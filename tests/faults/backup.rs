@@ -1,45 +1,24 @@
 //! Faults of the backup and of the copy that is made of it.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-
+use crate::hook::Hook;
 use crate::site::{Ran, SECRET, Site, on};
 
 const UP: &str = "ALTER TABLE orders ADD COLUMN note text;\n";
 const DOWN: &str = "ALTER TABLE orders DROP COLUMN note;\n";
 
-/// A folder of client programs in which `pg_dump` is another one: `$REAL` is the right one.
-fn programs(site: &Site, pg_dump: &str) -> PathBuf {
-    let folder = site.path("programs");
-    fs::create_dir(&folder).unwrap();
-    for entry in fs::read_dir(site.server.programs()).unwrap() {
-        let real = entry.unwrap().path();
-        std::os::unix::fs::symlink(&real, folder.join(real.file_name().unwrap())).unwrap();
-    }
-    let real = site.server.programs().join("pg_dump");
-    let path = folder.join("pg_dump");
-    fs::remove_file(&path).unwrap();
-    let script = format!(
-        "#!/bin/sh\nREAL={}\ncase \"$*\" in *--version*) exec \"$REAL\" \"$@\";; esac\n{pg_dump}\n",
-        real.display()
-    );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
 /// The run ended with 12 and nothing that looks like a backup.
 fn no_backup(mut site: Site, pg_dump: &str, words: &str) {
     site.migration(2, UP, DOWN);
     let before = site.print();
-    let folder = programs(&site, pg_dump);
+    let hook = Hook::of(&mut site);
+    let folder = site.programs_but("pg_dump", pg_dump);
     site.set("STAIRWAY_POSTGRES_BIN", folder.display().to_string());
     let ran = site.run(&["upgrade"]);
     site.holds(&ran, 12, "BEFORE");
     ran.says(words);
     assert_eq!(site.print(), before);
     assert_eq!(site.backups().len(), 0, "a backup is left");
+    assert_eq!(hook.last()["exit"], 12, "nobody was told");
 }
 
 /// F09

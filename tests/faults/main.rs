@@ -4,14 +4,11 @@
 //! A test runs on one major, the next one on the other, with its fault at one random place of its stage;
 //! `STAIRWAY_SWEEP=full` runs each on both, at three places.
 //!
-//! Elsewhere: F10, F11, F12, F14, F15, F16, F17, F18, X49 and X50 are about the folder of backups and the
-//! dump alone (`tests/backups`, `tests/backup_store.rs`); F04 and X57 are one with `apply` and the lock
-//! living in the session that moves; F27 is a line of `crash`.
+//! F10 to F18, X49 and X50 are looked at closer where the dump and the folder of backups are tested by
+//! themselves (`tests/backups`, `tests/backup_store.rs`). F15 and F16 come when the dump is written and
+//! hashed, since nothing runs between that and its first use.
 //!
-//! NOT HERE yet: F02, F03 and X42 (other client programs, a pooler), F06 (a small file system), F31, F32,
-//! X53, X58 and X60 (a server that a test may crash, fill or promote), X43 and X59 (standbys), X52 (a kill
-//! while the copy is restored), X62, X63 and X65 (faults within the swap). F22, F40, X54 and X67 to X69 are
-//! about the gate and the drill, which do not exist.
+//! NOT HERE: F22 and X54 are about the gate, F40 and X67 to X69 about the drill, which do not exist.
 
 mod alerts;
 mod apply;
@@ -20,6 +17,7 @@ mod copied;
 mod crash;
 mod crashed;
 mod disk;
+mod dumps;
 mod failover;
 mod fence;
 mod hook;
@@ -37,6 +35,7 @@ mod preflight;
 mod programs;
 mod proxy;
 mod quiet;
+mod retention;
 mod rollback;
 mod server;
 mod settled;
