@@ -1,10 +1,12 @@
 //! Old backups, clocks that are wrong, manifests that are gone: what a run makes of the folder of backups.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use stairway::backup::Store;
 
 use crate::hook::Hook;
@@ -30,11 +32,24 @@ fn manifest_of(dump: &Path) -> PathBuf {
     dump.with_extension("manifest.json")
 }
 
-/// Has a manifest say another time; nobody else changes one.
+/// Has a manifest say another time, and seals it as who wrote it does.
 fn made_at(dump: &Path, at: Timestamp) {
     let path = manifest_of(dump);
     let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     manifest["created_at"] = Value::String(at.to_string());
+    let fields = manifest.as_object_mut().unwrap();
+    fields.remove("seal");
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    let mut hasher = Sha256::new();
+    for (name, value) in sorted {
+        hasher.update(format!("{name}={value}\n"));
+    }
+    let mut seal = String::new();
+    for byte in hasher.finalize() {
+        write!(seal, "{byte:02x}").unwrap();
+    }
+    manifest["seal"] = Value::String(seal);
     fs::write(&path, serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
 }
 

@@ -72,6 +72,11 @@ impl Half {
         !keeps_rows(&self.text(), "")
     }
 
+    /// Whether it was one of the way back and has taken nothing away yet: it can be begun anew.
+    pub(super) fn can_be_repeated(&self) -> bool {
+        self.is_back && self.left.done.is_empty() && !self.may_have_changed_rows()
+    }
+
     /// Whether the other script takes back what is there of it, and nothing else.
     pub(super) fn can_be_undone(&self, back: &Move<'_>) -> bool {
         let text = back.script().map_or("", |script| &script.text);

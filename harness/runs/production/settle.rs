@@ -7,7 +7,7 @@ use crate::backup::{Backup, Store};
 use crate::exit::Exit;
 use crate::migrations::Move;
 use crate::postgres::{Backend, Session};
-use crate::steps::{self, Ledger};
+use crate::steps::{self, Ledger, Left};
 
 use super::account::State;
 use super::fallback::{self, Fallback};
@@ -400,14 +400,17 @@ pub(super) async fn half_way(
         half: None,
         ..*case
     };
-    if !half.can_be_undone(&back) {
+    if !half.can_be_undone(&back) && !half.can_be_repeated() {
         run.note("what is there of it may have changed rows: a script can't take that back");
         return only_restore(run, &restoring, worker, why, found).await;
     }
     let undone = match Ledger::find(&mut worker, case.site.request.history.tool).await {
         Ok((ledger, _)) => {
             let within = case.site.request.patience.timeout;
-            steps::undo(&mut worker, &ledger, &back, &half.left, within).await
+            // One of the way back has only left its mark, which is taken away.
+            let (other, nothing) = (if half.is_back { one } else { &back }, Left::default());
+            let left = if half.is_back { &nothing } else { &half.left };
+            steps::undo(&mut worker, &ledger, other, left, within).await
         }
         Err(error) => Err(error),
     };

@@ -348,7 +348,7 @@ mod tests {
         }
         // One table goes, another one by its name comes.
         let make = "CREATE TABLE t (id int)";
-        for text in ["DROP TABLE IF EXISTS public.t", "ALTER TABLE t RENAME TO u"] {
+        for text in ["DROP TABLE IF EXISTS t", "ALTER TABLE t RENAME TO u"] {
             assert!(!is_harmless(&format!("{text}; {make};"), "DROP TABLE t"), "{text}");
             assert!(is_harmless(&format!("{make}; {text};"), "DROP TABLE t"), "{text}");
         }
