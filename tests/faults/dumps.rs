@@ -103,6 +103,34 @@ fn a_dump_whose_session_is_ended_is_none() {
     });
 }
 
+/// F14: the run is killed while `pg_dump` works, which ends with it; the next one begins clean.
+#[test]
+fn a_dump_ends_with_its_run() {
+    on(1, |mut site| {
+        let (before, _) = ready(&mut site);
+        let script = held(&site, 1 + site.place(200_000));
+        with_programs(&mut site, "pg_dump", &script);
+        let mut child = site.start(&["upgrade"]);
+        begins(&site);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        site.wait_for(&format!("SELECT ({DUMPS}) = 0"));
+        assert_eq!(site.print(), before);
+        std::fs::remove_file(site.path("hold")).unwrap();
+        // The pipe of the wrapper, which ended with the rest: who reads it would wait for ever.
+        for entry in std::fs::read_dir(site.directory.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("dump-") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let ran = site.run(&["upgrade"]);
+        site.holds(&ran, 0, "AFTER");
+        ran.says("ended at: working").says("is settled: BEFORE");
+        assert_eq!(site.backups().len(), 1);
+    });
+}
+
 /// What happens to the finished dump before it is used: `$F` is the file, `$N` a place in it.
 fn spoilt(mut site: Site, how: &str) {
     let was = ready(&mut site);

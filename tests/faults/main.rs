@@ -4,7 +4,7 @@
 //! A test runs on one major, the next one on the other, with its fault at one random place of its stage;
 //! `STAIRWAY_SWEEP=full` runs each on both, at three places.
 //!
-//! F14 is in `tests/backups`; F10 to F18, X49 and X50 are looked at closer where the dump and the folder of backups are tested by
+//! F10 to F18, X49 and X50 are looked at closer where the dump and the folder of backups are tested by
 //! themselves (`tests/backups`, `tests/backup_store.rs`). F15 and F16 come when the dump is written and
 //! hashed, since nothing runs between that and its first use.
 //!
