@@ -78,3 +78,43 @@ fn wherever_a_restore_dies_it_is_settled() {
         assert!(died > 3, "it died {died} times only");
     });
 }
+
+/// Whoever settles a run by a restore is killed in that restore, again and again: each half-made database
+/// goes in the end.
+#[test]
+fn wherever_a_settling_restore_dies_it_is_settled() {
+    on(0, |site| {
+        crate::rollback::no_way_back(&site);
+        let before = site.print();
+        let lines = || -> Vec<String> {
+            let journals = crate::kills::journals(&site);
+            let text = std::fs::read_to_string(journals.last().unwrap().join("journal.jsonl"));
+            text.unwrap_or_default()
+                .lines()
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let restores = || lines().iter().filter(|it| it.contains("\"restoring\"")).count();
+        let dies = |words: &[&str], place: usize| {
+            let mut command = site.command(words);
+            let output = command.env("STAIRWAY_ABORT_AT", place.to_string()).output().unwrap();
+            assert_eq!(output.status.code(), None, "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        // The first restore begins somewhere after the move.
+        let mut place = 1;
+        dies(&["upgrade", "--skip-test", "--fence"], 8);
+        for wanted in 1..=3 {
+            while restores() < wanted {
+                dies(&["recover"], lines().len() + place);
+                place += 1;
+                assert!(place < 60, "it never restores:\n{}", lines().join("\n"));
+            }
+            place = 1;
+        }
+        let ran = site.run(&["recover"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        site.nothing_is_left();
+        assert_eq!(site.print(), before, "{}", ran.said);
+    });
+}

@@ -143,7 +143,7 @@ fn kill_after(site: &Site, words: &[&str], wait: Duration, moving: bool) -> bool
 }
 
 /// The folders of runs, the oldest first.
-fn journals(site: &Site) -> Vec<PathBuf> {
+pub(crate) fn journals(site: &Site) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(site.path(".stairway/runs")).into_iter().flatten();
     let mut found: Vec<PathBuf> = folders.map(|folder| folder.unwrap().path()).collect();
     found.sort();

@@ -305,33 +305,30 @@ fn way<'r>(run: &Run<'_>, request: &'r Request, begun: &Begun) -> Result<Way<'r>
     Ok(Way { from: Place(begun.from), moves, schemas, invalid })
 }
 
-/// Brings a swap that was begun to one of its ends: both databases are renamed or none is. Gives
-/// whether they are.
+/// Brings swaps that were begun to one of their ends: both databases are renamed or none is. Gives
+/// whether they are. There are several where whoever settled the run was killed as well.
 async fn finish_swap(
     request: &Request,
     begun: &Begun,
     entries: &[Entry],
 ) -> Result<bool, PostgresError> {
-    let restoring = entries.iter().find_map(|entry| match entry {
-        Entry::Restoring { into } => Some(into.clone()),
-        _ => None,
-    });
-    let Some(into) = restoring else { return Ok(false) };
+    if !entries.iter().any(|entry| matches!(entry, Entry::Restoring { .. })) {
+        return Ok(false);
+    }
     let mut admin = fallback::admin(request).await?;
     steps::allow_connections(&mut admin, &begun.database.name, true).await?;
-    let kept = entries.iter().find_map(|entry| match entry {
-        Entry::Swapping { kept, .. } => Some(kept.clone()),
-        _ => None,
-    });
     let mut is_swapped = false;
-    if let Some(kept) = kept
-        && steps::is_there(&mut admin, &kept).await?
-    {
-        is_swapped = true;
-        steps::allow_connections(&mut admin, &kept, true).await?;
+    for entry in entries {
+        match entry {
+            Entry::Swapping { kept, .. } if steps::is_there(&mut admin, kept).await? => {
+                is_swapped = true;
+                steps::allow_connections(&mut admin, kept, true).await?;
+            }
+            // Where the swap was done nothing has this name any more.
+            Entry::Restoring { into } => steps::drop_restored(&mut admin, into).await?,
+            _ => {}
+        }
     }
-    // Where the swap was done nothing has this name any more.
-    steps::drop_restored(&mut admin, &into).await?;
     admin.close().await?;
     Ok(is_swapped)
 }
