@@ -21,8 +21,9 @@ pub(super) use super::run_args::{
 #[command(name = "stairway", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
-                        3 no server could be had, 10 refused before anything was done, 12 a backup \
-                        failed, 130 and 143 interrupted.\n\n\
+                        3 no server could be had, 130 and 143 interrupted; of runs on a database \
+                        10 refused, 11 another runner, 12 backup failed, 13 rehearsal failed, 20 not applied, \
+                        21 and 22 rolled back, 30 unknown, 31 way back refused, 40 not told.\n\n\
                         Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
 )]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::site::{Site, on};
+use crate::site::{Ran, Site, on};
 
 pub(crate) const WORKS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' \
     AND state = 'active' AND application_name LIKE 'stairway upgrade %')";
@@ -177,22 +177,28 @@ fn a_timeout_takes_back_what_was_done() {
     });
 }
 
+/// An upgrade while a reader of `orders` is in its way, who ends after at least one try.
+pub(crate) fn blocked_for_a_while(site: &Site) -> Ran {
+    let mut reader = site.session();
+    reader.run("BEGIN; SELECT count(*) FROM orders");
+    let patience = ["--lock-timeout", "100", "--max-pause", "1", "--tries", "99"];
+    let child = site.start(&[&["upgrade", "--skip-test"], &patience[..]].concat());
+    site.wait_for(
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+         WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')",
+    );
+    reader.run("SELECT pg_sleep(0.5); COMMIT");
+    let ran = site.end(child);
+    site.holds(&ran, 0, "AFTER");
+    ran
+}
+
 /// F24
 #[test]
 fn a_reader_that_ends_lets_the_migration_through() {
     on(1, |site| {
         slow(&site);
-        let mut reader = site.session();
-        reader.run("BEGIN; SELECT count(*) FROM orders");
-        let child =
-            site.start(&["upgrade", "--skip-test", "--lock-timeout", "100", "--max-pause", "1"]);
-        site.wait_for(
-            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-             WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')",
-        );
-        reader.run("SELECT pg_sleep(0.5); COMMIT");
-        let ran = site.end(child);
-        site.holds(&ran, 0, "AFTER");
+        let ran = blocked_for_a_while(&site);
         assert!(ran.report["moves"][0]["tries"].as_u64() > Some(1), "{}", ran.said);
     });
 }

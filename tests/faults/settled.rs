@@ -1,7 +1,7 @@
 //! What a run makes of a database that stands between two places: it goes back by a script only where
 //! that can take nothing with it, and says nothing of rows that it did not look at.
 
-use crate::apply::WORKS;
+use crate::apply::{WORKS, blocked_for_a_while};
 use crate::site::{Ran, Site, on};
 
 /// As it was, and said so.
@@ -21,26 +21,7 @@ fn a_script_with_its_own_transaction_is_tried_again_as_a_whole() {
             "BEGIN;\nALTER TABLE orders DROP COLUMN note;\n\
              UPDATE users SET email = rtrim(email, '!') WHERE id <= 10;\nCOMMIT;\n",
         );
-        let mut reader = site.session();
-        reader.run("BEGIN; SELECT count(*) FROM orders");
-        let words = [
-            "upgrade",
-            "--skip-test",
-            "--lock-timeout",
-            "100",
-            "--max-pause",
-            "1",
-            "--tries",
-            "99",
-        ];
-        let child = site.start(&words);
-        site.wait_for(
-            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-             WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')",
-        );
-        reader.run("SELECT pg_sleep(0.5); COMMIT");
-        let ran = site.end(child);
-        site.holds(&ran, 0, "AFTER");
+        let ran = blocked_for_a_while(&site);
         assert!(ran.report["moves"][0]["tries"].as_u64() > Some(1), "{}", ran.said);
         assert_eq!(site.value("SELECT count(*) FROM users WHERE email LIKE '%!'"), "10");
     });
@@ -56,26 +37,7 @@ fn a_transaction_within_a_script_is_tried_again_from_its_beginning() {
              ALTER TABLE orders ADD COLUMN note text;\nCOMMIT;\nCREATE TABLE last (id int);\n",
             "SELECT 1;\n",
         );
-        let mut reader = site.session();
-        reader.run("BEGIN; SELECT count(*) FROM orders");
-        let words = [
-            "upgrade",
-            "--skip-test",
-            "--lock-timeout",
-            "100",
-            "--max-pause",
-            "1",
-            "--tries",
-            "99",
-        ];
-        let child = site.start(&words);
-        site.wait_for(
-            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-             WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')",
-        );
-        reader.run("SELECT pg_sleep(0.5); COMMIT");
-        let ran = site.end(child);
-        site.holds(&ran, 0, "AFTER");
+        blocked_for_a_while(&site);
         assert_eq!(site.value("SELECT count(*) FROM users WHERE email LIKE '%!'"), "10");
         assert_eq!(site.value("SELECT to_regclass('last') IS NOT NULL"), "t");
     });
@@ -280,7 +242,12 @@ fn a_fence_opens_with_whatever_settles_a_run() {
         assert_eq!(ran.code, Some(0), "{}", ran.said);
         ran.says("there is nothing to settle");
         assert_eq!(site.value(is_open), "f", "its own fence is not this server's");
+        let ran = site.run(&["upgrade", "--dry-run", "--env", "staging"]);
+        assert!(!ran.said.contains("is not settled"), "{}", ran.said);
         site.set("DATABASE_URL", here);
+        let ran = site.run(&["upgrade", "--dry-run"]);
+        assert_eq!(ran.code, Some(10), "{}", ran.said);
+        ran.says("is not settled");
         let ran = site.run(&["recover"]);
         assert_eq!(ran.code, Some(0), "{}", ran.said);
         assert_eq!(site.value(is_open), "t", "{}", ran.said);

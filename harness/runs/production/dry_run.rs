@@ -7,7 +7,8 @@ use crate::steps::{self, Ledger};
 
 use super::account::{Account, State};
 use super::journal::Journal;
-use super::preflight::preflight;
+use super::preflight::{REACH, preflight};
+use super::recover::Here;
 use super::request::Request;
 use super::run::{Listener, Run, Stop};
 
@@ -16,7 +17,7 @@ use super::run::{Listener, Run, Stop};
 pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account, Option<String>) {
     let mut run = Run::new(request, request.verb.as_str(), listener);
     run.begins("preflight");
-    if let Err(stop) = is_settled(request) {
+    if let Err(stop) = is_settled(request).await {
         let exit = run.trouble(stop);
         return (run.end(State::Before, exit, "an earlier run is not settled"), None);
     }
@@ -53,12 +54,14 @@ pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account
 }
 
 /// A run that was killed is settled first, by the next one; where that leads to is not known before.
-fn is_settled(request: &Request) -> Result<(), Stop> {
+async fn is_settled(request: &Request) -> Result<(), Stop> {
     let exit = Exit::PreflightRefused;
     let open = Journal::open_runs(&request.state)
         .map_err(|error| Stop::new(exit, format!("the journals can't be read: {error}")))?;
-    let name = request.target.database_name().unwrap_or_default();
-    match open.iter().find(|begun| begun.database.name == name) {
+    let here = Here::find(request, open.iter()).await.map_err(|error| {
+        Stop::postgres(exit, "the database can't be reached", &error).help(REACH)
+    })?;
+    match open.iter().find(|begun| here.is_of(begun)) {
         None => Ok(()),
         Some(begun) => {
             let message = format!("run {} is not settled, or still running", begun.run);

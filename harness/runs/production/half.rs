@@ -61,7 +61,7 @@ impl Half {
     }
 
     /// What of it may be there, as a script.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let statements: Vec<&str> =
             self.left.done.iter().chain(&self.left.doubtful).map(String::as_str).collect();
         statements.join(";\n")

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Write};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::backup::{Backup, Store};
 use crate::migrations::Script;
@@ -280,10 +280,18 @@ fn dotted((schema, name): &(String, String)) -> String {
 }
 
 /// Where rows are exported that would be lost, beside the journal; for their owner only.
-pub(super) fn written_folder(run: &Run<'_>) -> Option<PathBuf> {
-    let folder = run.folder()?.join("written");
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
-    Some(folder)
+pub(super) fn written_folder(run: &Run<'_>) -> Result<Option<PathBuf>, PostgresError> {
+    let Some(folder) = run.folder().map(|folder| folder.join("written")) else { return Ok(None) };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| PostgresError::Unexpected(error.to_string()))?;
+    Ok(Some(folder))
+}
+
+/// The file in it for one table; one of an earlier try is removed.
+pub(super) fn file_of(folder: &Path, table: &(String, String)) -> PathBuf {
+    let file = folder.join(format!("{}.csv", dotted(table).replace('/', "_")));
+    let _ = std::fs::remove_file(&file);
+    file
 }
 
 async fn export(
@@ -292,7 +300,7 @@ async fn export(
     wanted: &Wanted<'_>,
     written: &[Written],
 ) -> Result<Option<PathBuf>, PostgresError> {
-    let Some(folder) = written_folder(run) else { return Ok(None) };
+    let Some(folder) = written_folder(run)? else { return Ok(None) };
     let (manifest, runs) = (&wanted.backup.manifest, wanted.runs(run));
     let since = SinceBackup {
         snapshot: &manifest.snapshot,
@@ -303,9 +311,7 @@ async fn export(
         ignore: &[],
     };
     for table in written.iter().filter(|it| it.rows > 0) {
-        let file = folder.join(format!("{}.csv", dotted(&table.table).replace('/', "_")));
-        let _ = std::fs::remove_file(&file);
-        steps::export(session, &table.table, &since, &file).await?;
+        steps::export(session, &table.table, &since, &file_of(&folder, &table.table)).await?;
     }
     Ok(Some(folder))
 }

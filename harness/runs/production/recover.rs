@@ -41,16 +41,34 @@ pub(super) async fn earlier(run: &mut Run<'_>, request: &Request) -> Option<Sett
     settle_all(run, request).await.err()
 }
 
-/// Where a request leads to: journals of other databases and other servers are not its own.
-struct Here {
+/// Where a request leads to: runs on other databases and other servers are not its own.
+pub(super) struct Here {
     name: String,
     environment: String,
     system_identifier: String,
 }
 
 impl Here {
-    fn is_of(&self, journal: &Journal) -> bool {
-        let Some(begun) = journal.begun() else { return false };
+    /// Asks the server, if there is a run on a database of this name. From another database: this
+    /// one may let nobody in.
+    pub(super) async fn find<'b>(
+        request: &Request,
+        mut runs: impl Iterator<Item = &'b Begun>,
+    ) -> Result<Self, PostgresError> {
+        let target = &request.target;
+        let name = target.database_name().unwrap_or_else(|| target.role());
+        let environment = request.environment.clone();
+        let here = Self { name: name.to_owned(), environment, system_identifier: String::new() };
+        if !runs.any(|begun| here.is_of(begun)) {
+            return Ok(here);
+        }
+        let mut admin = fallback::admin(request).await?;
+        let system_identifier = steps::identity(&mut admin).await?.system_identifier;
+        let _ = admin.close().await;
+        Ok(Self { system_identifier, ..here })
+    }
+
+    pub(super) fn is_of(&self, begun: &Begun) -> bool {
         let of = &begun.database;
         // The role may not have been allowed to ask which server it is.
         let is_server = of.system_identifier == self.system_identifier
@@ -59,22 +77,6 @@ impl Here {
         let is_environment = begun.environment == self.environment || begun.environment.is_empty();
         of.name == self.name && is_environment && is_server
     }
-}
-
-/// Asks the server, if there is a journal for a database of this name. From another database: this one
-/// may let nobody in.
-async fn here(request: &Request, found: &[Journal]) -> Result<Here, PostgresError> {
-    let target = &request.target;
-    let name = target.database_name().unwrap_or_else(|| target.role());
-    let environment = request.environment.clone();
-    let here = Here { name: name.to_owned(), environment, system_identifier: String::new() };
-    if !found.iter().any(|journal| here.is_of(journal)) {
-        return Ok(here);
-    }
-    let mut admin = fallback::admin(request).await?;
-    let system_identifier = steps::identity(&mut admin).await?.system_identifier;
-    let _ = admin.close().await;
-    Ok(Here { system_identifier, ..here })
 }
 
 async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit), Settled> {
@@ -92,7 +94,7 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit
             return Err(Settled { state: State::Before, exit, outcome });
         }
     };
-    let here = match here(request, &found).await {
+    let here = match Here::find(request, found.iter().filter_map(Journal::begun)).await {
         Ok(here) => here,
         Err(error) => {
             run.begins("recover");
@@ -103,7 +105,8 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit
             return Err(Settled { state: State::Unknown, exit, outcome });
         }
     };
-    let found: Vec<Journal> = found.into_iter().filter(|it| here.is_of(it)).collect();
+    let found: Vec<Journal> =
+        found.into_iter().filter(|it| it.begun().is_some_and(|it| here.is_of(it))).collect();
     if found.is_empty() {
         return Ok((0, Exit::Clean));
     }
@@ -122,7 +125,10 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit
         if unreplicated {
             exit = Exit::RollbackRefused;
         }
-        if let Ok(state) = &result {
+        // A restore by hand moved nothing.
+        if let Ok(state) = &result
+            && !begun.moves.is_empty()
+        {
             let ended = if unreplicated { Exit::RollbackRefused } else { Exit::Clean };
             recipe::record(run, request, &begun, (*state, ended)).await;
         }
@@ -158,14 +164,15 @@ async fn settle_all(run: &mut Run<'_>, request: &Request) -> Result<(usize, Exit
 /// fences.
 pub(super) async fn close_all(run: &mut Run<'_>, request: &Request, state: State) {
     let found = Journal::unfinished(&request.state).unwrap_or_default();
-    let here = match here(request, &found).await {
+    let here = match Here::find(request, found.iter().filter_map(Journal::begun)).await {
         Ok(here) => here,
         Err(error) => {
             return run.warn(format!("earlier runs are not closed: {}", discreet(&error)));
         }
     };
-    for mut journal in found.into_iter().filter(|journal| here.is_of(journal)) {
-        let Some(begun) = journal.begun().cloned() else { continue };
+    for mut journal in found {
+        let begun = journal.begun().filter(|begun| here.is_of(begun)).cloned();
+        let Some(begun) = begun else { continue };
         if let Some(fence) = Fence::in_journal(&journal)
             && let Err(error) = open_fence(request, &fence).await
         {

@@ -5,7 +5,7 @@ use crate::postgres::{PostgresError, Session};
 use crate::steps::{self, Identity, Since};
 
 use super::journal::Entry;
-use super::run::{Run, Stop};
+use super::run::{Run, Stop, discreet};
 use super::site::Site;
 
 /// What makes it doubtful where a database stands, although it can be looked at.
@@ -79,7 +79,12 @@ pub(super) async fn hold_anew(run: &mut Run<'_>, site: &Site<'_>) -> Result<(), 
 
 /// Whether new sessions come to another server than the run began on; not if that can't be told.
 pub(super) async fn is_another(run: &mut Run<'_>, site: &Site<'_>) -> bool {
-    hold_anew(run, site).await.is_ok() && run.doubts.elsewhere.is_some()
+    if let Err(error) = hold_anew(run, site).await {
+        let error = discreet(&error);
+        run.warn(format!("whether the same server answers as before is not known: {error}"));
+        return false;
+    }
+    run.doubts.elsewhere.is_some()
 }
 
 /// Stops a run that has changed nothing yet where another server answers.

@@ -3,11 +3,14 @@
 //!
 //! The same for a run that failed, one that was interrupted, and one that was killed.
 
+use std::fmt::Write;
+use std::path::PathBuf;
+
 use crate::backup::{Backup, Store};
 use crate::exit::Exit;
 use crate::migrations::Move;
-use crate::postgres::{Backend, Session};
-use crate::steps::{self, Ledger, Left};
+use crate::postgres::{Backend, PostgresError, Session};
+use crate::steps::{self, Ledger, Left, Newer};
 
 use super::account::State;
 use super::fallback::{self, Fallback};
@@ -91,9 +94,7 @@ pub(super) async fn standing(
     server::hold(run, &mut worker).await.map_err(|e| asked("the server can't be told", &e))?;
     let known = case.invalid.iter().cloned().collect();
     if let Some(half) = case.half.as_ref().filter(|_| run.doubts.forbid().is_none()) {
-        let script = half.left.done.iter().chain(&half.left.doubtful).map(String::as_str);
-        let script = script.collect::<Vec<_>>().join(";\n");
-        match steps::drop_invalid(&mut worker, &known, &script).await {
+        match steps::drop_invalid(&mut worker, &known, &half.text()).await {
             Ok(dropped) if !dropped.is_empty() => {
                 run.note(format!(
                     "half-built indexes of this run are dropped: {}",
@@ -114,14 +115,9 @@ pub(super) async fn standing(
 async fn waiting(case: &Case<'_, '_>, backend: &Backend) -> String {
     let asked = async {
         let mut session = case.site.reader("settle").await?;
-        let sql = format!(
-            "SELECT pg_catalog.concat_ws(' ', wait_event_type, wait_event) \
-             FROM pg_catalog.pg_stat_activity WHERE pid = {}",
-            backend.pid
-        );
-        session.value(&sql).await
+        backend.waits_for(&mut session).await
     };
-    let event = asked.await.ok().flatten().unwrap_or_default();
+    let event = asked.await.ok().flatten().unwrap_or_else(|| "nothing".to_owned());
     format!("it waits for: {event}; `stairway recover` settles the run once it has ended")
 }
 
@@ -265,21 +261,30 @@ async fn written_into_new(
         }
         return None;
     }
-    let folder = loss::written_folder(run);
-    for one in folder.iter().flat_map(|folder| found.iter().map(move |one| (folder, one))) {
-        let (folder, newer) = one;
-        let (schema, name) = &newer.table;
-        let file = folder.join(format!("{schema}.{name}.csv").replace('/', "_"));
-        let _ = std::fs::remove_file(&file);
-        if let Err(error) = steps::export_newer(session, newer, &file).await {
-            run.warn(format!("rows can't be exported: {}", discreet(&error)));
-        }
-    }
-    let to = folder.map(|it| format!(", exported to {}", it.display())).unwrap_or_default();
-    Some(format!(
-        "downgrade blocked: {rows} rows that others wrote into new columns of {} tables would be lost{to}",
+    let mut message = format!(
+        "downgrade blocked: {rows} rows that others wrote into new columns of {} tables would be lost",
         found.len()
-    ))
+    );
+    match export_newer(run, session, &found).await {
+        Ok(Some(folder)) => {
+            let _ = write!(message, ", exported to {}", folder.display());
+        }
+        Ok(None) => {}
+        Err(error) => run.warn(format!("the rows can't be exported: {}", discreet(&error))),
+    }
+    Some(message)
+}
+
+async fn export_newer(
+    run: &Run<'_>,
+    session: &mut Session,
+    found: &[Newer],
+) -> Result<Option<PathBuf>, PostgresError> {
+    let Some(folder) = loss::written_folder(run)? else { return Ok(None) };
+    for newer in found {
+        steps::export_newer(session, newer, &loss::file_of(&folder, &newer.table)).await?;
+    }
+    Ok(Some(folder))
 }
 
 /// Nothing leads back without losing something: the database stays where it is, `now` of its moves made.
