@@ -9,6 +9,7 @@ mod ground;
 mod killed;
 mod servers;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -290,6 +291,103 @@ async fn a_hash_knows_rows_and_nothing_else() {
     let rest = expected.clone().without_tables(&ignored);
     assert!(rest.tables.is_empty());
     assert!(expected.without_schema("public").tables.is_empty());
+    ground.end().await;
+}
+
+/// Types with values that are not the same, many of which PostgreSQL's own hashes or comparisons take
+/// for the same.
+const DISTINCT: &[(&str, &[&str])] = &[
+    ("int2", &["0", "1", "-1", "32767"]),
+    ("int4", &["0", "1", "-1", "65536"]),
+    ("int8", &["0", "1", "-1", "4294967295", "4294967296", "-4294967296", "9223372036854775807"]),
+    ("bool", &["f", "t"]),
+    ("float4", &["0", "-0", "1", "NaN", "Infinity", "-Infinity"]),
+    ("float8", &["0", "-0", "1", "NaN", "Infinity", "-Infinity"]),
+    ("numeric", &["0", "0.0", "5", "-5", "5.0", "NaN", "Infinity", "-Infinity"]),
+    ("money", &["0", "1", "-1"]),
+    ("text", &["", "a", "A", "a ", "\u{e9}", "e\u{301}"]),
+    ("text COLLATE blind", &["", "a", "A"]),
+    ("varchar(9)", &["", "a", "a "]),
+    ("bpchar", &["", "a", "a "]),
+    ("citizen", &["", "a"]),
+    ("mood", &["glad", "sad"]),
+    ("uuid", &["00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"]),
+    ("timestamp", &["infinity", "-infinity", "2000-01-01", "294276-12-31 23:59:59.999999"]),
+    ("timestamptz", &["infinity", "-infinity", "2000-01-01", "2000-01-01 00:00:00.000001"]),
+    ("timestamptz", &["4714-11-24 00:00:00+00 BC", "294276-12-31 23:59:59.999999+00"]),
+    ("date", &["infinity", "-infinity", "4714-11-24 BC", "5874897-12-31"]),
+    ("interval", &["1 month", "30 days", "720:00"]),
+    ("bytea", &["", "\\x00", "\\x0000"]),
+    ("json", &["{\"a\":1}", "{\"a\": 1}", "null"]),
+    ("jsonb", &["1", "1.0", "1.00", "{}", "[]", "null", "\"\""]),
+    ("int4[]", &["{}", "{1}", "[2:2]={1}", "{{1}}", "{NULL}"]),
+    ("pair", &["(,)", "(\"\",)", "(1,)", "(,1)"]),
+    ("int4range", &["empty", "(,)", "[1,2)", "[1,3)"]),
+    ("inet", &["10.0.0.1", "10.0.0.1/8"]),
+    ("bit varying", &["", "0", "00"]),
+    ("regclass", &["pg_class", "pg_type"]),
+];
+
+#[tokio::test]
+async fn a_hash_tells_values_apart_that_look_the_same() {
+    for &major in servers::majors() {
+        let ground = Ground::new(major).await;
+        let shop = ground.database("shop").await;
+        // Not every server is built with ICU.
+        let mut script = "CREATE TYPE mood AS ENUM ('glad', 'sad'); \
+            CREATE TYPE pair AS (a text, b text); CREATE DOMAIN citizen AS text; \
+            DO $$ BEGIN \
+              CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', \
+                deterministic = false); \
+            EXCEPTION WHEN feature_not_supported THEN CREATE COLLATION blind FROM \"C\"; \
+            END $$;\n"
+            .to_owned();
+        let name = |at: usize, nth: usize| format!("t{at:02}_{nth}");
+        for (at, (kind, values)) in DISTINCT.iter().enumerate() {
+            let values = values.iter().map(|value| format!("'{value}'"));
+            for (nth, value) in values.chain(["NULL".to_owned()]).enumerate() {
+                let table = name(at, nth);
+                script += &format!("CREATE TABLE {table} (v {kind}); ");
+                script += &format!("INSERT INTO {table} VALUES ({value});\n");
+            }
+        }
+        ground.run("shop", &script).await;
+        let all = all_of(&shop).await;
+        for (at, (kind, values)) in DISTINCT.iter().enumerate() {
+            let tables = all.tables.iter().filter(|it| it.name.starts_with(&format!("t{at:02}_")));
+            let hashes: BTreeSet<&str> = tables.map(|table| table.hash.as_str()).collect();
+            assert_eq!(hashes.len(), values.len() + 1, "{major}: {kind}");
+        }
+        ground.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_hash_knows_which_values_stand_together() {
+    let ground = Ground::new(servers::majors()[0]).await;
+    let shop = ground.database("shop").await;
+    let rows = [
+        "(1, 2, 'x', 'y')",
+        "(2, 1, 'x', 'y')",
+        "(1, 1, 'x', 'x')",
+        "(2, 2, 'x', 'x')",
+        "(1, 1, 'y', 'y')",
+        "(1, 1, 'x', 'x'), (2, 2, 'y', 'y')",
+        "(1, 2, 'x', 'x'), (2, 1, 'y', 'y')",
+        "(1, 1, 'x', 'y'), (2, 2, 'y', 'x')",
+        "(1, 1, 'y', 'y'), (2, 2, 'x', 'x')",
+        "(NULL, 1, 'x', NULL)",
+        "(1, NULL, NULL, 'x')",
+        "(NULL, NULL, NULL, NULL)",
+        "(NULL, NULL, '', '')",
+    ];
+    for (nth, rows) in rows.iter().enumerate() {
+        let create = format!("CREATE TABLE t{nth} (a int, b int, c text, d text)");
+        ground.run("shop", &format!("{create}; INSERT INTO t{nth} VALUES {rows}")).await;
+    }
+    let all = all_of(&shop).await;
+    let hashes: BTreeSet<&str> = all.tables.iter().map(|table| table.hash.as_str()).collect();
+    assert_eq!(hashes.len(), rows.len());
     ground.end().await;
 }
 

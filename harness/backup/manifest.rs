@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{BackupError, Contents};
 
 /// The form that this program writes, and the only one that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The key of the digest over everything else.
 const SEAL: &str = "seal";
 

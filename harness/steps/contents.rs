@@ -1,7 +1,11 @@
 //! What a database holds, in numbers: what `pg_dump` dumps is counted and hashed where it is.
 //!
-//! The hash of a row is that of its text with the columns by name, and the hash of a table is the sum:
-//! neither the order of rows nor that of columns is in it, since a restore may give others.
+//! The hash of a table is the sum of its rows' hashes, and the hash of a row that of its columns'
+//! hashes, put together by XOR: neither the order of rows nor that of columns is in it, since a
+//! restore may give others. A column's hash is keyed by its name, so that two columns that change
+//! places don't undo each other; without the hash around them, two rows that swap values would.
+//! The usual types are hashed as they are, in a third of the time that their texts take; but where
+//! PostgreSQL's hash is the same for values that are not, texts are.
 
 use crate::backup::{Contents, Manifest, MatviewContents, SequenceContents, TableContents};
 use crate::data;
@@ -12,9 +16,32 @@ use crate::postgres::{Answers, Batch, PostgresError, Session};
 const RELATIONS: &str = "\
 SELECT n.nspname, c.relname, c.relkind, c.relispopulated, \
   pg_catalog.format('%I.%I', n.nspname, c.relname), \
-  (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' \
-      ORDER BY a.attname COLLATE \"C\") \
-    FROM pg_catalog.pg_attribute a \
+  (SELECT pg_catalog.string_agg(pg_catalog.format('coalesce(' || CASE a.atttypid \
+        WHEN 'pg_catalog.int2'::pg_catalog.regtype THEN 'hashint2extended(%1$I, %2$L)' \
+        WHEN 'pg_catalog.int4'::pg_catalog.regtype THEN 'hashint4extended(%1$I, %2$L)' \
+        WHEN 'pg_catalog.bool'::pg_catalog.regtype THEN 'hashint4extended(%1$I::int4, %2$L)' \
+        WHEN 'pg_catalog.int8'::pg_catalog.regtype \
+        THEN 'hashint8extended(%1$I, %2$L) # hashint8extended(%1$I >> 32, %3$L)' \
+        WHEN 'pg_catalog.uuid'::pg_catalog.regtype THEN 'uuid_hash_extended(%1$I, %2$L)' \
+        WHEN 'pg_catalog.timestamp'::pg_catalog.regtype \
+        THEN 'timestamp_hash_extended(%1$I, %2$L)' \
+        WHEN 'pg_catalog.timestamptz'::pg_catalog.regtype \
+        THEN 'timestamp_hash_extended(%1$I::timestamp, %2$L)' \
+        WHEN 'pg_catalog.float8'::pg_catalog.regtype \
+        THEN 'CASE WHEN %1$I = 0 THEN hashtextextended(concat(%1$I) COLLATE \"C\", %2$L) \
+            ELSE hashfloat8extended(%1$I, %2$L) END' \
+        WHEN 'pg_catalog.text'::pg_catalog.regtype \
+        THEN 'hashtextextended(%1$I COLLATE \"C\", %2$L)' \
+        WHEN 'pg_catalog.varchar'::pg_catalog.regtype \
+        THEN 'hashtextextended(%1$I COLLATE \"C\", %2$L)' \
+        ELSE CASE WHEN t.typtype IN ('b', 'e', 'r', 'm') \
+          THEN 'CASE WHEN %1$I IS NOT NULL \
+              THEN hashtextextended(concat(%1$I) COLLATE \"C\", %2$L) END' \
+          ELSE 'hashtextextended(ROW(%1$I)::text COLLATE \"C\", %2$L)' END END || ', %4$L)', \
+      a.attname, pg_catalog.hashtextextended(a.attname::pg_catalog.text COLLATE \"C\", 1), \
+      pg_catalog.hashtextextended(a.attname::pg_catalog.text COLLATE \"C\", 2), \
+      pg_catalog.hashtextextended(a.attname::pg_catalog.text COLLATE \"C\", 3)), ' # ') \
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
   e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)] \
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -50,7 +77,7 @@ struct Relation {
     kind: Holds,
     /// Both names, in quotes where they must be.
     sql: String,
-    /// With commas; `None` where there are none.
+    /// What the columns of a row come to, for a `search_path` of nothing; `None` where there are none.
     columns: Option<String>,
     /// Which of its rows are dumped: empty, or `WHERE` and a condition.
     condition: String,
@@ -192,8 +219,8 @@ impl Relation {
             }
             (Holds::Rows, Some(columns)) => Some(format!(
                 "SELECT pg_catalog.count(*), \
-                 coalesce(pg_catalog.sum(pg_catalog.hashtextextended(\
-                 ROW({columns})::pg_catalog.text COLLATE \"C\", 0)), 0) FROM ONLY {sql} {condition}"
+                 coalesce(pg_catalog.sum(pg_catalog.hashint8extended(0, {columns})), 0) \
+                 FROM ONLY {sql} {condition}"
             )),
         }
     }
