@@ -26,7 +26,7 @@ SELECT n.nspname, c.relname, c.relkind, c.relispopulated, \
         WHEN 'pg_catalog.timestamp'::pg_catalog.regtype \
         THEN 'timestamp_hash_extended(%1$I, %2$L)' \
         WHEN 'pg_catalog.timestamptz'::pg_catalog.regtype \
-        THEN 'timestamp_hash_extended(%1$I::timestamp, %2$L)' \
+        THEN 'timestamp_hash_extended(timezone(''0''::interval, %1$I), %2$L)' \
         WHEN 'pg_catalog.float8'::pg_catalog.regtype \
         THEN 'CASE WHEN %1$I = 0 THEN hashtextextended(concat(%1$I) COLLATE \"C\", %2$L) \
             ELSE hashfloat8extended(%1$I, %2$L) END' \
