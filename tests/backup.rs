@@ -10,6 +10,7 @@ mod killed;
 mod servers;
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -347,8 +348,8 @@ async fn a_hash_tells_values_apart_that_look_the_same() {
             let values = values.iter().map(|value| format!("'{value}'"));
             for (nth, value) in values.chain(["NULL".to_owned()]).enumerate() {
                 let table = name(at, nth);
-                script += &format!("CREATE TABLE {table} (v {kind}); ");
-                script += &format!("INSERT INTO {table} VALUES ({value});\n");
+                let fill = format!("INSERT INTO {table} VALUES ({value})");
+                writeln!(script, "CREATE TABLE {table} (v {kind}); {fill};").unwrap();
             }
         }
         ground.run("shop", &script).await;
