@@ -1,14 +1,15 @@
-//! golang-migrate. No program of it can be had here, so this sends what it sends: the statements of
+//! golang-migrate. No package has a program of it, so this sends what it sends: the statements of
 //! `database/postgres/postgres.go` in the order of `migrate.go`, as of version 4.19; `database/pgx` and
 //! `pgx/v5` send the same. Left out are placeholders, which can't matter to rows, and the number of its
-//! advisory lock.
+//! advisory lock. Where its program `migrate` is there, it takes turns as well.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use rstest::rstest;
 use stairway::postgres::{PostgresError, Session, quote_ident};
 
-use crate::native::{Native, Scripts};
+use crate::native::{self, Native, Scripts};
 use crate::place::{self, Place};
 use crate::turns;
 
@@ -210,6 +211,83 @@ impl Native for GolangMigrate {
     }
 }
 
+/// The program itself.
+struct Migrate(PathBuf);
+
+impl Migrate {
+    /// In the folders of tools; other programs have the same name.
+    fn find() -> Option<Self> {
+        let help = |path: &Path| {
+            let output = Command::new(path).arg("-help").output();
+            output.is_ok_and(|it| String::from_utf8_lossy(&it.stderr).contains("force V"))
+        };
+        let found = native::find("migrate").filter(|path| help(path));
+        if found.is_none() {
+            eprintln!("SKIPPED: there is no golang-migrate here, only its statements were tried");
+        }
+        found.map(Self)
+    }
+
+    /// Everything that it says, which goes to stderr.
+    fn say(&self, place: &Place, database: &str, words: &[&str]) -> (bool, String) {
+        // Its driver takes no socket in a URL.
+        let where_it_is = place.target(database).libpq_environment();
+        let plain = ["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD"];
+        let output = Command::new(&self.0)
+            .args(["-path", "migrations", "-database"])
+            .arg(format!("postgres:///{database}?sslmode=disable"))
+            .args(words)
+            .current_dir(place.path())
+            .envs(where_it_is.into_iter().filter(|(name, _)| plain.contains(name)))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+impl Native for Migrate {
+    fn name(&self) -> &'static str {
+        GolangMigrate.name()
+    }
+
+    fn table(&self) -> &'static str {
+        GolangMigrate.table()
+    }
+
+    fn columns(&self) -> &'static str {
+        GolangMigrate.columns()
+    }
+
+    fn applied_at(&self) -> &'static str {
+        GolangMigrate.applied_at()
+    }
+
+    fn history(&self) -> &'static [Scripts] {
+        HISTORY
+    }
+
+    fn applied(&self, place: &Place, database: &str) -> usize {
+        let (is_good, said) = self.say(place, database, &["version"]);
+        if !is_good && said.contains("no migration") {
+            return 0;
+        }
+        place_of(said.trim().parse().unwrap_or_else(|_| panic!("{said}")))
+    }
+
+    fn go(&self, place: &Place, database: &str, count: usize) {
+        let last = count.checked_sub(1).map(|last| HISTORY[last].version);
+        let words = last.map_or(["down", "-all"], |version| ["goto", version]);
+        let (is_good, said) = self.say(place, database, &words);
+        assert!(is_good || said.contains("no change"), "{words:?}: {said}");
+    }
+
+    fn finds_nothing_to_do(&self, place: &Place, database: &str) {
+        let (is_good, said) = self.say(place, database, &["up"]);
+        assert!(is_good && said.contains("no change"), "{said}");
+    }
+}
+
 fn on(major: u32, test: impl Fn(&Place)) {
     if let Some(place) = Place::new(major, &GolangMigrate) {
         test(&place);
@@ -226,6 +304,15 @@ fn golang_migrate_and_stairway_take_turns() {
     for major in place::majors(0) {
         on(major, |place| turns::they_take_turns(place, &GolangMigrate));
     }
+}
+
+#[rstest]
+fn stairway_leaves_what_the_program_would(#[values(15, 18)] major: u32) {
+    let Some(migrate) = Migrate::find() else { return };
+    on(major, |place| {
+        turns::stairway_leaves_what_the_tool_would(place, &migrate);
+    });
+    on(major, |place| turns::they_take_turns(place, &migrate));
 }
 
 /// What it left half-way stops both, until `stamp` says what the database is.

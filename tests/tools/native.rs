@@ -34,16 +34,23 @@ pub(crate) trait Native {
 
 /// The program, or nothing where there is none (which is then said).
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let folders = [stairway::env::TOOLS.get(), stairway::env::PATH.get()];
-    let folders: Vec<PathBuf> =
-        folders.iter().flatten().flat_map(|list| std::env::split_paths(list)).collect();
-    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found = find(name);
     if found.is_none() {
         let is_required = stairway::env::REQUIRE_TOOLS.is_on();
-        assert!(!is_required, "{name} is required and in none of {folders:?}");
+        assert!(!is_required, "{name} is required and is in none of {:?}", folders());
         eprintln!("SKIPPED: there is no {name} here, nothing is tested with it; ci/test builds it");
     }
     found
+}
+
+/// The program, or nothing where there is none.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    folders().iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn folders() -> Vec<PathBuf> {
+    let folders = [stairway::env::TOOLS.get(), stairway::env::PATH.get()];
+    folders.iter().flatten().flat_map(|list| std::env::split_paths(list)).collect()
 }
 
 /// Runs a program on a database, in a folder without settings.
