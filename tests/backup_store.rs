@@ -149,7 +149,7 @@ type Harm = fn(&Backup);
 #[tokio::test]
 async fn what_was_changed_since_is_no_backup() {
     let (_scratch, store) = store();
-    let cases: [(&str, Harm, bool); 6] = [
+    let cases: [(&str, Harm, bool); 7] = [
         (
             "SHA-256",
             |it| {
@@ -172,6 +172,16 @@ async fn what_was_changed_since_is_no_backup() {
             false,
         ),
         ("EOF", |it| fs::write(manifest_of(it), "{\"format\":").unwrap(), false),
+        (
+            "it is of format 1, and this version reads format 2 only: the dump beside it is one for \
+             pg_restore",
+            |it| {
+                let text = fs::read_to_string(manifest_of(it)).unwrap();
+                let text = text.replace("\"format\": 2", "\"format\": 1");
+                fs::write(manifest_of(it), text).unwrap();
+            },
+            false,
+        ),
     ];
     for (reason, harm, is_listed) in cases {
         let backup = made(&store, |_| {});
