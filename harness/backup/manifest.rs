@@ -156,7 +156,7 @@ impl Manifest {
         let fields = value.as_object_mut().ok_or_else(|| wrong("it is no object".to_owned()))?;
         let format = fields.get("format").and_then(Value::as_u64);
         if format != Some(u64::from(FORMAT)) {
-            let found = format.map_or("none".to_owned(), |format| format!("format {format}"));
+            let found = format.map_or("no format".to_owned(), |format| format!("format {format}"));
             return Err(wrong(format!(
                 "it is of {found}, and this version reads format {FORMAT} only: the dump beside it is \
                  one for pg_restore"

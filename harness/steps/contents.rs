@@ -4,8 +4,9 @@
 //! hashes, put together by XOR: neither the order of rows nor that of columns is in it, since a
 //! restore may give others. A column's hash is keyed by its name, so that two columns that change
 //! places don't undo each other; without the hash around them, two rows that swap values would.
-//! The usual types are hashed as they are, in a third of the time that their texts take; but where
-//! PostgreSQL's hash is the same for values that are not, texts are.
+//! The usual types are hashed as they are, in less than half of the time that their texts take; but
+//! where PostgreSQL's hash is the same for values that look alike, texts are. A time of day and date
+//! has 32 bits of hash, everything else 64.
 
 use crate::backup::{Contents, Manifest, MatviewContents, SequenceContents, TableContents};
 use crate::data;

@@ -183,11 +183,11 @@ pub(crate) fn blocked_for_a_while(site: &Site) -> Ran {
     reader.run("BEGIN; SELECT count(*) FROM orders");
     let patience = ["--lock-timeout", "100", "--max-pause", "1", "--tries", "99"];
     let child = site.start(&[&["upgrade", "--skip-test"], &patience[..]].concat());
-    site.wait_for(
-        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-         WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')",
-    );
-    reader.run("SELECT pg_sleep(0.5); COMMIT");
+    let waits = "EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+        WHERE NOT l.granted AND a.application_name LIKE 'stairway upgrade %')";
+    site.wait_for(&format!("SELECT {waits}"));
+    site.wait_for(&format!("SELECT NOT {waits}"));
+    reader.run("COMMIT");
     let ran = site.end(child);
     site.holds(&ran, 0, "AFTER");
     ran
