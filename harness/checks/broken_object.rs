@@ -1,10 +1,10 @@
-//! `broken-object`: a function still names a table or column that the upgrade took away.
+//! `broken-object`: a function still names a table, column or function that the upgrade took away.
 //!
 //! The server tracks what views and `BEGIN ATOMIC` bodies depend on and refuses to drop it; bodies
 //! that are text it does not. For `LANGUAGE sql` its validator is the judge. A plpgsql body is read
 //! as text, and only what can't be anything else is called broken: a relation in a place where only
 //! a relation can stand, `NEW.column` in a trigger's function, a column of the only table of a
-//! statement.
+//! statement, a call of a name that no function has any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,15 +33,24 @@ struct Vanished {
 /// the server for the bodies of all functions.
 pub fn may_break(before: &Snapshot, after: &Snapshot) -> bool {
     let vanished = vanished(before, after);
-    let lost_routine = || {
-        let routines = |nodes: Vec<&Node>| -> BTreeSet<String> {
-            let all = nodes.into_iter().filter(|node| is_routine(&node.kind));
-            all.map(|node| node.name.clone()).collect()
-        };
-        let (before, after) = before.apart(after);
-        !routines(before).is_subset(&routines(after))
+    !vanished.relations.is_empty()
+        || !vanished.columns.is_empty()
+        || !lost_routines(before, after).is_empty()
+}
+
+/// The names, without a schema, of functions and procedures that are not there any more as they were.
+pub fn lost_routines(before: &Snapshot, after: &Snapshot) -> BTreeSet<String> {
+    let routines = |nodes: Vec<&Node>| -> BTreeSet<String> {
+        let all = nodes.into_iter().filter(|node| is_routine(&node.kind));
+        all.map(|node| node.name.clone()).collect()
     };
-    !vanished.relations.is_empty() || !vanished.columns.is_empty() || lost_routine()
+    let (before, after) = before.apart(after);
+    let (before, after) = (routines(before), routines(after));
+    let names = before.difference(&after).map(|signature| {
+        let name = signature.split_once('(').map_or(signature.as_str(), |(name, _)| name);
+        last(&bare(name)).to_owned()
+    });
+    names.collect()
 }
 
 fn is_routine(kind: &str) -> bool {
@@ -106,7 +115,8 @@ fn why(routine: &Routine, vanished: &Vanished) -> Option<String> {
         let error = routine.refused.as_ref()?;
         let body = Body::new(&routine.body);
         let named = vanished.relations.iter().any(|name| body.mentions(last(name)))
-            || vanished.columns.iter().any(|(_, column)| body.mentions(column));
+            || vanished.columns.iter().any(|(_, column)| body.mentions(column))
+            || routine.lost.iter().any(|name| body.calls(name));
         return named.then(|| error.clone());
     }
     let body = Body::new(&routine.body);
@@ -115,6 +125,9 @@ fn why(routine: &Routine, vanished: &Vanished) -> Option<String> {
     });
     if let Some(name) = relation {
         return Some(format!("it still uses {name}"));
+    }
+    if let Some(name) = routine.lost.iter().find(|name| body.calls(name)) {
+        return Some(format!("it still calls {name}, which is no function any more"));
     }
     let column = vanished.columns.iter().find(|(table, column)| {
         let of_trigger = routine.trigger_tables.contains(table) && body.reads_row_column(column);

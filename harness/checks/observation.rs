@@ -71,6 +71,8 @@ pub enum Class {
     Sequence(String),
     /// Another physical order of the same rows gives another result in this table.
     Order(Name),
+    /// The same after the second upgrade, compared with the first.
+    Again(Box<Class>),
 }
 
 /// A finding about rows, before its counterexample is made small.

@@ -12,7 +12,7 @@ use super::compose::{Ingredients, Planned, apart, elsewhere, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::insert::insert_into;
 use super::large::{Large, large};
-use super::model::{Table, TableKind};
+use super::model::{Column, Table, TableKind};
 use super::order::{holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
@@ -167,17 +167,22 @@ impl<'a> Fill<'a> {
         planned
     }
 
+    /// Whether the script speaks of a column, or of its type.
+    pub(super) fn is_spoken_of(&self, table: &Table, column: &Column) -> bool {
+        let own = self.model.types.get(column.type_oid).map(|it| it.name.as_str());
+        table.is_named
+            && (self.has_star
+                || self.words.contains(&column.name)
+                || own.is_some_and(|name| self.words.contains(name)))
+    }
+
     fn compose(&mut self, table: &Table, unit: &[usize]) -> Planned {
         let at = self.model.tables.iter().position(|it| it.oid == table.oid).unwrap_or_default();
         let suggested = suggest(table, &self.model.types);
         let mut focus = BTreeSet::new();
         let mut pools = Vec::new();
         for (place, column) in table.columns.iter().enumerate() {
-            let own = self.model.types.get(column.type_oid).map(|it| it.name.as_str());
-            let is_focus = table.is_named
-                && (self.has_star
-                    || self.words.contains(&column.name)
-                    || own.is_some_and(|name| self.words.contains(name)));
+            let is_focus = self.is_spoken_of(table, column);
             if is_focus {
                 focus.insert(place);
             }

@@ -9,7 +9,7 @@ use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::Migration;
 use crate::schema::Snapshot;
 use crate::server::Server;
-use crate::steps::{self, Ground, Refusal, Routine, StepFailure};
+use crate::steps::{self, Ground, Refusal, StepFailure};
 
 use super::RunError;
 use super::coverage::Head;
@@ -134,7 +134,8 @@ impl<'h> Climb<'h> {
             Some(options) => {
                 let kept = self.kept.and_then(|kept| kept.of(&migration.revision));
                 let loader = self.ground.loader().await?;
-                let tried = rows::try_rows(loader, migration, options, kept, self.has_backup);
+                let about = (migration, before.as_ref());
+                let tried = rows::try_rows(loader, about, options, kept, self.has_backup);
                 Some(Box::pin(tried).await?)
             }
             None => None,
@@ -229,7 +230,9 @@ impl<'h> Climb<'h> {
         }
         self.ground.follow_settings(&migration.upgrade).await?;
         if checks::may_break(before, &climbed.upgraded) {
-            climbed.routines = self.routines().await?;
+            let lost = checks::lost_routines(before, &climbed.upgraded);
+            let (session, _) = self.ground.climber()?;
+            climbed.routines = steps::probe_routines(session, &lost).await?;
         }
         if let Some(whose) = whose {
             climbed.refused = self.refused(before, &climbed.upgraded, whose).await?;
@@ -280,11 +283,6 @@ impl<'h> Climb<'h> {
             self.ground.is_recorded();
         }
         Ok(Some(done))
-    }
-
-    async fn routines(&mut self) -> Result<Vec<Routine>, RunError> {
-        let (session, _) = self.ground.climber()?;
-        Ok(steps::probe_routines(session).await?)
     }
 
     /// What is refused of the defaults that an upgrade brings; few bring any that may be.
