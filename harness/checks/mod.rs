@@ -31,6 +31,7 @@ mod upgrade_failed;
 pub use broken_object::{lost_routines, may_break};
 pub use claims::{came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
+pub use data_loss::AGAIN;
 pub use defaults::{Whose, doubts};
 pub use explain::explain;
 pub use failure::finding as failure;

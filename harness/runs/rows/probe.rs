@@ -4,7 +4,7 @@ use crate::checks;
 use crate::data::{DataError, Effort, Model, Now, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
 
-use super::{Session, Stage};
+use super::{Session, Stage, shown};
 
 /// Rows of another case than those that are there: their keys are others.
 const CASE: u32 = 9;
@@ -39,7 +39,8 @@ impl Session<'_> {
         let mut findings = Vec::new();
         for (table, refused) in &after.given {
             if checks::is_of_the_schema(refused) && !is_in(&before.given, *table) {
-                findings.push(checks::refused_row(self.migration, refused, false));
+                let finding = checks::refused_row(self.migration, refused, false);
+                findings.push(self.with_row(stage, finding, refused));
             }
         }
         // Where a default belongs to another partition, rows come by way of the partitioned table.
@@ -54,10 +55,20 @@ impl Session<'_> {
                 && !is_in(&before.defaults, *table)
                 && checks::is_of_a_default(refused);
             if is_default {
-                findings.push(checks::refused_row(self.migration, refused, true));
+                let finding = checks::refused_row(self.migration, refused, true);
+                findings.push(self.with_row(stage, finding, refused));
             }
         }
         Ok(findings)
+    }
+
+    /// Adds the row that is refused, and before it those that it refers to.
+    fn with_row(&self, stage: &Stage, mut finding: Finding, refused: &Unfilled) -> Finding {
+        // It may refer to rows of a backup, which are nobody's to show.
+        if !self.has_backup {
+            finding.rows = shown::refused(stage, refused);
+        }
+        finding
     }
 
     /// Tries to insert into the tables as they are, and takes everything back. `now` are those that
