@@ -181,10 +181,9 @@ fn allowed(
     let cells = cells(place, difference, column);
     let is_meant = |(from, to): &(&Cell, &Cell)| {
         claims.iter().any(|claim| match &claim.kind {
-            ClaimKind::Lossy => true,
             // What the upgrade makes of values it is to make of them once.
             ClaimKind::Backfills(_) if place.way == Way::Again => false,
-            ClaimKind::Backfills(None) => true,
+            ClaimKind::Lossy | ClaimKind::Backfills(None) => true,
             ClaimKind::Backfills(Some((old, new))) => old == *from && new == *to,
             _ => false,
         })

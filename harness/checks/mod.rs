@@ -28,7 +28,7 @@ mod sequence_behind;
 mod unfetched;
 mod upgrade_failed;
 
-pub use broken_object::{lost_routines, may_break};
+pub use broken_object::{lost_routines, may_be_older, may_break};
 pub use claims::{came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
 pub use data_loss::AGAIN;

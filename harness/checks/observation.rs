@@ -30,6 +30,9 @@ pub struct Climbed<'a> {
     pub reupgraded: Option<Snapshot>,
     /// The functions after the upgrade, if the upgrade took away something they could name.
     pub routines: Vec<Routine>,
+    /// The functions that the server refused before the upgrade already, by signature, if it was asked:
+    /// once the downgrade had run.
+    pub refused_before: BTreeSet<String>,
     /// What is refused of the defaults that the upgrade brings, if the server was asked.
     pub refused: Vec<Refusal>,
 }

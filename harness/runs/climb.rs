@@ -1,6 +1,7 @@
 //! The climb: each migration up, down and up again, judged from the state that the upgrades before
 //! it give and nothing else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -223,6 +224,7 @@ impl<'h> Climb<'h> {
             reupgrade: None,
             reupgraded: None,
             routines: Vec::new(),
+            refused_before: BTreeSet::new(),
             refused: Vec::new(),
         };
         if climbed.upgrade.is_err() {
@@ -246,6 +248,12 @@ impl<'h> Climb<'h> {
             self.ground.follow_settings(script).await?;
         }
         climbed.downgraded = Some(downgraded);
+        if checks::may_be_older(&climbed) {
+            let (session, _) = self.ground.climber()?;
+            let routines = steps::probe_routines(session, &BTreeSet::new()).await?;
+            let refused = routines.into_iter().filter(|it| it.refused.is_some());
+            climbed.refused_before = refused.map(|it| it.signature).collect();
+        }
         let again = self.up(migration).await?;
         if again.is_ok() {
             self.ground.follow_settings(&migration.upgrade).await?;

@@ -223,9 +223,18 @@ mod tests {
             let strategy = text.any();
             all.extend((0..100).map(|_| strategy.new_tree(&mut runner).unwrap().current()));
             assert!(all.iter().all(|it| it.chars().count() <= limit), "{limit}: {all:?}");
-            let longest = text.boundary().pop().unwrap();
-            assert_eq!(longest.chars().count(), limit);
+            let longest = text.boundary().iter().map(|it| it.chars().count()).max();
+            assert_eq!(longest, Some(limit));
         }
+    }
+
+    #[test]
+    fn what_matters_comes_first() {
+        let first: Vec<String> = Text::limited(40 + 4).boundary().into_iter().take(18).collect();
+        assert!(first.contains(&String::new()) && first.contains(&"a ".to_owned()));
+        assert!(first.iter().any(|it| it.contains('\u{1f600}')), "unicode: {first:?}");
+        assert!(first.iter().any(|it| it.contains('\'') && it.contains('\\')), "quotes: {first:?}");
+        assert!(first.iter().any(|it| it.chars().count() == 40), "the longest: {first:?}");
     }
 
     #[test]
