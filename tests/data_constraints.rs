@@ -214,6 +214,7 @@ async fn table(session: &mut Session, name: &str) -> Table {
         kind: TableKind::Plain,
         is_named: true,
         is_empty: true,
+        has_row_security: false,
         has_insert_rule: false,
         has_update_trigger: false,
         has_insert_trigger: false,

@@ -1,5 +1,6 @@
 //! How rows are asked for and what is told of them, from the command line and `stairway.toml`.
 
+mod claimed;
 mod kept;
 mod servers;
 mod triggers;
@@ -441,4 +442,41 @@ fn findings(report: &Value) -> Vec<&Value> {
     let migrations = report["migrations"].as_array().unwrap();
     let all = migrations.iter().flat_map(|it| it["findings"].as_array().unwrap());
     all.filter(|it| it["allowed"].is_null()).collect()
+}
+
+#[test]
+fn more_cases_and_other_seeds_try_other_rows() {
+    // One text of 256, and no pattern says which.
+    let odd = "DELETE FROM guest WHERE md5(phone) LIKE '4f%';";
+    let project = project("", &[TABLE, (odd, "SELECT 1;")]);
+    let report =
+        |more: &[&str]| json(&verify(project.path(), &[&["--format", "json"], more].concat()));
+    let rows = |report: &Value| report["coverage"]["rows"].as_u64().unwrap();
+    let is_found =
+        |report: &Value| !report["migrations"][1]["findings"].as_array().unwrap().is_empty();
+    let one = report(&["--seed", "3"]);
+    let many = report(&["--seed", "3", "--cases", "40"]);
+    assert!(!is_found(&one), "the first case finds it: {one:#}");
+    assert!(is_found(&many) && rows(&many) > rows(&one), "{many:#}");
+    // What one seed finds with its second case, the same seed finds again.
+    let shown = |report: &Value| report["migrations"][1]["findings"][0]["rows"].to_string();
+    assert_eq!(shown(&many), shown(&report(&["--seed", "3", "--cases", "40"])));
+    let seeds: Vec<String> = (1..6)
+        .map(|seed| shown(&report(&["--cases", "40", "--seed", &format!("{seed}")])))
+        .collect();
+    assert!(seeds.iter().any(|rows| rows != &seeds[0]), "all seeds give one row: {seeds:?}");
+}
+
+#[test]
+fn row_security_is_said_to_be_passed_over() {
+    let secured = "CREATE TABLE note (id int PRIMARY KEY, owner text);
+                   ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+                   CREATE POLICY own ON note USING (owner = current_user);";
+    let history = project("", &[TABLE, (secured, "DROP TABLE note;")]);
+    let ran = verify(history.path(), &[]);
+    let said = "; the row security of 1 table was passed over, as it is for their owner";
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
+    let report = json(&verify(history.path(), &["--format", "json"]));
+    assert_eq!(report["coverage"]["tables_secured"], 1);
+    assert_eq!(report["coverage"]["tables_seeded"], 2);
 }

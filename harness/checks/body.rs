@@ -34,6 +34,18 @@ impl Body {
         self.pieces.iter().flatten().any(|at| at == word)
     }
 
+    /// Whether a function of this name is called.
+    pub(super) fn calls(&self, name: &str) -> bool {
+        self.pieces.iter().any(|piece| {
+            piece.windows(2).enumerate().any(|(at, pair)| {
+                let before = at.checked_sub(1).and_then(|at| piece.get(at)).map(String::as_str);
+                // The columns of `INSERT INTO t (..)`, and a CTE or an alias with columns.
+                let is_relation = matches!(before, Some("into" | "with" | "as" | "table"));
+                matches!(pair, [word, open] if word == name && open == "(") && !is_relation
+            })
+        })
+    }
+
     /// Whether `name`, with or without a schema, stands where only a relation can, or as
     /// `name%ROWTYPE`.
     pub(super) fn reads(&self, name: &str) -> bool {
@@ -181,6 +193,25 @@ mod tests {
         assert!(!Body::new("with t as (select 1) select * from t").reads("t"));
         assert!(!Body::new("if new.a is distinct from orders then null").reads("orders"));
         assert!(Body::new("declare r orders%rowtype; begin end").reads("orders"));
+    }
+
+    #[test]
+    fn calls_are_names_before_a_parenthesis() {
+        let body = Body::new(
+            "begin x := tax (1); perform public.fee(2); insert into log (a) values (1); \
+             -- old(1)\n with due (a) as (select 1) select a into y from due; end",
+        );
+        for (name, expected) in [
+            ("tax", true),
+            ("fee", true),
+            ("log", false),
+            ("old", false),
+            ("due", false),
+            ("x", false),
+        ] {
+            assert_eq!(body.calls(name), expected, "{name}");
+        }
+        assert!(Body::new("begin return coalesce(a, tax(b)); end").calls("tax"));
     }
 
     #[test]

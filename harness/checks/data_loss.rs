@@ -16,6 +16,8 @@ use super::{Class, Suspicion, Tested, unfetched};
 const SHOWN: usize = 5;
 /// How much of a value.
 const WIDTH: usize = 60;
+/// What a finding says that is about the second upgrade.
+pub const AGAIN: &str = "after the second upgrade, but not after the first";
 
 pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
     let Some(after) = &tested.tried.downgraded else { return Vec::new() };
@@ -50,17 +52,25 @@ pub(super) fn suspect_one_way(tested: &Tested<'_>) -> Vec<Suspicion> {
 
 pub(super) struct Place<'a> {
     pub(super) name: &'a Name,
-    before: &'a TableRows,
+    pub(super) before: &'a TableRows,
     pub(super) after: &'a TableRows,
-    way: Way,
+    pub(super) way: Way,
 }
 
 impl Place<'_> {
     pub(super) fn when(&self) -> &'static str {
-        if self.way == Way::Down {
-            "after up and down"
-        } else {
-            "after the upgrade, which has no way back"
+        match self.way {
+            Way::Up => "after the upgrade, which has no way back",
+            Way::Down => "after up and down",
+            Way::Again => AGAIN,
+        }
+    }
+
+    /// The file to look at.
+    fn file<'m>(&self, tested: &Tested<'m>) -> &'m std::path::Path {
+        match self.way {
+            Way::Again => &tested.migration.upgrade.path,
+            Way::Up | Way::Down => file(tested),
         }
     }
 }
@@ -75,7 +85,11 @@ fn of_table(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> 
     found
 }
 
-fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Option<Suspicion> {
+pub(super) fn gone(
+    tested: &Tested<'_>,
+    place: &Place<'_>,
+    difference: &Difference,
+) -> Option<Suspicion> {
     let deletable = tested.deletable.0.get(place.name);
     let may_go = |at: &usize| {
         let row = place.before.rows.get(*at);
@@ -93,7 +107,7 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Opti
         message.replacen(" of ", if shown.len() == 1 { " row of " } else { " rows of " }, 1);
     let mut finding =
         Finding::new(CheckId::DataLoss, message.replace(" row of 1 row of ", " row of "))
-            .in_file(file(tested))
+            .in_file(place.file(tested))
             .about([name.sql()])
             .detail(list(
                 shown.iter().filter_map(|at| {
@@ -103,11 +117,12 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Opti
                 shown.len(),
             ))
             .help(keep_rows(name));
-    if lost.is_empty() {
-        finding.allowed = claim(tested, |claim| {
-            matches!(claim.kind, ClaimKind::Deletes(_)) && claimed_table(&claim.object, name)
-        });
-    }
+    let is_meant = |claim: &&Claim| match claim.kind {
+        ClaimKind::Deletes(_) => lost.is_empty(),
+        ClaimKind::Lossy => true,
+        _ => false,
+    };
+    finding.allowed = claim(tested, |claim| is_meant(claim) && claimed_table(&claim.object, name));
     let hint = shown.iter().map(|at| (name.clone(), *at)).collect();
     Some(Suspicion { class: Class::Gone(name.clone()), finding, hint })
 }
@@ -131,7 +146,11 @@ pub(super) fn claim(tested: &Tested<'_>, which: impl Fn(&&Claim) -> bool) -> Opt
 }
 
 /// One suspicion for the columns that nobody claims and one for those that somebody does.
-fn changed(tested: &Tested<'_>, place: &Place<'_>, difference: &Difference) -> Vec<Suspicion> {
+pub(super) fn changed(
+    tested: &Tested<'_>,
+    place: &Place<'_>,
+    difference: &Difference,
+) -> Vec<Suspicion> {
     let mut groups: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
     let is_told =
         |column: &&str| difference.rest.as_ref().is_some_and(|it| it.columns.contains(*column));
@@ -162,6 +181,8 @@ fn allowed(
     let cells = cells(place, difference, column);
     let is_meant = |(from, to): &(&Cell, &Cell)| {
         claims.iter().any(|claim| match &claim.kind {
+            // What the upgrade makes of values it is to make of them once.
+            ClaimKind::Backfills(_) if place.way == Way::Again => false,
             ClaimKind::Lossy | ClaimKind::Backfills(None) => true,
             ClaimKind::Backfills(Some((old, new))) => old == *from && new == *to,
             _ => false,
@@ -269,7 +290,7 @@ fn of_columns(
         _ => name.sql(),
     };
     let finding = Finding::new(CheckId::DataLoss, message)
-        .in_file(file(tested))
+        .in_file(place.file(tested))
         .about(objects)
         .detail(list(lines.into_iter(), count))
         .help(keep_values(&help));

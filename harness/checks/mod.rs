@@ -19,6 +19,7 @@ mod observation;
 mod order_dependent;
 mod place;
 mod refused_row;
+mod repeated;
 mod restore_failed;
 mod reupgrade_drift;
 mod reupgrade_failed;
@@ -27,9 +28,10 @@ mod sequence_behind;
 mod unfetched;
 mod upgrade_failed;
 
-pub use broken_object::may_break;
+pub use broken_object::{lost_routines, may_be_older, may_break};
 pub use claims::{came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
+pub use data_loss::AGAIN;
 pub use defaults::{Whose, doubts};
 pub use explain::explain;
 pub use failure::finding as failure;
@@ -62,11 +64,16 @@ pub fn judge(climbed: &Climbed<'_>) -> Vec<Finding> {
 /// What is to be said about a migration's rows, before counterexamples are made small.
 pub fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
     let failure = data_dependent_failure::suspect(tested);
-    failure
+    let mut found: Vec<Suspicion> = failure
         .into_iter()
         .chain(data_loss::suspect(tested))
         .chain(data_loss::suspect_one_way(tested))
         .chain(data_added::suspect(tested))
         .chain(sequence_behind::suspect(tested))
-        .collect()
+        .collect();
+    // What the second upgrade makes of rows that were spoilt before it is no other finding.
+    if found.iter().all(|it| it.finding.allowed.is_some()) {
+        found.extend(repeated::suspect(tested));
+    }
+    found
 }

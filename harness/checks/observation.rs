@@ -30,6 +30,9 @@ pub struct Climbed<'a> {
     pub reupgraded: Option<Snapshot>,
     /// The functions after the upgrade, if the upgrade took away something they could name.
     pub routines: Vec<Routine>,
+    /// The functions that the server refused before the upgrade already, by signature, if it was asked:
+    /// once the downgrade had run.
+    pub refused_before: BTreeSet<String>,
     /// What is refused of the defaults that the upgrade brings, if the server was asked.
     pub refused: Vec<Refusal>,
 }
@@ -71,6 +74,8 @@ pub enum Class {
     Sequence(String),
     /// Another physical order of the same rows gives another result in this table.
     Order(Name),
+    /// The same after the second upgrade, compared with the first.
+    Again(Box<Class>),
 }
 
 /// A finding about rows, before its counterexample is made small.

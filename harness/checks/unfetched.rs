@@ -51,12 +51,15 @@ fn gone(tested: &Tested<'_>, place: &Place<'_>, rest: &RestDifference) -> Suspic
     // Which rows are gone can't be told, so that at least no more are than the claim speaks of.
     let deletable = tested.deletable.0.get(name).and_then(|held| held.rest.as_ref());
     let deletes = |claim: &&Claim| {
-        matches!(claim.kind, ClaimKind::Deletes(_)) && claimed_table(&claim.object, name)
+        let is_meant = match claim.kind {
+            ClaimKind::Deletes(_) => deletable.is_some_and(|it| rest.lost <= it.rows),
+            ClaimKind::Lossy => true,
+            _ => false,
+        };
+        is_meant && claimed_table(&claim.object, name)
     };
     let mut finding = finding(tested, name, message).about([name.sql()]).help(keep_rows(name));
-    if deletable.is_some_and(|deletable| rest.lost <= deletable.rows) {
-        finding.allowed = claim(tested, deletes);
-    }
+    finding.allowed = claim(tested, deletes);
     Suspicion { class: Class::Gone(name.clone()), finding, hint: Vec::new() }
 }
 

@@ -52,6 +52,7 @@ needed(oid) AS (
 SELECT c.oid, coalesce(w.is_named, false), pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
   'is_empty', CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 ELSE true END,
+  'has_row_security', c.relrowsecurity,
   'has_insert_rule', c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite r
       WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3')),
   'has_update_trigger', t.on_update, 'has_insert_trigger', t.on_insert, 'inserting', t.inserting,

@@ -37,9 +37,13 @@ impl Fill<'_> {
         for at in filled {
             let Some(table) = self.model.tables.get(*at) else { continue };
             let held = self.held.get(at).map(Vec::as_slice).unwrap_or_default();
-            let lacks = lacks(table, &self.model.types, held);
-            let is_over = self.recipe.effort == Effort::Tables && !held.is_empty();
-            if !lacks.is_empty() && !is_over && table.kind == TableKind::Plain {
+            let mut lacks = lacks(table, &self.model.types, held);
+            if self.recipe.effort == Effort::Tables && !held.is_empty() {
+                lacks.retain(|lack| {
+                    table.columns.get(lack.place).is_some_and(|it| self.is_spoken_of(table, it))
+                });
+            }
+            if !lacks.is_empty() && table.kind == TableKind::Plain {
                 lacking.push((*at, lacks));
             }
         }

@@ -23,6 +23,18 @@ pub(super) struct Planned {
     pub(super) rows: Vec<Vec<Cell>>,
 }
 
+impl Planned {
+    /// The values that are given in the first row, by column.
+    pub(super) fn by_column(&self, table: &Table) -> Vec<(String, Cell)> {
+        let row = self.rows.first();
+        let given = self
+            .columns
+            .iter()
+            .filter_map(|at| Some((table.columns.get(*at)?.name.clone(), row?.get(*at)?.clone())));
+        given.collect()
+    }
+}
+
 /// What is known about one table when its rows are composed.
 #[derive(Debug)]
 pub(super) struct Ingredients<'a> {

@@ -12,7 +12,7 @@ use super::compose::{Ingredients, Planned, apart, elsewhere, refer_within};
 use super::constraints::{of_script, suggest, tied};
 use super::insert::insert_into;
 use super::large::{Large, large};
-use super::model::{Table, TableKind};
+use super::model::{Column, Table, TableKind};
 use super::order::{holders, levels, written};
 use super::pool::{Asked, Recipe, Shelf, pool};
 use super::question::Question;
@@ -31,6 +31,8 @@ pub struct Unfilled {
     pub why: String,
     /// The SQLSTATE of the server's refusal, if it is one of what a row can be.
     pub sqlstate: Option<String>,
+    /// The row that was refused first, by column, if one was.
+    pub row: Vec<(String, Cell)>,
 }
 
 /// What filling came to.
@@ -73,6 +75,8 @@ pub(super) struct Fill<'a> {
     pub(super) large: BTreeMap<usize, Large>,
     /// For each table those that its triggers insert into.
     pub(super) written: Vec<Vec<usize>>,
+    /// The row that was refused first of the table that is being filled.
+    refused: Vec<(String, Cell)>,
     script: BTreeMap<(usize, String), Vec<String>>,
     words: BTreeSet<String>,
     has_star: bool,
@@ -101,6 +105,7 @@ impl<'a> Fill<'a> {
             held: held.collect(),
             large: large(model, before),
             written: written(&model.tables),
+            refused: Vec::new(),
             script: of_script(script, &model.tables, &model.types),
             words: named.collect(),
             has_star: names_all_columns(script),
@@ -167,17 +172,22 @@ impl<'a> Fill<'a> {
         planned
     }
 
+    /// Whether the script speaks of a column, or of its type.
+    pub(super) fn is_spoken_of(&self, table: &Table, column: &Column) -> bool {
+        let own = self.model.types.get(column.type_oid).map(|it| it.name.as_str());
+        table.is_named
+            && (self.has_star
+                || self.words.contains(&column.name)
+                || own.is_some_and(|name| self.words.contains(name)))
+    }
+
     fn compose(&mut self, table: &Table, unit: &[usize]) -> Planned {
         let at = self.model.tables.iter().position(|it| it.oid == table.oid).unwrap_or_default();
         let suggested = suggest(table, &self.model.types);
         let mut focus = BTreeSet::new();
         let mut pools = Vec::new();
         for (place, column) in table.columns.iter().enumerate() {
-            let own = self.model.types.get(column.type_oid).map(|it| it.name.as_str());
-            let is_focus = table.is_named
-                && (self.has_star
-                    || self.words.contains(&column.name)
-                    || own.is_some_and(|name| self.words.contains(name)));
+            let is_focus = self.is_spoken_of(table, column);
             if is_focus {
                 focus.insert(place);
             }
@@ -209,7 +219,8 @@ impl<'a> Fill<'a> {
 
     fn unfilled(&mut self, table: &Table, why: String, sqlstate: Option<String>) {
         if table.kind != TableKind::Partitioned {
-            self.filled.unfilled.push(Unfilled { table: table.name.clone(), why, sqlstate });
+            let row = std::mem::take(&mut self.refused);
+            self.filled.unfilled.push(Unfilled { table: table.name.clone(), why, sqlstate, row });
         }
     }
 
@@ -384,6 +395,7 @@ impl<'a> Fill<'a> {
 
     async fn one_by_one(&mut self, at: usize, planned: &Planned) -> Result<(), DataError> {
         let Some(table) = self.model.tables.get(at) else { return Ok(()) };
+        self.refused.clear();
         let one = |row: &Vec<Cell>| Planned {
             columns: planned.columns.clone(),
             wanted: 1,
@@ -442,6 +454,9 @@ impl<'a> Fill<'a> {
                 Ok(()) => {}
                 Err(DataError::Postgres(PostgresError::Sql(failure))) => {
                     self.wire.later("ROLLBACK TO stairway_row");
+                    if let (None, Some(row)) = (&why, rows.get(next)) {
+                        self.refused = row.by_column(table);
+                    }
                     why.get_or_insert(failure);
                     next += 1;
                     turned_away += 1;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::model::{Identity, Table};
-use super::rows::{Cell, TableRows};
+use super::rows::{Cell, Name, TableRows};
 use crate::postgres::{ident, quote_ident, quote_literal};
 
 /// Ends a statement that leaves out rows that collide.
@@ -130,6 +130,14 @@ pub fn insert_readably(table: &Table, held: &TableRows, row: &[Cell], instead: &
         names.join(", "),
         values.join(", ")
     )
+}
+
+/// The row of a table that nothing more is known of, as a statement to be read.
+pub fn insert_written(table: &Name, held: &TableRows) -> Option<String> {
+    let names: Vec<String> = held.columns.iter().map(|name| ident(name)).collect();
+    let values = held.rows.first()?.iter().map(|cell| readable(cell.as_deref()));
+    let (names, values) = (names.join(", "), values.collect::<Vec<_>>().join(", "));
+    Some(format!("INSERT INTO {} ({names}) VALUES ({values});", table.sql()))
 }
 
 /// A literal; numbers stand without quotes.

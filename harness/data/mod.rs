@@ -39,7 +39,7 @@ pub use catalog::{Model, Wanted};
 pub use compare::{Changed, Difference, RestDifference, compare, table as compare_table};
 pub use fill::{Filled, Unfilled};
 pub use generated::{GeneratedRows, NoStrategy};
-pub use insert::{Instead, insert_readably};
+pub use insert::{Instead, insert_readably, insert_written};
 pub use load::{
     AFRESH, Loader, Now, Position, State, ask_clock, ask_state, in_order, pin, pins, settle,
 };

@@ -19,6 +19,8 @@ pub struct Table {
     pub is_named: bool,
     /// Whether it never held a row; `false` is no proof that it holds one.
     pub is_empty: bool,
+    /// Whether policies say who may see and change which rows; they do not concern its owner.
+    pub has_row_security: bool,
     /// Whether a rule says what an INSERT or UPDATE does: then ON CONFLICT is refused.
     pub has_insert_rule: bool,
     /// Whether a trigger of its own runs when a row is updated.

@@ -38,7 +38,8 @@ pub enum Effort {
     /// Not at all.
     #[default]
     Once,
-    /// Tables that took no row are tried again.
+    /// Tables that took no row are tried again, and columns that the script speaks of and that lack a
+    /// value or a NULL.
     Tables,
     /// So are columns without a value, or without a NULL though they may have one.
     Columns,
@@ -102,7 +103,7 @@ pub(super) struct Asked<'a> {
 
 /// How many edges of a column that no script speaks of.
 const ASIDE: usize = 2;
-const EDGES: usize = 16;
+const EDGES: usize = 20;
 
 pub(super) fn pool(
     shelf: &mut Shelf,

@@ -162,6 +162,8 @@ pub struct Coverage {
     pub labels: usize,
     /// Those of these that a row has.
     pub labels_reached: usize,
+    /// Tables with row security: rows are put in by their owner, whom policies do not concern.
+    pub tables_secured: usize,
     /// Tables without rows, and columns without a value or a NULL.
     pub unfilled: Vec<GapReport>,
     /// Whether migrations were tried on rows; not part of the JSON.
@@ -207,6 +209,7 @@ impl Coverage {
             columns_covered: head.columns_covered,
             labels: head.labels,
             labels_reached: head.labels_reached,
+            tables_secured: head.tables_secured,
             unfilled: head.gaps.iter().map(gap).collect(),
             has_rows,
             at_head: true,
@@ -224,8 +227,15 @@ impl Coverage {
                 "rows: {tried}; the run does not end at head, whose tables are not counted"
             );
         }
+        let secured = match self.tables_secured {
+            0 => String::new(),
+            count => format!(
+                "; the row security of {} was passed over, as it is for their owner",
+                counted(count, "table")
+            ),
+        };
         format!(
-            "rows: {} of {}, {} of {} with value and NULL, {tried}",
+            "rows: {} of {}, {} of {} with value and NULL, {tried}{secured}",
             number(self.tables_seeded),
             counted(self.tables, "table"),
             number(self.columns_covered),

@@ -1,6 +1,7 @@
 //! The climb: each migration up, down and up again, judged from the state that the upgrades before
 //! it give and nothing else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::Migration;
 use crate::schema::Snapshot;
 use crate::server::Server;
-use crate::steps::{self, Ground, Refusal, Routine, StepFailure};
+use crate::steps::{self, Ground, Refusal, StepFailure};
 
 use super::RunError;
 use super::coverage::Head;
@@ -134,7 +135,8 @@ impl<'h> Climb<'h> {
             Some(options) => {
                 let kept = self.kept.and_then(|kept| kept.of(&migration.revision));
                 let loader = self.ground.loader().await?;
-                let tried = rows::try_rows(loader, migration, options, kept, self.has_backup);
+                let about = (migration, before.as_ref());
+                let tried = rows::try_rows(loader, about, options, kept, self.has_backup);
                 Some(Box::pin(tried).await?)
             }
             None => None,
@@ -222,6 +224,7 @@ impl<'h> Climb<'h> {
             reupgrade: None,
             reupgraded: None,
             routines: Vec::new(),
+            refused_before: BTreeSet::new(),
             refused: Vec::new(),
         };
         if climbed.upgrade.is_err() {
@@ -229,7 +232,9 @@ impl<'h> Climb<'h> {
         }
         self.ground.follow_settings(&migration.upgrade).await?;
         if checks::may_break(before, &climbed.upgraded) {
-            climbed.routines = self.routines().await?;
+            let lost = checks::lost_routines(before, &climbed.upgraded);
+            let (session, _) = self.ground.climber()?;
+            climbed.routines = steps::probe_routines(session, &lost).await?;
         }
         if let Some(whose) = whose {
             climbed.refused = self.refused(before, &climbed.upgraded, whose).await?;
@@ -243,6 +248,12 @@ impl<'h> Climb<'h> {
             self.ground.follow_settings(script).await?;
         }
         climbed.downgraded = Some(downgraded);
+        if checks::may_be_older(&climbed) {
+            let (session, _) = self.ground.climber()?;
+            let routines = steps::probe_routines(session, &BTreeSet::new()).await?;
+            let refused = routines.into_iter().filter(|it| it.refused.is_some());
+            climbed.refused_before = refused.map(|it| it.signature).collect();
+        }
         let again = self.up(migration).await?;
         if again.is_ok() {
             self.ground.follow_settings(&migration.upgrade).await?;
@@ -280,11 +291,6 @@ impl<'h> Climb<'h> {
             self.ground.is_recorded();
         }
         Ok(Some(done))
-    }
-
-    async fn routines(&mut self) -> Result<Vec<Routine>, RunError> {
-        let (session, _) = self.ground.climber()?;
-        Ok(steps::probe_routines(session).await?)
     }
 
     /// What is refused of the defaults that an upgrade brings; few bring any that may be.

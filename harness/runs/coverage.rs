@@ -46,6 +46,9 @@ pub struct Head {
     pub labels: usize,
     /// Those of these that a row has.
     pub labels_reached: usize,
+    /// The tables with row security, whose policies are passed over: their owner puts rows in.
+    #[serde(default)]
+    pub tables_secured: usize,
     /// What is missing; of a table without rows its columns are not listed.
     pub gaps: Vec<Gap>,
 }

@@ -3,7 +3,9 @@
 //!
 //! Only for `LANGUAGE sql` does the server know; the bodies of plpgsql are read by the check.
 
-use crate::postgres::{PostgresError, Session};
+use std::collections::BTreeSet;
+
+use crate::postgres::{PostgresError, Session, quote_literal};
 
 /// One user-made function with a text body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Routine {
     pub trigger_tables: Vec<String>,
     /// What the server's validator says against it.
     pub refused: Option<String>,
+    /// Of the names that were asked about, those that no function has any more.
+    pub lost: BTreeSet<String>,
 }
 
 // An error in one validator must not end the loop, and a DO block returns nothing: the result
@@ -54,7 +58,10 @@ SELECT pg_catalog.format('%s.%s(%s)', n.nspname, p.proname,
         JOIN pg_catalog.pg_class tc ON tc.oid = t.tgrelid
         JOIN pg_catalog.pg_namespace tn ON tn.oid = tc.relnamespace
         WHERE t.tgfoid = p.oid AND NOT t.tgisinternal),
-       pg_catalog.current_setting('stairway.refused')::jsonb ->> p.oid::text
+       pg_catalog.current_setting('stairway.refused')::jsonb ->> p.oid::text,
+       (SELECT coalesce(pg_catalog.json_agg(lost.name), '[]')
+        FROM pg_catalog.unnest(@lost@) AS lost (name)
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc other WHERE other.proname = lost.name))
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -65,11 +72,17 @@ WHERE l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL AND p.oid >= 1638
                     AND d.objid = p.oid AND d.deptype = 'e')
 ORDER BY 1";
 
-/// All user-made functions in `sql` and `plpgsql` with a text body, by signature.
-pub async fn probe_routines(climber: &mut Session) -> Result<Vec<Routine>, PostgresError> {
+/// All user-made functions in `sql` and `plpgsql` with a text body, by signature. `lost` are names of
+/// functions, without a schema, that may be gone.
+pub async fn probe_routines(
+    climber: &mut Session,
+    lost: &BTreeSet<String>,
+) -> Result<Vec<Routine>, PostgresError> {
     climber.execute("DISCARD ALL").await?;
     climber.execute(VALIDATE).await?;
-    let rows = climber.rows(ROUTINES).await?;
+    let lost: Vec<String> = lost.iter().map(|name| quote_literal(name)).collect();
+    let lost = format!("ARRAY[{}]::pg_catalog.text[]", lost.join(", "));
+    let rows = climber.rows(&ROUTINES.replace("@lost@", &lost)).await?;
     rows.into_iter().map(routine).collect()
 }
 
@@ -79,7 +92,8 @@ fn routine(row: Vec<Option<String>>) -> Result<Routine, PostgresError> {
     let (signature, language, body) = (cell(), cell(), cell());
     let (arguments, tables) = (cell(), cell());
     let list = |json: &str| {
-        serde_json::from_str(json).map_err(|error| PostgresError::Unexpected(error.to_string()))
+        serde_json::from_str::<Vec<String>>(json)
+            .map_err(|error| PostgresError::Unexpected(error.to_string()))
     };
     Ok(Routine {
         signature,
@@ -88,5 +102,6 @@ fn routine(row: Vec<Option<String>>) -> Result<Routine, PostgresError> {
         arguments: list(&arguments)?,
         trigger_tables: list(&tables)?,
         refused: cells.next().flatten(),
+        lost: list(&cells.next().flatten().unwrap_or_default())?.into_iter().collect(),
     })
 }

@@ -79,6 +79,8 @@ pub struct Tried {
     pub upgraded: Option<Rows>,
     /// The rows after the downgrade.
     pub downgraded: Option<Rows>,
+    /// The rows after the second upgrade, if it was run and those after the first were looked at.
+    pub reupgraded: Option<Rows>,
     /// Relations of before, by object id, that the scripts had to do with and the model lacks.
     pub strangers: BTreeSet<u32>,
     /// The tables after the downgrade, or after the upgrade if that was the last that ran and was
@@ -192,9 +194,35 @@ impl Trial {
         tried.downgraded = Some(downgraded);
         if goes_on {
             loader.unpin();
-            self.step(loader, model, Way::Again, &Batch::default(), &mut tried).await?;
+            self.run_again(loader, model, newest, before, &mut tried).await?;
         }
         Ok(tried)
+    }
+
+    /// The second upgrade, on rows that are not what they were.
+    async fn run_again(
+        &self,
+        loader: &mut Loader,
+        model: &Model,
+        newest: u32,
+        before: &Rows,
+        tried: &mut Tried,
+    ) -> Result<(), DataError> {
+        if tried.upgraded.is_none() {
+            self.step(loader, model, Way::Again, &Batch::default(), tried).await?;
+            return Ok(());
+        }
+        let Some(state) = self.look(loader, model, newest, Way::Again, tried).await? else {
+            return Ok(());
+        };
+        let mut batch = Batch::default();
+        pin(&mut batch);
+        let rows = ask_rows(&mut batch, &all_readable(model, &state.tables, before));
+        let clock = ask_clock(&mut batch);
+        let mut answers = loader.send(&batch).await?;
+        tried.reupgraded = Some(rows.read(&mut answers));
+        tried.clock = Clock::from_rows(answers.take(clock));
+        Ok(())
     }
 
     /// Runs the scripts, looks at nothing on the way, and asks `then` at the end if none failed.

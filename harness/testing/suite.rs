@@ -315,3 +315,19 @@ impl Tests {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Options, RowOptions, Suite};
+
+    #[test]
+    fn a_suite_says_which_rows_are_tried() {
+        let suite = Suite::with(Options::new("migrations")).cases(3).rows(8).seed(9);
+        let rows = suite.options.unwrap().rows;
+        assert_eq!(
+            rows,
+            Some(RowOptions { cases: 3, rows_per_table: 8, seed: 9, ..RowOptions::default() })
+        );
+        assert_eq!(Suite::with(Options::new("migrations")).no_rows().options.unwrap().rows, None);
+    }
+}

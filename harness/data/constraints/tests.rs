@@ -65,6 +65,7 @@ fn table(name: &str, columns: &[(&str, u32)], checks: &[&str]) -> Table {
         kind: TableKind::Plain,
         is_named: true,
         is_empty: true,
+        has_row_security: false,
         has_insert_rule: false,
         has_update_trigger: false,
         has_insert_trigger: false,

@@ -12,6 +12,8 @@ use super::family::{Family, Listed, filled, owned, pool, unique};
 const BIG: usize = 2100;
 /// Up to here a value of the very length that the type allows is worth its size.
 const WORTH: usize = 10_000;
+/// Up to here the longest value fits into any index, beside another one.
+const SHORT: usize = 1000;
 /// Neighbours of lengths that columns are often given.
 const LENGTHS: [usize; 5] = [33, 65, 101, 256, 300];
 
@@ -31,6 +33,11 @@ const EDGES: &[&str] = &[
     "a b c",
     "x@example.org",
     "X@example.org",
+    "\u{e9}\u{1f600}",
+    "O'Neil \"x\" \\y",
+];
+/// Less likely to matter.
+const MORE: &[&str] = &[
     "\u{e9}",
     "e\u{301}",
     "\u{df}",
@@ -38,7 +45,6 @@ const EDGES: &[&str] = &[
     "\u{1f600}",
     "a\u{a0}b",
     "\u{200f}a",
-    "O'Neil \"x\" \\y",
     "a\tb\nc",
     " ",
     "50%_",
@@ -113,6 +119,8 @@ impl Text {
 impl Family for Text {
     fn boundary(&self) -> Vec<String> {
         let mut texts = self.fitting(EDGES);
+        texts.extend(self.limit.filter(|limit| *limit <= SHORT).map(noise));
+        texts.extend(self.fitting(MORE));
         // As many characters as fit, each of two bytes.
         if let (Some(limit @ 2..=300), false) = (self.limit, self.is_in_bytes) {
             texts.push("\u{e9}".repeat(limit));
@@ -215,9 +223,18 @@ mod tests {
             let strategy = text.any();
             all.extend((0..100).map(|_| strategy.new_tree(&mut runner).unwrap().current()));
             assert!(all.iter().all(|it| it.chars().count() <= limit), "{limit}: {all:?}");
-            let longest = text.boundary().pop().unwrap();
-            assert_eq!(longest.chars().count(), limit);
+            let longest = text.boundary().iter().map(|it| it.chars().count()).max();
+            assert_eq!(longest, Some(limit));
         }
+    }
+
+    #[test]
+    fn what_matters_comes_first() {
+        let first: Vec<String> = Text::limited(40 + 4).boundary().into_iter().take(18).collect();
+        assert!(first.contains(&String::new()) && first.contains(&"a ".to_owned()));
+        assert!(first.iter().any(|it| it.contains('\u{1f600}')), "unicode: {first:?}");
+        assert!(first.iter().any(|it| it.contains('\'') && it.contains('\\')), "quotes: {first:?}");
+        assert!(first.iter().any(|it| it.chars().count() == 40), "the longest: {first:?}");
     }
 
     #[test]

@@ -317,6 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_time_are_tried_first() {
+        for name in ["date", "timestamp", "timestamptz"] {
+            let boundary = family(name, -1).unwrap().boundary();
+            let first = boundary.iter().take(14);
+            let has = |word: &str| first.clone().any(|it| it.contains(word));
+            assert!(
+                has("infinity") && has("-infinity") && has("BC") && has("9999"),
+                "{boundary:?}"
+            );
+        }
+    }
+
+    #[test]
     fn days_are_ascending() {
         let days: Vec<_> = (0..2000).map_while(day).collect();
         assert!(days.is_sorted() && days.len() == 2000);

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::checks;
 use crate::finding::{CheckId, Finding};
 use crate::migrations::{Migration, Script};
 use crate::postgres::quote_literal;
@@ -33,6 +34,17 @@ FROM (
 WHERE s.name IS NOT NULL \gexec
 ";
 
+/// The next value of a sequence beside the highest one that stands in each column it is for.
+const NEXT: &str = r#"SELECT format('SELECT %1$L AS "column", next, highest, next <= highest AS collides FROM (SELECT nextval(%2$L) AS next, (SELECT max(%3$I) FROM %4$s) AS highest) s', c.relation || '.' || a.attname, @sequence@, a.attname, c.relation)
+FROM (
+  SELECT refobjid::regclass AS relation, refobjsubid AS place FROM pg_depend
+  WHERE objid = @sequence@::regclass AND classid = 'pg_class'::regclass AND deptype IN ('a', 'i') AND refobjsubid > 0
+  UNION
+  SELECT e.adrelid::regclass, e.adnum FROM pg_depend d JOIN pg_attrdef e ON e.oid = d.objid
+  WHERE d.classid = 'pg_attrdef'::regclass AND d.refobjid = @sequence@::regclass
+) c JOIN pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.place \gexec
+"#;
+
 /// Whether a finding is about rows.
 pub(super) fn is_about_rows(check: CheckId) -> bool {
     matches!(
@@ -55,20 +67,22 @@ pub(super) fn show(out: &mut String, finding: &Finding, migration: &Migration) {
             given(out, finding);
             part(out, "up", migration, &migration.upgrade);
             for sequence in &finding.objects {
-                let name = quote_literal(sequence);
-                let _ = write!(
-                    out,
-                    "\n\\echo == the next value of {sequence}\nSELECT nextval({name});\n"
-                );
+                let asked = NEXT.replace("@sequence@", &quote_literal(sequence));
+                let _ = write!(out, "\n\\echo == the next value of {sequence}\n{asked}");
             }
         }
         CheckId::RefusedRow => {
-            given(out, finding);
+            let mut before = finding.clone();
+            let refused = before.rows.pop();
+            given(out, &before);
             part(out, "up", migration, &migration.upgrade);
             out.push('\n');
             let detail = finding.detail.as_deref().unwrap_or_default();
             for line in std::iter::once(finding.message.as_str()).chain(detail.lines()) {
                 let _ = writeln!(out, "-- {line}");
+            }
+            if let Some(row) = refused {
+                let _ = write!(out, "\\echo == the row\n{}\n", row.insert);
             }
         }
         check => there_and_back(out, check, finding, migration),
@@ -90,8 +104,16 @@ fn there_and_back(out: &mut String, check: CheckId, finding: &Finding, migration
         }
         return;
     };
+    let is_of_second = compares && finding.message.contains(checks::AGAIN);
+    if is_of_second {
+        look(out, "upgraded");
+    }
     part(out, "down", migration, downgrade);
-    if compares {
+    if is_of_second {
+        part(out, "up again", migration, &migration.upgrade);
+        look(out, "reupgraded");
+        differ(out, "upgraded", "reupgraded");
+    } else if compares {
         look(out, "downgraded");
         differ(out, "before", "downgraded");
     } else {

@@ -7,8 +7,8 @@ use crate::data::shrink::{
     Budget, Case, CaseColumn, CaseTable, Link, Oracle, closure, greatest, rest, shrink,
 };
 use crate::data::{
-    Cell, Clock, Column, DataError, Name, Now, Rows, Table, TableRows, ask_clock, ask_rows, beside,
-    canonical, compare, holders, pin,
+    Cell, Clock, Column, DataError, Difference, Name, Now, Rows, Table, TableRows, ask_clock,
+    ask_rows, beside, canonical, compare, holders, pin,
 };
 use crate::finding::Finding;
 use crate::postgres::Batch;
@@ -48,6 +48,10 @@ impl Session<'_> {
                 if self.trial.goes_back() =>
             {
                 self.one_table(stage, given, table).await?
+            }
+            Class::Again(_) => {
+                let looks = Looks { at_upgraded: true, ..Looks::until(Way::Again) };
+                self.again(stage, given, looks).await?
             }
             _ => {
                 let looks = Looks {
@@ -116,6 +120,28 @@ impl Session<'_> {
         }
         self.loader.end(&[]);
         Ok((before, tried))
+    }
+
+    /// Whether the upgrade gives the same each time, as far as what is said of its second run goes.
+    pub(super) async fn repeats(
+        &mut self,
+        stage: &Stage,
+        given: &Rows,
+        class: &Class,
+    ) -> Result<bool, DataError> {
+        let Class::Again(class) = class else { return Ok(true) };
+        // Numbers that sequences give are others in one transaction, and the same in two.
+        if self.spoken.draws {
+            return Ok(false);
+        }
+        let Class::Changed(table, columns) = class.as_ref() else { return Ok(true) };
+        let mut tables = None;
+        let first = self.upgraded(stage, given, &mut tables).await?;
+        let other = self.upgraded(stage, given, &mut tables).await?;
+        let (Some(one), Some(two)) = (&first, &other) else { return Ok(false) };
+        let differences = compare(one, two);
+        let differing = differences.get(table).map(Difference::columns).unwrap_or_default();
+        Ok(columns.iter().any(|column| !differing.contains(column.as_str())))
     }
 
     /// What depends on the physical order of these rows. Usually two runs say that nothing does; a
@@ -302,6 +328,7 @@ fn is_same(one: &Class, other: &Class) -> bool {
         (Class::Changed(table, columns), Class::Changed(same, others)) => {
             table == same && columns.iter().any(|column| others.contains(column))
         }
+        (Class::Again(one), Class::Again(other)) => is_same(one, other),
         (one, other) => one == other,
     }
 }

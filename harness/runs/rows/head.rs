@@ -94,6 +94,7 @@ fn count(model: &Model, rows: &Rows, unfilled: &[Unfilled], otherwise: &str) -> 
     let mut head = Head::default();
     for table in model.tables.iter().filter(|table| table.kind != TableKind::Partitioned) {
         head.tables += 1;
+        head.tables_secured += usize::from(table.has_row_security);
         let columns = || table.columns.iter().filter(|column| !column.is_generated);
         head.columns += columns().count();
         head.labels += columns().map(|column| labels(model, column).len()).sum::<usize>();

@@ -178,7 +178,11 @@ fn cases(text: &str) -> Result<Vec<Case>, String> {
 pub(in crate::runs) fn keep(kept: &KeptRows, verification: &mut Verification) -> Vec<String> {
     let mut notes = Vec::new();
     for judged in &mut verification.migrations {
-        let shows = |it: &&Finding| it.counts(Severity::Error) && !it.rows.is_empty();
+        // What is refused after the upgrade need not fit before it.
+        let shows = |it: &&Finding| {
+            let is_before = it.check != CheckId::RefusedRow;
+            it.counts(Severity::Error) && !it.rows.is_empty() && is_before
+        };
         let found: Vec<&Finding> = judged.findings.iter().filter(shows).collect();
         if found.is_empty() {
             continue;

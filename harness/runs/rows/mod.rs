@@ -6,6 +6,7 @@
 
 mod blamed;
 mod counterexample;
+mod guards;
 mod harmless;
 mod head;
 mod index;
@@ -41,6 +42,7 @@ use crate::finding::{CheckId, Claim, ClaimKind, Finding, Severity};
 use crate::migrations::Migration;
 use crate::postgres::PostgresError;
 use crate::runs::discreet::discreet;
+use crate::schema::Snapshot;
 use crate::steps::{Looks, StepFailure, Trial, Tried, Way, is_artefact};
 
 /// How rows are given.
@@ -108,10 +110,10 @@ pub(super) struct Stage {
     given: usize,
 }
 
-/// Tries `migration` on rows: those of `kept` first.
+/// Tries `migration` on rows: those of `kept` first. `before` is the schema before it.
 pub(super) async fn try_rows(
     loader: &mut Loader,
-    migration: &Migration,
+    (migration, before): (&Migration, &Snapshot),
     options: &RowOptions,
     kept: Option<&KeptFile>,
     has_backup: bool,
@@ -120,7 +122,7 @@ pub(super) async fn try_rows(
         Ok(trial) => trial,
         Err(why) => return Ok(not_tried(migration, &why)),
     };
-    let spoken = words::of(migration);
+    let spoken = words::of(migration, before);
     let replayed = match kept {
         Some(kept) => {
             replay::replay(loader, (migration, &trial, &spoken), options, kept, has_backup).await?
@@ -312,6 +314,7 @@ impl<'a> Session<'a> {
         Looks {
             at_upgraded: claims || !self.trial.goes_back(),
             at_sequences: self.spoken.may_move_sequences,
+            at_tables: self.spoken.makes_guards,
             ..Looks::until(Way::Again)
         }
     }
@@ -341,7 +344,8 @@ impl<'a> Session<'a> {
         let (model, newest, looks) = (&stage.model, stage.newest, self.looks());
         let tried = self.trial.run_up(self.loader, model, newest, &stage.before, looks).await?;
         let asks = self.spoken.may_refuse && tried.failed.is_none();
-        let refused = if asks { self.probe(stage).await? } else { Refused::default() };
+        let refused =
+            if asks { self.probe(stage, &tried.tables).await? } else { Refused::default() };
         let back = self.trial.run_back(self.loader, model, newest, &stage.before, looks, tried);
         let tried = back.await?;
         self.loader.end(&stage.positions);
@@ -392,6 +396,9 @@ impl<'a> Session<'a> {
                 {
                     let blamed = self.blamed(stage, &kept, failure).await?;
                     suspicion.hint = blamed::among(&stage.before, &kept, &blamed);
+                }
+                if !self.repeats(stage, &kept, &suspicion.class).await? {
+                    continue;
                 }
                 if let Some(finding) = self.prove(stage, &kept, suspicion).await? {
                     verdict.findings.push(finding);

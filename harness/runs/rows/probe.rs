@@ -1,10 +1,10 @@
 //! Asking after the upgrade whether its tables still take a row.
 
 use crate::checks;
-use crate::data::{DataError, Effort, Model, Recipe, Rows, Unfilled, all_columns};
+use crate::data::{DataError, Effort, Model, Now, Recipe, Rows, Unfilled, all_columns};
 use crate::finding::Finding;
 
-use super::{Session, Stage};
+use super::{Session, Stage, shown};
 
 /// Rows of another case than those that are there: their keys are others.
 const CASE: u32 = 9;
@@ -33,13 +33,14 @@ impl Session<'_> {
         }
         self.loader.open();
         self.put(stage, given);
-        let before = self.probe(stage).await?;
+        let before = self.probe(stage, &[]).await?;
         self.loader.end(&[]);
         let is_in = |list: &[(u32, Unfilled)], table: u32| list.iter().any(|(it, _)| *it == table);
         let mut findings = Vec::new();
         for (table, refused) in &after.given {
             if checks::is_of_the_schema(refused) && !is_in(&before.given, *table) {
-                findings.push(checks::refused_row(self.migration, refused, false));
+                let finding = checks::refused_row(self.migration, refused, false);
+                findings.push(self.with_row(stage, finding, refused));
             }
         }
         // Where a default belongs to another partition, rows come by way of the partitioned table.
@@ -48,21 +49,40 @@ impl Session<'_> {
             tables.any(|table| table.oid == oid && table.partition.is_some())
         };
         for (table, refused) in after.defaults.iter().filter(|(table, _)| !is_partition(*table)) {
-            let is_default = !is_in(&after.given, *table)
+            // What a new table's own defaults are refused for is told by the schema.
+            let is_default = *table <= stage.newest
+                && !is_in(&after.given, *table)
                 && !is_in(&before.defaults, *table)
                 && checks::is_of_a_default(refused);
             if is_default {
-                findings.push(checks::refused_row(self.migration, refused, true));
+                let finding = checks::refused_row(self.migration, refused, true);
+                findings.push(self.with_row(stage, finding, refused));
             }
         }
         Ok(findings)
     }
 
-    /// Tries to insert into the tables as they are, and takes everything back.
-    pub(super) async fn probe(&mut self, stage: &Stage) -> Result<Refused, DataError> {
+    /// Adds the row that is refused, and before it those that it refers to.
+    fn with_row(&self, stage: &Stage, mut finding: Finding, refused: &Unfilled) -> Finding {
+        // It may refer to rows of a backup, which are nobody's to show.
+        if !self.has_backup {
+            finding.rows = shown::refused(stage, refused);
+        }
+        finding
+    }
+
+    /// Tries to insert into the tables as they are, and takes everything back. `now` are those that
+    /// the upgrade had to do with, if that is known: new ones are tried as well.
+    pub(super) async fn probe(&mut self, stage: &Stage, now: &[Now]) -> Result<Refused, DataError> {
         let mut refused = Refused::default();
+        if self.spoken.has_guards {
+            // What a body has read of a row stays in its plans, but not in the next session.
+            self.loader.later("DISCARD PLANS");
+        }
         let named = stage.model.tables.iter().filter(|table| table.is_named);
-        let model = self.loader.model(named.map(|table| table.oid)).await?;
+        let new = now.iter().map(|table| table.oid).filter(|oid| *oid > stage.newest);
+        let oids: Vec<u32> = named.map(|table| table.oid).chain(new).collect();
+        let model = self.loader.model(oids).await?;
         let (positions, rows) = self.loader.look(&model, &all_columns(&model)).await?;
         refused.defaults = self.try_to_fill(&model, &rows, true).await?;
         if !refused.defaults.is_empty() {

@@ -53,7 +53,8 @@ impl Session<'_> {
             return Ok(Some(suspicion.finding));
         }
         // Rows of the history that are lost are named: without any, they show nothing.
-        let is_loss = matches!(suspicion.class, Class::Gone(_) | Class::Changed(..));
+        let is_loss =
+            matches!(suspicion.class, Class::Gone(_) | Class::Changed(..) | Class::Again(_));
         let is_seed = |(name, at): &(_, usize)| {
             let row = stage.before.0.get(name).and_then(|held| held.rows.get(*at));
             let seeds = stage.seeds.0.get(name);

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::Stage;
 use crate::data::{
-    Cell, ForeignKey, Instead, Name, Rows, Table, TableRows, holders, in_order, insert_readably,
+    Cell, ForeignKey, Instead, Name, Rows, Table, TableRows, Unfilled, holders, in_order,
+    insert_readably, insert_written, without,
 };
 use crate::finding::Row;
 use crate::postgres::ident;
@@ -33,6 +34,44 @@ pub(super) fn inserts(stage: &Stage, rows: &Rows, has_backup: bool) -> Vec<Row> 
         }
     }
     shown
+}
+
+/// A row that is refused after the upgrade, last, and those that were there before which it refers to.
+pub(super) fn refused(stage: &Stage, refused: &Unfilled) -> Vec<Row> {
+    if refused.row.is_empty() {
+        return Vec::new();
+    }
+    let (columns, row): (Vec<String>, Vec<Cell>) = refused.row.iter().cloned().unzip();
+    let held = TableRows { columns, rows: vec![row], ..TableRows::default() };
+    let mut parents = Rows::default();
+    if let Some(table) = stage.model.tables.iter().find(|it| it.name == refused.table) {
+        for row in &held.rows {
+            add_parents(stage, table, &held, row, &mut parents);
+        }
+    }
+    let mut shown = inserts(stage, &without(&parents, &stage.seeds), false);
+    let insert = insert_written(&refused.table, &held);
+    shown.extend(insert.map(|insert| Row { table: refused.table.sql(), insert }));
+    shown
+}
+
+/// The rows of before that a row refers to, and those that they refer to.
+fn add_parents(stage: &Stage, table: &Table, held: &TableRows, row: &[Cell], found: &mut Rows) {
+    let tables = &stage.model.tables;
+    for key in &table.foreign_keys {
+        let own = values(held, row, &key.columns);
+        for parent in holders(tables, key.parent).into_iter().filter_map(|at| tables.get(at)) {
+            let Some(there) = stage.before.0.get(&parent.name) else { continue };
+            let is_it = |row: &&Vec<Cell>| values(there, row, &key.parent_columns) == own;
+            let Some(row) = there.rows.iter().find(is_it) else { continue };
+            let bare = || TableRows { rows: Vec::new(), rest: None, ..there.clone() };
+            let known = found.0.entry(parent.name.clone()).or_insert_with(bare);
+            if !known.rows.contains(row) {
+                known.rows.push(row.clone());
+                add_parents(stage, parent, there, row, found);
+            }
+        }
+    }
 }
 
 /// Keys of rows that were there, numbered by parent: each has its own row.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::guards::{Guards, makes_one};
 use super::harmless::{Fresh, Side, is_harmless, statements};
 use super::items::{names_in_strings, says, words_in};
 use super::seeds::without_seeds;
 use crate::migrations::Migration;
+use crate::schema::Snapshot;
 use crate::sql::{self, StatementKind as K, TokenKind};
 
 /// What a migration's text speaks of.
@@ -19,26 +21,39 @@ pub(in crate::runs) struct Spoken {
     pub(super) has_to_do_with_rows: bool,
     /// Whether the upgrade may leave a sequence where it should not be.
     pub(super) may_move_sequences: bool,
+    /// Whether the upgrade draws numbers itself.
+    pub(super) draws: bool,
     /// Whether the upgrade inserts rows of its own.
     pub(super) inserts: bool,
     /// Whether rows may be turned away after the upgrade.
     pub(super) may_refuse: bool,
+    /// Whether triggers may meet other rows or other functions after the upgrade.
+    pub(super) has_guards: bool,
+    /// Whether tables that the upgrade makes may turn rows away, since it makes triggers.
+    pub(super) makes_guards: bool,
     /// Whether what the upgrade does may depend on the order in which it meets rows.
     pub(super) depends_on_order: bool,
     /// Both scripts, as far as their constants are worth trying.
     pub(super) text: String,
 }
 
-pub(super) fn of(migration: &Migration) -> Spoken {
+pub(super) fn of(migration: &Migration, before: &Snapshot) -> Spoken {
     let mut spoken = Spoken::default();
     let upgrade = &migration.upgrade.text;
     let downgrade = migration.downgrade.as_ref().map_or("", |script| &script.text);
-    if is_harmless(upgrade, downgrade) {
+    let guards = Guards::of(before);
+    let is_guarded = |text: &str| guards.may_fail_after(text);
+    spoken.has_guards = any(upgrade, |_, text| is_guarded(text));
+    spoken.makes_guards = any(upgrade, |_, text| makes_one(text));
+    if !spoken.has_guards && !spoken.makes_guards && is_harmless(upgrade, downgrade) {
         return spoken;
     }
     let fresh = Fresh::of(upgrade);
     for (script, side) in [(&**upgrade, Side::Upgrade), (downgrade, Side::Downgrade)] {
-        let concerns = |text: &&str| !fresh.is_without(text, side);
+        let concerns = |text: &&str| {
+            let is_about_guards = is_guarded(text) || makes_one(text);
+            !fresh.is_without(text, side) || side == Side::Upgrade && is_about_guards
+        };
         for text in statements(script).into_iter().flatten().filter(concerns) {
             spoken.has_to_do_with_rows = true;
             spoken.is_dynamic |= is_dynamic(sql::kind(text), text);
@@ -47,8 +62,11 @@ pub(super) fn of(migration: &Migration) -> Spoken {
         }
     }
     spoken.may_move_sequences = may_move_sequences(upgrade);
+    spoken.draws = says(upgrade, &["nextval"]);
     spoken.inserts = says(upgrade, &["insert", "copy", "merge"]);
-    spoken.may_refuse = may_refuse(upgrade, &fresh);
+    spoken.may_refuse = spoken.has_guards || spoken.makes_guards || may_refuse(upgrade, &fresh);
+    // The tables that it makes are not there before.
+    spoken.is_dynamic |= spoken.makes_guards;
     spoken.depends_on_order = depends_on_order(upgrade);
     let (upgrade, downgrade) = without_seeds(upgrade, downgrade);
     spoken.text = format!("{upgrade}\n{downgrade}\n");
