@@ -69,8 +69,11 @@ mod tests {
         std::fs::write(folder.join("a.sql"), "SELECT 1").unwrap();
         std::fs::write(folder.join("notes.txt"), "none").unwrap();
         let workload = Workload::load(folder).unwrap();
-        let read: Vec<_> =
-            workload.queries.iter().map(|it| (it.name.as_str(), it.line, it.text.as_str())).collect();
+        let read: Vec<_> = workload
+            .queries
+            .iter()
+            .map(|it| (it.name.as_str(), it.line, it.text.as_str()))
+            .collect();
         assert_eq!(read, [("a", 1, "SELECT 1"), ("b", 2, "SELECT 2")]);
         std::fs::write(folder.join("c.sql"), "SELECT 1; SELECT 2;").unwrap();
         assert!(error().contains("c.sql holds 2 statements"), "{}", error());

@@ -61,7 +61,7 @@ fn positive(text: &str, example: &str) -> Result<f64, String> {
 }
 
 /// Reads `150ms`, `1.5s` or `2min`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 0.001), ("min", 60.0), ("s", 1.0), ("us", 0.000_001)];
     let found = units.iter().find_map(|(unit, seconds)| {
         let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
@@ -74,9 +74,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 fn parameter(text: &str, folder: Option<&Path>) -> Result<Source, String> {
     let form = "`param id from SELECT id FROM public.customer`, `param id from csv ids.csv` or `param \
                 note from generated public.orders.note`";
-    let (names, from) = text
-        .split_once(" from ")
-        .ok_or_else(|| format!("param {text:?} does not say where values come from, as in {form}"))?;
+    let (names, from) = text.split_once(" from ").ok_or_else(|| {
+        format!("param {text:?} does not say where values come from, as in {form}")
+    })?;
     let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
     let is_name = |name: &String| {
         name.starts_with(|c: char| c.is_alphabetic() || c == '_')
@@ -95,7 +95,10 @@ fn parameter(text: &str, folder: Option<&Path>) -> Result<Source, String> {
         "generated" => {
             let column = rest.trim().to_owned();
             let [name] = names.as_slice() else {
-                return Err(format!("{} can't be made up together, only one by one", names.join(", ")));
+                return Err(format!(
+                    "{} can't be made up together, only one by one",
+                    names.join(", ")
+                ));
             };
             Ok(Source::Generated { name: name.clone(), column })
         }
@@ -121,7 +124,9 @@ fn agree(query: &Query) -> Result<(), WorkloadError> {
         }
     }
     match given().find(|name| !query.parameters().contains(name)) {
-        Some(name) => Err(error(format!("values are given for :{name}, which the query does not have"))),
+        Some(name) => {
+            Err(error(format!("values are given for :{name}, which the query does not have")))
+        }
         None => Ok(()),
     }
 }
@@ -152,7 +157,10 @@ mod tests {
         assert_eq!(query.budget, Some(Duration::from_millis(20)));
         assert_eq!(query.effect, Effect::Reads);
         let names: Vec<_> = query.sources.iter().map(Source::names).collect();
-        assert_eq!(names, [&["a".to_owned(), "b".to_owned()][..], &["c".to_owned()], &["d".to_owned()]]);
+        assert_eq!(
+            names,
+            [&["a".to_owned(), "b".to_owned()][..], &["c".to_owned()], &["d".to_owned()]]
+        );
         let Source::Csv { file, .. } = &query.sources[1] else { panic!("{:?}", query.sources) };
         assert_eq!(file, std::path::Path::new("workload/names.csv"));
     }
@@ -168,7 +176,10 @@ mod tests {
             ("-- stairway: param a from thin air\nSELECT :a", "can't come from \"thin air\""),
             ("-- stairway: param a from SELECT 1\nSELECT 1", "which the query does not have"),
             ("SELECT :a", "the parameter :a has no values"),
-            ("-- stairway: param a from SELECT 1\n-- stairway: param a from VALUES (1)\nSELECT :a", "two places"),
+            (
+                "-- stairway: param a from SELECT 1\n-- stairway: param a from VALUES (1)\nSELECT :a",
+                "two places",
+            ),
         ] {
             let error = header(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

@@ -59,8 +59,28 @@ impl Shares {
         if left <= 0.0 {
             return Err(WorkloadError::Rate { own: all_own, all: rate });
         }
-        let rates = queries.iter().map(|query| own(query).unwrap_or(left * weight(query) / weights));
+        let rates =
+            queries.iter().map(|query| own(query).unwrap_or(left * weight(query) / weights));
         Ok(Self { rate, rates: rates.collect() })
+    }
+
+    /// The same shares of at least so many requests a second.
+    #[must_use]
+    pub fn at_least(&self, rate: f64) -> Self {
+        let factor = (rate / self.rate).max(1.0);
+        let rates = self.rates.iter().map(|rate| rate * factor).collect();
+        Self { rate: self.rate * factor, rates }
+    }
+
+    /// The same rate, shared by some of the queries only.
+    #[must_use]
+    pub fn only(&self, places: &[usize]) -> Self {
+        let all: f64 = places.iter().map(|place| self.of(*place)).sum();
+        let rate = |(place, rate): (usize, &f64)| {
+            if places.contains(&place) { rate * self.rate / all } else { 0.0 }
+        };
+        let rates = self.rates.iter().enumerate().map(rate).collect();
+        Self { rate: self.rate, rates }
     }
 
     /// Requests a second of the query at `place`.
@@ -129,7 +149,11 @@ mod tests {
     use crate::workload::Query;
 
     fn queries(shares: &[Share]) -> Vec<Query> {
-        let query = |share: &Share| Query { share: *share, ..Query::new("q.sql".into(), "SELECT 1") };
+        let query = |share: &Share| {
+            let mut query = Query::new("q.sql".into(), "SELECT 1");
+            query.share = *share;
+            query
+        };
         shares.iter().map(query).collect()
     }
 
@@ -141,7 +165,7 @@ mod tests {
         let error = Shares::new(&queries, 20.0).unwrap_err().to_string();
         assert!(error.contains("--rate"), "{error}");
         let alone = Shares::new(&queries[1..2], 100.0).unwrap();
-        assert_eq!(alone.rate, 20.0, "where all have rates, those are the rate");
+        assert!((alone.rate - 20.0).abs() < 1e-9, "where all have rates, those are the rate");
     }
 
     #[test]
@@ -150,8 +174,12 @@ mod tests {
         let shares = Shares::new(&queries, 50.0).unwrap();
         let plan = Plan::new(&shares, 100, &[7, 1], 5);
         assert_eq!(plan.length, Duration::from_secs(2));
-        let steps = plan.requests.windows(2).map(|two| two[1].at - two[0].at);
-        assert!(steps.into_iter().all(|step| step.abs_diff(Duration::from_millis(20)) < Duration::from_micros(1)));
+        let steps = plan.requests.windows(2).map(|two| two[1].at.abs_diff(two[0].at));
+        assert!(
+            steps
+                .into_iter()
+                .all(|step| step.abs_diff(Duration::from_millis(20)) < Duration::from_micros(1))
+        );
         let of = |place| plan.requests.iter().filter(|it| it.query == place).count();
         assert_eq!((of(0), of(1)), (67, 33));
         assert!(plan.requests.iter().all(|it| it.tuple < [7, 1][it.query]));

@@ -9,6 +9,7 @@ use std::path::Path;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
 
 use crate::postgres::{BinaryValue, PostgresError, Session, quote_literal};
 
@@ -17,6 +18,9 @@ use super::query::{Query, Source};
 
 /// A value for each parameter of a query, in their order; NULL is `None`.
 pub type Tuple = Vec<Option<String>>;
+
+/// Values that are made up for a column, or why there are none.
+pub type Made<'a> = dyn Fn(&str) -> Result<Tuple, String> + 'a;
 
 /// So many candidates of one source are looked at.
 const CANDIDATES: usize = 10_000;
@@ -38,7 +42,7 @@ impl Values {
     pub async fn ask(
         session: &mut Session,
         query: &Query,
-        made: &dyn Fn(&str) -> Result<Vec<Option<String>>, String>,
+        made: &Made<'_>,
         seed: u64,
     ) -> Result<Self, WorkloadError> {
         let types = types(session, query).await?;
@@ -63,7 +67,8 @@ impl Values {
 /// The types of the query's parameters, as the server infers them.
 async fn types(session: &mut Session, query: &Query) -> Result<Vec<u32>, WorkloadError> {
     let refused = |source| refused(query, String::new(), source);
-    let prepared = session.execute(&format!("PREPARE stairway_types AS {}", query.numbered())).await;
+    let prepared =
+        session.execute(&format!("PREPARE stairway_types AS {}", query.numbered())).await;
     prepared.map_err(refused)?;
     let asked = "SELECT u.oid::pg_catalog.oid FROM pg_catalog.pg_prepared_statements s, \
         pg_catalog.unnest(s.parameter_types) WITH ORDINALITY AS u (oid, n) \
@@ -74,6 +79,8 @@ async fn types(session: &mut Session, query: &Query) -> Result<Vec<u32>, Workloa
 }
 
 fn refused(query: &Query, of: String, source: PostgresError) -> WorkloadError {
+    // Values may be those of a backup, which are nobody's to show; a query without any shows none.
+    let source = if of.is_empty() { source } else { source.discreet() };
     match source {
         PostgresError::Sql(_) => WorkloadError::Refused { path: query.file.clone(), of, source },
         other => other.into(),
@@ -85,12 +92,13 @@ async fn candidates(
     session: &mut Session,
     query: &Query,
     source: &Source,
-    made: &dyn Fn(&str) -> Result<Vec<Option<String>>, String>,
+    made: &Made<'_>,
     seed: u64,
 ) -> Result<Vec<Tuple>, WorkloadError> {
     let error = |problem| WorkloadError::Parameter { path: query.file.clone(), problem };
     match source {
         Source::Query { names, sql } => {
+            let sql = sql.trim_end().trim_end_matches(';');
             // A sample that is the same for the same rows, wherever they lie.
             let sampled = format!(
                 "SELECT * FROM ({sql}\n) AS stairway_c ORDER BY \
@@ -158,11 +166,7 @@ fn draw(query: &Query, columns: &[(&[String], Vec<Tuple>)], seed: u64) -> Vec<Tu
 
 /// Keeps queries that draw from the same candidates from drawing the same.
 fn salt(name: &str) -> u64 {
-    let mut seed = [0; 32];
-    for (byte, slot) in name.bytes().zip(seed.iter_mut().cycle()).take(4096) {
-        *slot ^= byte;
-    }
-    ChaCha8Rng::from_seed(seed).random()
+    ChaCha8Rng::from_seed(Sha256::digest(name).into()).random()
 }
 
 /// The same values in the form of the extended protocol, made by the server itself.
@@ -183,7 +187,9 @@ async fn binary(
         let (Some(of), Some(sends)) = (row.next(), row.next()) else {
             return Err(WorkloadError::Parameter {
                 path: query.file.clone(),
-                problem: format!("values of :{name} have no binary form\n  help: use --protocol simple"),
+                problem: format!(
+                    "values of :{name} have no binary form\n  help: use --protocol simple"
+                ),
             });
         };
         let cells = tuples.iter().map(|tuple| tuple.get(place).and_then(Option::as_deref));
@@ -255,6 +261,9 @@ mod tests {
     #[test]
     fn hexadecimal_digits_are_bytes() {
         assert_eq!(bytes("00ff10"), [0, 255, 16]);
-        assert!(sent("text", "textsend", [Some("it's"), None].into_iter()).contains("(1, 'it''s'),(2, NULL)"));
+        assert!(
+            sent("text", "textsend", [Some("it's"), None].into_iter())
+                .contains("(1, 'it''s'),(2, NULL)")
+        );
     }
 }
