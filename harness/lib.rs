@@ -42,6 +42,7 @@ pub mod sql;
 pub mod steps;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod workload;
 
 /// The examples of the README are compiled.
 #[cfg(doctest)]

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("alert", 2),
     ("config", 3),
     ("data", 3),
+    ("workload", 3),
     ("steps", 4),
     ("checks", 5),
     ("runs", 6),

@@ -9,6 +9,7 @@ use crate::config::MOST_ROWS;
 use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
+pub(super) use super::bench::BenchArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
     AccountFormat, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs, RestoreArgs, RunArgs,
@@ -22,7 +23,7 @@ pub(super) use super::run_args::{
 #[command(
     after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
                         3 no server could be had, 130 and 143 interrupted; of runs on a database \
-                        10 refused, 11 another runner, 12 backup failed, 13 rehearsal failed, 20 not applied, \
+                        10 refused, 11 another runner, 12 backup failed, 13 rehearsal failed, 15 nobody can tell, 20 not applied, \
                         21 and 22 rolled back, 30 unknown, 31 way back refused, 40 not told.\n\n\
                         Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
@@ -48,6 +49,8 @@ pub(super) enum Verb {
     Verify(Box<VerifyArgs>),
     /// Record today's findings, so that only new ones fail a verification
     Baseline(Box<BaselineArgs>),
+    /// Measure the p95 of queries before and after the pending migrations, against a budget
+    Bench(Box<BenchArgs>),
     /// Move a database forward: backup, rehearsal on a copy, apply, validation, a way back
     Upgrade(Box<UpgradeArgs>),
     /// Move a database back by its downgrades, with the same steps

@@ -6,6 +6,7 @@ mod args;
 mod backup;
 mod baseline;
 mod bell;
+mod bench;
 mod cache;
 mod current;
 mod diff;
@@ -127,6 +128,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
     match verb {
         Verb::Verify(args) => verify::run(*args, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
+        Verb::Bench(args) => bench::run(*args, printer).await,
         // Those are led to their ends elsewhere.
         Verb::Upgrade(_)
         | Verb::Downgrade(_)

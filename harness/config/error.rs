@@ -12,6 +12,14 @@ use crate::server::ServerError;
 /// What is written down, or in the environment, can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// A number of `[bench]` is no measure of anything.
+    #[error("stairway.toml: bench.{key} is {given}, but must be above zero")]
+    Bench {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        given: f64,
+    },
     /// The file can't be read.
     #[error("can't read {FILE}: {0}")]
     Read(#[source] std::io::Error),

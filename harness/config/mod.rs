@@ -5,6 +5,7 @@
 //! asks.
 
 mod alerts;
+mod bench;
 mod database;
 mod deployment;
 mod dotenv;
@@ -22,12 +23,14 @@ use crate::migrations::Tool;
 use crate::secret::Scrubber;
 use crate::server::{Choice, ServerSpec};
 
+pub use bench::BenchSettings;
 pub use deployment::{Deployment, DeploymentFlags, Environment, Setting};
 pub use dotenv::Dotenv;
 pub use error::ConfigError;
 pub use variables::{Found, Origin, Variables};
 
 use alerts::AlertEntry;
+use bench::BenchEntry;
 use deployment::DeploymentSettings;
 
 const FILE: &str = "stairway.toml";
@@ -47,6 +50,8 @@ pub struct Config {
     fail_on: Option<Threshold>,
     #[serde(default)]
     rows: RowSettings,
+    #[serde(default)]
+    bench: BenchEntry,
     #[serde(default)]
     command: Commands,
     #[serde(default, rename = "claim")]

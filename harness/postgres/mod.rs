@@ -13,6 +13,7 @@ mod ident;
 mod profile;
 mod session;
 mod target;
+mod timed;
 mod version;
 
 pub use address::{Address, Part};
@@ -25,4 +26,5 @@ pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use profile::{Profile, milliseconds};
 pub use session::{ResultSet, Session};
 pub use target::Target;
+pub use timed::BinaryValue;
 pub use version::Version;

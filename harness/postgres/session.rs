@@ -49,6 +49,11 @@ impl Session {
         self.limit = Some(limit);
     }
 
+    /// What it speaks through, for what is not one of its own messages.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
     /// Where this session is connected to.
     pub fn target(&self) -> &Target {
         &self.target

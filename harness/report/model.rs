@@ -328,7 +328,7 @@ impl MigrationReport {
 }
 
 impl FindingReport {
-    fn new(finding: &Finding) -> Self {
+    pub(super) fn new(finding: &Finding) -> Self {
         let line = finding.span.as_ref().map(|span| span.line);
         Self {
             check: finding.check,

@@ -33,6 +33,16 @@ pub fn terminal(report: &Report, style: Style) -> String {
 
 /// One finding.
 pub fn finding(finding: &Finding, report: &Report, style: Style) -> String {
+    let source = finding.span.as_ref().and_then(|span| report.sources.get(&span.file));
+    shown(finding, source.map(AsRef::as_ref), style)
+}
+
+/// One finding without the text that it points at.
+pub(super) fn bare_finding(finding: &Finding, style: Style) -> String {
+    shown(finding, None, style)
+}
+
+fn shown(finding: &Finding, source: Option<&str>, style: Style) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -40,13 +50,11 @@ pub fn finding(finding: &Finding, report: &Report, style: Style) -> String {
     };
     let title = level.primary_title(finding.message.as_str()).id(finding.check.as_str());
     let mut group = Group::with_title(title);
-    let source = finding.span.as_ref().and_then(|span| report.sources.get(&span.file));
     let path = finding.file.as_ref().map(|file| file.display().to_string());
     match (&finding.span, source) {
         (Some(span), Some(source)) => {
             let annotation = AnnotationKind::Primary.span(span.bytes.clone());
-            group =
-                group.element(Snippet::source(source.as_ref()).path(path).annotation(annotation));
+            group = group.element(Snippet::source(source).path(path).annotation(annotation));
         }
         _ => {
             if let Some(path) = path {

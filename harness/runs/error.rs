@@ -8,6 +8,7 @@ use crate::postgres::PostgresError;
 use crate::schema::SchemaError;
 use crate::server::ServerError;
 use crate::steps::{GroundError, RestoreError, StepFailure};
+use crate::workload::WorkloadError;
 
 use super::baseline::BaselineError;
 use super::rows::NoRowOptions;
@@ -56,6 +57,9 @@ pub enum RunError {
     /// The ground of the climb could not be prepared or put back.
     #[error(transparent)]
     Ground(#[from] GroundError),
+    /// The workload can't be used, or can't be sent.
+    #[error(transparent)]
+    Workload(Box<WorkloadError>),
     /// A file of the run could not be written.
     #[error("can't write {path}")]
     Write {
@@ -85,6 +89,12 @@ pub enum RunError {
     Unmodelled(String),
 }
 
+impl From<WorkloadError> for RunError {
+    fn from(error: WorkloadError) -> Self {
+        Self::Workload(Box::new(error))
+    }
+}
+
 impl RunError {
     /// The code that the process exits with.
     pub fn exit(&self) -> Exit {
@@ -95,6 +105,7 @@ impl RunError {
             | Self::Rows(_)
             | Self::Baseline(_)
             | Self::Write { .. }
+            | Self::Workload(_)
             | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,
             _ => Exit::NoServer,
         }

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod batch;
+mod bench;
 mod changed;
 mod climb;
 mod coverage;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use crate::steps::Reading;
 pub use baseline::{BASELINE_FILE, Baseline, BaselineError, Entry};
+pub use bench::{BenchOptions, Benched, BenchedQuery, Blamed, bench, why};
 pub use coverage::{Gap, Head, Tried};
 pub use error::RunError;
 pub use event::{Event, Silent, Watch};

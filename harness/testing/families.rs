@@ -52,7 +52,9 @@ impl Family {
             | CheckId::ChecksumMismatch
             | CheckId::OutOfOrder
             | CheckId::UnknownRevision
-            | CheckId::RestoreFailed => None,
+            | CheckId::RestoreFailed
+            | CheckId::LatencyBudget
+            | CheckId::LatencyRegression => None,
         }
     }
 }

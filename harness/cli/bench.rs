@@ -1,0 +1,170 @@
+//! `stairway bench`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as Arguments, ValueEnum};
+
+use crate::config::Config;
+use crate::report::{Style, bench_json, bench_text};
+use crate::runs::{self, BenchOptions};
+use crate::server::Profile;
+use crate::workload::{self, Protocol, Verdict};
+
+use super::args::{FolderArgs, ServerArgs};
+use super::printer::Printer;
+use super::progress::Narrator;
+use super::reports::{cannot_write, put, writable};
+use super::{Exit, Failure, Outcome, settings};
+
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "A query is a file of the workload, with its parameters as :name and a header:\n\n  \
+                        -- stairway: weight 3\n  -- stairway: budget 20ms\n  \
+                        -- stairway: param customer from SELECT id FROM public.customer\n  \
+                        SELECT * FROM public.orders WHERE customer_id = :customer\n\n\
+                        Exit codes: 0 within the budget and nothing slower, 1 over it or slower, 15 nobody can \
+                        tell, 2 usage or configuration, 3 no server could be had.\n\n\
+                        Examples:\n  stairway bench --backup nightly.dump --budget 150ms\n  \
+                        stairway bench --since -3 --scale 50000 --rate 400\n  \
+                        stairway bench --backup nightly.dump --format json --output p95.json"
+)]
+pub(super) struct BenchArgs {
+    /// The folder of migrations, like --migrations
+    #[arg(value_name = "DIR", conflicts_with = "migrations")]
+    pub(super) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) folder: FolderArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    /// The folder of queries [default: stairway.toml, workload]
+    #[arg(long, value_name = "DIR")]
+    pub(super) workload: Option<PathBuf>,
+    /// Measure on this pg_dump archive (-Fc, -Fd, -Ft or plain) and what is pending from there
+    #[arg(long, value_name = "FILE")]
+    pub(super) backup: Option<PathBuf>,
+    /// Without a backup: so many rows are made up for each table
+    #[arg(long, value_name = "ROWS", default_value = "10000", conflicts_with = "backup",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) scale: u32,
+    /// Without a backup: measure what comes after this revision: an id, its unique prefix, base or -N
+    /// [default: -1]
+    #[arg(long, value_name = "REV", allow_hyphen_values = true, conflicts_with = "backup")]
+    pub(super) since: Option<String>,
+    /// The p95 of all requests must be under this [default: stairway.toml, 150ms]
+    #[arg(long, value_name = "TIME", value_parser = workload::duration)]
+    pub(super) budget: Option<Duration>,
+    /// Requests a second, by a fixed schedule [default: stairway.toml, 200]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(super) rate: Option<f64>,
+    /// Requests in one run
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub(super) requests: u32,
+    /// Independent runs, each on connections of its own
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(3..=100))]
+    pub(super) runs: u32,
+    /// Turns of 200 requests on the database before and on the one after, in pairs; 0 compares nothing
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(super) pairs: u32,
+    /// Connections; a request waits for one that is free, and that counts
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(super) connections: u32,
+    /// How queries are sent
+    #[arg(long, value_enum, default_value = "prepared", value_name = "PROTOCOL")]
+    pub(super) protocol: ProtocolArg,
+    /// A difference before and after up to this is none
+    #[arg(long, value_name = "TIME", default_value = "500us", value_parser = workload::duration)]
+    pub(super) floor: Duration,
+    /// The same seed gives the same values in the same order
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(super) seed: u64,
+    /// The form of the report
+    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
+    pub(super) format: BenchFormat,
+    /// Write the report into a file instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Say nothing but the report
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ProtocolArg {
+    /// Prepared once on each connection
+    Prepared,
+    /// As text, planned each time
+    Simple,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BenchFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches("/s").parse();
+    number
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && (0.1..=100_000.0).contains(rate))
+        .ok_or_else(|| format!("{text:?} is no number of requests a second from 0.1 to 100000"))
+}
+
+pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
+    if let Some(dir) = args.dir.take() {
+        args.folder.migrations = Some(dir);
+    }
+    let config = Config::load().map_err(Failure::usage)?;
+    let options = options(&args, &config)?;
+    if let Some(path) = &args.output {
+        writable(path)?;
+    }
+    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let benched = Box::pin(runs::bench(&options, &mut narrator)).await;
+    printer.finish_bar();
+    let benched = benched.map_err(|error| Failure::new(error.exit(), error))?;
+    let text = match args.format {
+        BenchFormat::Json => bench_json(&benched),
+        BenchFormat::Text if args.output.is_some() => bench_text(&benched, Style::Plain),
+        BenchFormat::Text => bench_text(&benched, Style::Coloured),
+    };
+    match &args.output {
+        Some(path) => put(path, &text).map_err(|error| cannot_write(path, error))?,
+        None => printer.result(&text),
+    }
+    Ok(match benched.verdict {
+        Verdict::Pass => Exit::Clean,
+        Verdict::Fail => Exit::Findings,
+        Verdict::Inconclusive => Exit::GateInconclusive,
+    })
+}
+
+fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
+    let written = config.bench().map_err(Failure::usage)?;
+    let workload = args.workload.clone().or(written.workload);
+    let workload = workload.unwrap_or_else(|| PathBuf::from("workload"));
+    let mut options = BenchOptions::new(settings::folder(&args.folder, config), workload);
+    options.tool = settings::tool(&args.folder, config)?;
+    options.server = settings::server(&args.server, config)?;
+    options.server.profile = Profile::Faithful;
+    options.backup.clone_from(&args.backup);
+    options.since.clone_from(&args.since);
+    let usize_of = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    options.rows = usize_of(args.scale);
+    options.budget = args.budget.or(written.budget).unwrap_or(options.budget);
+    options.rate = args.rate.or(written.rate).unwrap_or(options.rate);
+    options.requests = usize_of(args.requests);
+    options.runs = usize_of(args.runs);
+    options.pairs = usize_of(args.pairs);
+    options.connections = usize_of(args.connections);
+    options.protocol = match args.protocol {
+        ProtocolArg::Prepared => Protocol::Prepared,
+        ProtocolArg::Simple => Protocol::Simple,
+    };
+    options.floor = args.floor;
+    options.seed = args.seed;
+    Ok(options)
+}

@@ -1,0 +1,46 @@
+//! `[bench]`: what queries are measured against.
+//!
+//! Knows the keys. Must not know how anything is measured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Config, ConfigError};
+
+/// `[bench]` as it is written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct BenchEntry {
+    workload: Option<PathBuf>,
+    budget_ms: Option<f64>,
+    rate: Option<f64>,
+}
+
+/// What of it is said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BenchSettings {
+    /// The folder of queries.
+    pub workload: Option<PathBuf>,
+    /// The p95 of all requests must be under this.
+    pub budget: Option<Duration>,
+    /// Requests a second.
+    pub rate: Option<f64>,
+}
+
+impl Config {
+    /// What queries are measured against, as far as it is written down.
+    pub fn bench(&self) -> Result<BenchSettings, ConfigError> {
+        let BenchEntry { workload, budget_ms, rate } = self.bench.clone();
+        let positive = |key: &'static str, given: Option<f64>| match given {
+            Some(given) if !(given.is_finite() && given > 0.0) => {
+                Err(ConfigError::Bench { key, given })
+            }
+            other => Ok(other),
+        };
+        let budget = positive("budget-ms", budget_ms)?;
+        let budget = budget.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok());
+        Ok(BenchSettings { workload, budget, rate: positive("rate", rate)? })
+    }
+}

@@ -1,0 +1,153 @@
+//! Which of the pending migrations made a query slower, or faster.
+//!
+//! They are applied one by one to a third database, and the query is timed after each: the first that
+//! brings it half way, by factors, from before to after is the one.
+
+use std::time::{Duration, Instant};
+
+use crate::postgres::Session;
+use crate::workload::{Change, Query, Tuple, percentile};
+
+use super::ground::Walk;
+use super::{Bench, Benched, RunError};
+use crate::runs::{Event, Watch};
+
+/// How often a query is timed after each migration.
+const TIMES: usize = 15;
+
+/// What is to blame, or to thank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blamed {
+    /// Which of the pending migrations.
+    pub place: usize,
+    /// Its revision and name.
+    pub migration: String,
+    /// Indexes that the query's plan used before and that are gone since: their definitions.
+    pub lost_indexes: Vec<String>,
+}
+
+/// Finds for each query that changed the migration that did it.
+pub(super) async fn blame(
+    bench: &Bench<'_>,
+    benched: &mut Benched,
+    watch: &mut (dyn Watch + Send),
+) -> Result<(), RunError> {
+    let changed: Vec<usize> = benched
+        .queries
+        .iter()
+        .enumerate()
+        .filter(|(_, query)| {
+            let change = query.compared.as_ref().map(|it| it.change);
+            matches!(change, Some(Change::Worse | Change::Better))
+        })
+        .map(|(place, _)| place)
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let pending = bench.ground.pending();
+    if let ([_], false) = (pending.as_slice(), changed.is_empty()) {
+        for place in changed {
+            set(bench, benched, place, 0).await?;
+        }
+        return Ok(());
+    }
+    watch.event(Event::Note("looking for the migration that did it"));
+    let walk = bench.ground.walk().await?;
+    let found = walked(bench, &walk, &changed).await;
+    walk.end().await?;
+    for (place, at) in found? {
+        set(bench, benched, place, at).await?;
+    }
+    Ok(())
+}
+
+/// For each of these queries the migration after which it takes as long as at the end.
+async fn walked(
+    bench: &Bench<'_>,
+    walk: &Walk<'_>,
+    changed: &[usize],
+) -> Result<Vec<(usize, usize)>, RunError> {
+    let mut times: Vec<Vec<Option<Duration>>> = vec![timed(bench, walk, changed).await?];
+    for migration in bench.ground.pending() {
+        walk.step(migration).await?;
+        times.push(timed(bench, walk, changed).await?);
+    }
+    let first = times.first().cloned().unwrap_or_default();
+    let last = times.last().cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for (nth, place) in changed.iter().enumerate() {
+        let of = |row: &Vec<Option<Duration>>| row.get(nth).copied().flatten();
+        let (Some(before), Some(after)) = (of(&first), of(&last)) else { continue };
+        let middle = (before.as_secs_f64() * after.as_secs_f64()).sqrt();
+        let is_over = |time: Duration| (time.as_secs_f64() > middle) == (after > before);
+        let at = times.iter().skip(1).position(|row| of(row).is_some_and(is_over));
+        found.extend(at.map(|at| (*place, at)));
+    }
+    Ok(found)
+}
+
+/// How long each of these queries takes now; `None` for one that fails in between.
+async fn timed(
+    bench: &Bench<'_>,
+    walk: &Walk<'_>,
+    changed: &[usize],
+) -> Result<Vec<Option<Duration>>, RunError> {
+    let mut session = Session::connect(walk.target(), "blame").await?;
+    session.give_up_after(bench.load.timeout * u32::try_from(TIMES).unwrap_or(1));
+    let mut times = Vec::new();
+    for place in changed {
+        let query = bench.load.queries.get(*place);
+        let tuples = bench.load.values.get(*place).map(|values| values.tuples.as_slice());
+        times.push(match query.zip(tuples) {
+            Some((query, tuples)) => one(&mut session, query, tuples).await,
+            None => None,
+        });
+    }
+    session.close().await?;
+    Ok(times)
+}
+
+async fn one(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<Duration> {
+    let mut took = Vec::new();
+    for tuple in tuples.iter().cycle().take(TIMES) {
+        session.execute("BEGIN").await.ok()?;
+        let start = Instant::now();
+        let done = session.execute(&query.with_literals(tuple)).await;
+        took.push(start.elapsed());
+        session.execute("ROLLBACK").await.ok()?;
+        done.ok()?;
+    }
+    Some(percentile(&mut took, 0.5))
+}
+
+/// Notes the migration, and which indexes the plan of before had that are gone.
+async fn set(
+    bench: &Bench<'_>,
+    benched: &mut Benched,
+    place: usize,
+    at: usize,
+) -> Result<(), RunError> {
+    let migration = bench.ground.pending().get(at).map(|it| super::named(it)).unwrap_or_default();
+    let Some(query) = benched.queries.get_mut(place) else { return Ok(()) };
+    let mut lost_indexes = Vec::new();
+    if let Some((before, _)) = &query.shapes {
+        let mut old = Session::connect(bench.ground.before(), "indexes").await?;
+        let mut new = Session::connect(bench.ground.after(), "indexes").await?;
+        for index in before.indexes() {
+            let name = crate::postgres::quote_literal(index);
+            let asked = format!(
+                "SELECT indexdef FROM pg_catalog.pg_indexes WHERE indexname = {name} \
+                 AND schemaname !~ '^pg_' LIMIT 1"
+            );
+            let was = old.value(&asked).await?;
+            if new.value(&asked).await?.is_none() {
+                lost_indexes.extend(was);
+            }
+        }
+        old.close().await?;
+        new.close().await?;
+    }
+    query.blamed = Some(Blamed { place: at, migration, lost_indexes });
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The two databases that are measured: as it was, and migrated.
+//!
+//! Both hold the same rows, in the same files but for what the migrations did: the migrated one is a
+//! clone. Both are vacuumed and analysed before anything is measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::data::{Cell, Loader, Name, Recipe, TableStrategy, Wanted};
+use crate::migrations::{History, Migration, Place, resolve};
+use crate::postgres::{Session, Target};
+use crate::server::{Chosen, Database, Profile, Server, ServerSpec, Template};
+use crate::steps::{self, GroundError, Ledger};
+use crate::workload::{Source, Workload};
+
+use super::BenchOptions;
+use crate::runs::{Event, RunError, Watch};
+
+/// Sequences as after an application that gave the rows itself.
+const PAST: &str = "DO LANGUAGE plpgsql $stairway$ DECLARE s record; BEGIN \
+    FOR s IN SELECT a.attrelid::pg_catalog.regclass AS owner, a.attname, \
+        pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname) AS name \
+      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+      WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384 \
+    LOOP IF s.name IS NOT NULL THEN \
+      EXECUTE pg_catalog.format('SELECT pg_catalog.setval(%L, m) FROM (SELECT max(%I) AS m FROM %s) t \
+        WHERE m IS NOT NULL', s.name, s.attname, s.owner); \
+    END IF; END LOOP; END $stairway$";
+
+/// How many rows are made up for values of parameters.
+const MADE: usize = 500;
+
+/// A server with the two databases.
+pub(super) struct Ground {
+    pub(super) server: Server,
+    history: History,
+    /// Which migrations are measured: those from here on.
+    from: usize,
+    before: Database,
+    after: Option<Database>,
+}
+
+impl Ground {
+    pub(super) async fn prepare(
+        options: &BenchOptions,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<Self, RunError> {
+        let history = History::load(&options.folder, options.tool)?;
+        let layout = format!("{}, since {}", history.tool, history.because);
+        watch.event(Event::Loaded { migrations: history.migrations.len(), layout: &layout });
+        // Times of a server that loses its data in a crash are nobody's.
+        let spec = ServerSpec { profile: Profile::Faithful, ..options.server.clone() };
+        let server = Chosen::find(&spec).await?.start().await?;
+        watch.event(Event::Server(server.reason()));
+        let before = server.create_database(Template::Empty).await?;
+        let mut ground = Self { server, history, from: 0, before, after: None };
+        match Box::pin(ground.fill(options, watch)).await {
+            Ok(()) => Ok(ground),
+            Err(error) => {
+                // What is said is why it failed, not what came of cleaning up.
+                let _ = Box::pin(ground.close()).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(
+        &mut self,
+        options: &BenchOptions,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), RunError> {
+        if let Some(backup) = &options.backup {
+            let restored = steps::restore(&self.server, &self.before, backup)
+                .await
+                .map_err(GroundError::from)?;
+            self.from = self.applied().await?;
+            let (seconds, applied) = (restored.took.as_secs_f64(), self.from);
+            watch.event(Event::Restored { seconds, applied });
+        } else {
+            let count = self.history.migrations.len();
+            self.from = match &options.since {
+                Some(word) => resolve(word, &self.history, Place(count))?.0,
+                None => count.saturating_sub(1),
+            };
+            crate::runs::migrate(&self.before, &self.history, Place(self.from)).await?;
+            let given = self.give_rows(options).await?;
+            watch.event(Event::Note(&given));
+        }
+        settle(&self.before.target).await?;
+        if self.has_pending() {
+            let after = self.server.create_database(Template::Of(&self.before)).await?;
+            let target = after.target.clone();
+            self.after = Some(after);
+            let mut session = Session::connect(&target, "migrate").await?;
+            let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
+            for migration in self.pending() {
+                upgrade(&target, &mut session, &ledger, migration).await?;
+            }
+            session.close().await?;
+            settle(&target).await?;
+        }
+        Ok(())
+    }
+
+    /// How many of the history's migrations the backup has.
+    async fn applied(&self) -> Result<usize, RunError> {
+        let mut session = Session::connect(&self.before.target, "applied").await?;
+        let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
+        let applied = ledger.read(&mut session, &self.history).await?;
+        session.close().await?;
+        let places = applied.iter().filter_map(|it| self.history.position(&it.version));
+        Ok(places.max().map_or(0, |last| last + 1))
+    }
+
+    /// Gives rows to all tables, and says how many.
+    async fn give_rows(&self, options: &BenchOptions) -> Result<String, RunError> {
+        let mut session = Session::connect(&self.before.target, "rows").await?;
+        let (schema, name) = Ledger::ensure(&mut session, self.history.tool).await?.names();
+        let mut loader = Loader::new(session);
+        let (mut model, _) = loader.begin(&Wanted { all: true, ..Wanted::default() }).await?;
+        // The tool's own table is no data.
+        model.tables.retain(|table| table.name != Name::new(schema.as_str(), name.as_str()));
+        let (_, seeds) = loader.look(&model, &crate::data::all_columns(&model)).await?;
+        let recipe = Recipe {
+            seed: options.seed,
+            rows_per_table: options.rows,
+            at_least: options.rows,
+            ..Recipe::default()
+        };
+        let filled = loader.fill(&model, &seeds, "", recipe).await?;
+        loader.later("COMMIT");
+        let mut session = {
+            loader.session().await?;
+            loader.into_session()
+        };
+        session.execute(PAST).await?;
+        session.close().await?;
+        let tables = model.tables.len();
+        let unfilled = filled.unfilled.iter();
+        let unfilled = unfilled.map(|it| format!("; {} has none: {}", it.table, it.why));
+        let unfilled: Vec<String> = unfilled.collect();
+        Ok(format!("{} rows made up for {tables} tables{}", filled.given, unfilled.concat()))
+    }
+
+    /// The migrations that are measured.
+    pub(super) fn pending(&self) -> Vec<&Migration> {
+        self.history.migrations.iter().skip(self.from).collect()
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        self.from < self.history.migrations.len()
+    }
+
+    pub(super) fn before(&self) -> &Target {
+        &self.before.target
+    }
+
+    /// The migrated one; where nothing is pending there is only one.
+    pub(super) fn after(&self) -> &Target {
+        self.after.as_ref().map_or(&self.before.target, |after| &after.target)
+    }
+
+    /// A clone of the one as it was, to which the pending migrations can be applied one by one.
+    /// Nobody may be connected to it.
+    pub(super) async fn walk(&self) -> Result<Walk<'_>, RunError> {
+        let database = self.server.create_database(Template::Of(&self.before)).await?;
+        Ok(Walk { ground: self, database })
+    }
+
+    pub(super) async fn close(self) -> Result<(), RunError> {
+        if let Some(after) = self.after {
+            self.server.drop_database(after).await?;
+        }
+        self.server.drop_database(self.before).await?;
+        Ok(Box::pin(self.server.stop()).await?)
+    }
+}
+
+/// A third database that is migrated step by step.
+pub(super) struct Walk<'g> {
+    ground: &'g Ground,
+    database: Database,
+}
+
+impl Walk<'_> {
+    pub(super) fn target(&self) -> &Target {
+        &self.database.target
+    }
+
+    /// Applies one of the pending migrations.
+    pub(super) async fn step(&self, migration: &Migration) -> Result<(), RunError> {
+        let mut session = Session::connect(&self.database.target, "migrate").await?;
+        let ledger = Ledger::ensure(&mut session, self.ground.history.tool).await?;
+        upgrade(&self.database.target, &mut session, &ledger, migration).await?;
+        session.execute("ANALYZE").await?;
+        Ok(session.close().await?)
+    }
+
+    pub(super) async fn end(self) -> Result<(), RunError> {
+        Ok(self.ground.server.drop_database(self.database).await?)
+    }
+}
+
+async fn upgrade(
+    target: &Target,
+    session: &mut Session,
+    ledger: &Ledger,
+    migration: &Migration,
+) -> Result<(), RunError> {
+    steps::replay(target, session, ledger, migration).await?.map_err(|source| RunError::Upgrade {
+        revision: migration.revision.clone(),
+        source: Box::new(source),
+    })
+}
+
+/// What a server does by itself in the hours after rows came.
+async fn settle(target: &Target) -> Result<(), RunError> {
+    let mut session = Session::connect(target, "vacuum").await?;
+    session.execute("VACUUM (ANALYZE)").await?;
+    session.execute("CHECKPOINT").await?;
+    Ok(session.close().await?)
+}
+
+/// Values for columns that queries want made up, or why there are none.
+pub(super) async fn made_up(
+    target: &Target,
+    workload: &Workload,
+    seed: u64,
+) -> Result<BTreeMap<String, Result<Vec<Cell>, String>>, RunError> {
+    let sources = workload.queries.iter().flat_map(|query| &query.sources);
+    let columns = sources.filter_map(|source| match source {
+        Source::Generated { column, .. } => Some(column.clone()),
+        _ => None,
+    });
+    let columns: BTreeSet<String> = columns.collect();
+    let mut made = BTreeMap::new();
+    for column in columns {
+        let session = Session::connect(target, "values").await?;
+        let values = column_values(session, &column, seed).await;
+        made.insert(column, values);
+    }
+    Ok(made)
+}
+
+async fn column_values(session: Session, column: &str, seed: u64) -> Result<Vec<Cell>, String> {
+    let parts: Vec<&str> = column.split('.').collect();
+    let [schema, table, name] = parts.as_slice() else {
+        return Err(format!("{column:?} is no column of the form schema.table.column"));
+    };
+    let strategy = TableStrategy::read(session, &Name::new(*schema, *table)).await;
+    let strategy = strategy.map_err(|error| error.to_string())?.rows(MADE..=MADE);
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(seed.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let rows = strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
+    let Some(place) = rows.columns().iter().position(|other| other == name) else {
+        return Err(format!("no values are made up for {column}"));
+    };
+    Ok(rows.rows().iter().filter_map(|row| row.get(place).cloned()).collect())
+}

@@ -1,0 +1,36 @@
+//! A workload: queries with parameters, sent at a fixed rate, and what their latencies say.
+//!
+//! Knows the files of a folder of queries, the schedule of an open loop, the threads that keep it, and
+//! the statistics of a p95. Must not know what a migration is, nor where a database comes from.
+
+mod calibrate;
+mod clients;
+mod error;
+mod fault;
+mod folder;
+mod gate;
+mod header;
+mod histogram;
+mod measure;
+mod query;
+mod regression;
+mod sample;
+mod schedule;
+mod shape;
+mod values;
+
+pub use calibrate::{calibrate, has_moved, moved, stolen};
+pub use clients::{Burst, Clients, Load, Protocol};
+pub use error::WorkloadError;
+pub use fault::{Faults, Wait};
+pub use folder::Workload;
+pub use gate::{Gate, Reason, Rule, RunOf, Verdict};
+pub use header::duration;
+pub use histogram::{Curve, percentile};
+pub use measure::{Measured, judge, warm_up};
+pub use query::{Effect, Query, Share, Source};
+pub use regression::{Change, Compared, Pair, compare};
+pub use sample::{Outcome, Sample};
+pub use schedule::{Plan, Request, Shares};
+pub use shape::{Node, Shape, shape};
+pub use values::{Made, Tuple, Values};

@@ -1,0 +1,180 @@
+//! The shape of a query's plan: which nodes on which relations, in which order, and what they expect.
+//!
+//! Knows `EXPLAIN (FORMAT JSON)`. Must not know why a plan is as it is.
+
+use serde_json::Value;
+
+use crate::postgres::{PostgresError, Session};
+
+use super::query::Query;
+use super::values::Tuple;
+
+/// An estimate that is off by this factor is another one.
+const OFF: f64 = 10.0;
+
+/// One node of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// How deep it is: the root is 0.
+    pub depth: usize,
+    /// For example `Index Scan`.
+    pub kind: String,
+    /// The relation that it reads, if it reads one.
+    pub relation: Option<String>,
+    /// The index that it reads by, if there is one.
+    pub index: Option<String>,
+    /// What rows are kept by after they were read, as the server writes it.
+    pub filter: Option<String>,
+    /// How many rows the planner expects.
+    pub rows: f64,
+}
+
+/// The nodes of a plan, parents first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape(pub Vec<Node>);
+
+/// How the server would execute `query` with these values.
+pub async fn shape(
+    session: &mut Session,
+    query: &Query,
+    values: &Tuple,
+) -> Result<Shape, PostgresError> {
+    let sql = format!("EXPLAIN (FORMAT JSON) {}", query.with_literals(values));
+    let text = session.value(&sql).await?.unwrap_or_default();
+    let json: Value = serde_json::from_str(&text)
+        .map_err(|error| PostgresError::Unexpected(error.to_string()))?;
+    let mut nodes = Vec::new();
+    if let Some(plan) = json.pointer("/0/Plan") {
+        walk(plan, 0, &mut nodes);
+    }
+    Ok(Shape(nodes))
+}
+
+fn walk(plan: &Value, depth: usize, nodes: &mut Vec<Node>) {
+    let text = |key: &str| plan.get(key).and_then(Value::as_str).map(str::to_owned);
+    nodes.push(Node {
+        depth,
+        kind: text("Node Type").unwrap_or_default(),
+        relation: text("Relation Name"),
+        index: text("Index Name"),
+        filter: text("Filter"),
+        rows: plan.get("Plan Rows").and_then(Value::as_f64).unwrap_or_default(),
+    });
+    for part in plan.get("Plans").and_then(Value::as_array).into_iter().flatten() {
+        walk(part, depth + 1, nodes);
+    }
+}
+
+impl Node {
+    /// One line, as `EXPLAIN` begins its own.
+    fn line(&self) -> String {
+        let on = self.relation.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
+        let by = self.index.as_ref().map(|name| format!(" using {name}")).unwrap_or_default();
+        format!("{}{}{by}{on}", "  ".repeat(self.depth), self.kind)
+    }
+
+    /// The words of a scan: where it reads, and by what.
+    fn scan(&self) -> Option<String> {
+        self.relation.as_ref().or(self.index.as_ref())?;
+        Some(self.line().trim_start().to_owned())
+    }
+}
+
+impl Shape {
+    /// One line for each node.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.iter().map(Node::line).collect()
+    }
+
+    /// The indexes that it reads by.
+    pub fn indexes(&self) -> Vec<&str> {
+        self.0.iter().filter_map(|node| node.index.as_deref()).collect()
+    }
+
+    /// The relations that it reads from end to end, and by what their rows are kept.
+    pub fn whole_reads(&self) -> Vec<(&str, Option<&str>)> {
+        let whole = self.0.iter().filter(|node| node.kind == "Seq Scan");
+        whole.filter_map(|node| Some((node.relation.as_deref()?, node.filter.as_deref()))).collect()
+    }
+
+    /// What is another thing in `after`, one line each: nodes, indexes, the order of joins, estimates
+    /// that are off by a factor of ten.
+    pub fn differences(&self, after: &Self) -> Vec<String> {
+        if self.lines() == after.lines() {
+            let pairs = self.0.iter().zip(&after.0);
+            let is_off = |(one, two): &(&Node, &Node)| {
+                let (less, more) = (one.rows.min(two.rows), one.rows.max(two.rows));
+                more > OFF * less.max(1.0)
+            };
+            let told = |(one, two): (&Node, &Node)| {
+                format!(
+                    "{}: expects {} rows instead of {}",
+                    two.line().trim_start(),
+                    two.rows,
+                    one.rows
+                )
+            };
+            return pairs.filter(is_off).map(told).collect();
+        }
+        let scans = |shape: &Self| shape.0.iter().filter_map(Node::scan).collect::<Vec<_>>();
+        let (before, now) = (scans(self), scans(after));
+        let mut told = Vec::new();
+        for scan in now.iter().filter(|scan| !before.contains(scan)) {
+            told.push(format!("now: {scan}"));
+        }
+        for scan in before.iter().filter(|scan| !now.contains(scan)) {
+            told.push(format!("no more: {scan}"));
+        }
+        if told.is_empty() {
+            told.push(format!("now: {}", after.lines().join(" / ").replace("  ", "")));
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Shape, walk};
+
+    fn shape(plan: &serde_json::Value) -> Shape {
+        let mut nodes = Vec::new();
+        walk(plan, 0, &mut nodes);
+        Shape(nodes)
+    }
+
+    fn scan(kind: &str, index: Option<&str>, rows: u32) -> serde_json::Value {
+        json!({"Node Type": kind, "Relation Name": "orders", "Index Name": index, "Plan Rows": rows})
+    }
+
+    #[test]
+    fn a_lost_index_and_an_estimate_that_is_off_are_told() {
+        let by_index = shape(&scan("Index Scan", Some("orders_by_customer"), 3));
+        let whole = shape(&scan("Seq Scan", None, 3));
+        assert_eq!(
+            by_index.differences(&whole),
+            ["now: Seq Scan on orders", "no more: Index Scan using orders_by_customer on orders"]
+        );
+        assert_eq!(by_index.differences(&by_index), Vec::<String>::new());
+        assert_eq!(by_index.indexes(), ["orders_by_customer"]);
+        assert_eq!(whole.whole_reads(), [("orders", None)]);
+        let more = shape(&scan("Index Scan", Some("orders_by_customer"), 3000));
+        let told = by_index.differences(&more);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("expects 3000 rows instead of 3"), "{told:?}");
+    }
+
+    #[test]
+    fn another_order_of_joins_is_another_shape() {
+        let join = |first: &str, second: &str| {
+            let part = |name: &str| json!({"Node Type": "Seq Scan", "Relation Name": name, "Plan Rows": 1});
+            shape(
+                &json!({"Node Type": "Nested Loop", "Plan Rows": 1, "Plans": [part(first), part(second)]}),
+            )
+        };
+        assert_eq!(join("a", "b").lines(), ["Nested Loop", "  Seq Scan on a", "  Seq Scan on b"]);
+        let told = join("a", "b").differences(&join("b", "a"));
+        assert_eq!(told, ["now: Nested Loop / Seq Scan on b / Seq Scan on a"]);
+    }
+}
