@@ -21,6 +21,8 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::OrderDependent => include_str!("explain/order-dependent.md"),
         CheckId::RefusedRow => include_str!("explain/refused-row.md"),
         CheckId::SequenceBehind => include_str!("explain/sequence-behind.md"),
+        CheckId::TableRewrite => include_str!("explain/table-rewrite.md"),
+        CheckId::BlockingLock => include_str!("explain/blocking-lock.md"),
         CheckId::LatencyBudget => include_str!("explain/latency-budget.md"),
         CheckId::LatencyRegression => include_str!("explain/latency-regression.md"),
         CheckId::InvalidIndex => include_str!("explain/invalid-index.md"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::finding::{CheckId, Finding};
 use crate::migrations::Migration;
-use crate::workload::{Change, Compared, Measured, Reason, Shape, Verdict};
+use crate::workload::{Change, Compared, Measured, Reason, Verdict};
 
 /// A query before and after, and who did it.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +16,14 @@ pub struct Slower<'a> {
     pub file: &'a Path,
     /// How long it takes before and after.
     pub compared: &'a Compared,
-    /// Its plan before.
-    pub before: &'a Shape,
-    /// Its plan after.
-    pub after: &'a Shape,
+    /// What is another thing in its plan, line by line.
+    pub differences: &'a [String],
     /// The migration that did it, if one was found.
     pub migration: Option<&'a Migration>,
     /// The definitions of indexes that its plan used and that are gone.
     pub lost_indexes: &'a [String],
+    /// How many of its requests failed on the migrated database.
+    pub failed: usize,
 }
 
 /// The finding if the budget is not kept; what nobody can tell is none. `file` is the query's, if it is
@@ -58,6 +58,7 @@ pub fn over_budget(file: Option<&Path>, measured: &Measured, rate: f64) -> Optio
     ];
     if gate.reason == Some(Reason::Blocked) {
         lines.push(format!("{} of them only because they waited for a lock", measured.blocked));
+        lines.extend(measured.waited_for.iter().map(|lock| format!("waited for: {lock}")));
     }
     for (sqlstate, count) in &measured.failed {
         lines.push(format!("{count} of them failed with SQLSTATE {sqlstate}"));
@@ -74,7 +75,7 @@ pub fn over_budget(file: Option<&Path>, measured: &Measured, rate: f64) -> Optio
 
 /// The finding if a query became slower.
 pub fn slower(slower: &Slower<'_>) -> Option<Finding> {
-    let Slower { query, file, compared, before, after, migration, lost_indexes } = *slower;
+    let Slower { query, file, compared, differences, migration, lost_indexes, failed } = *slower;
     if compared.change != Change::Worse {
         return None;
     }
@@ -89,7 +90,10 @@ pub fn slower(slower: &Slower<'_>) -> Option<Finding> {
         compared.interval.0, compared.interval.1
     )];
     lines.extend(lost_indexes.iter().map(|definition| format!("is gone: {definition}")));
-    lines.extend(before.differences(after));
+    lines.extend(differences.iter().cloned());
+    if failed > 0 {
+        lines.push(format!("{failed} of its requests failed, which counts as ten budgets each"));
+    }
     let finding = Finding::new(CheckId::LatencyRegression, message)
         .in_file(migration.map_or(file, |migration| &migration.upgrade.path))
         .about([query.to_owned()])
@@ -104,7 +108,7 @@ pub fn slower(slower: &Slower<'_>) -> Option<Finding> {
 }
 
 /// Milliseconds with as many digits as say something.
-pub(super) fn millis(time: Duration) -> String {
+pub fn millis(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1e3;
     match millis {
         _ if millis >= 100.0 => format!("{millis:.0} ms"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args as Arguments, ValueEnum};
 
+use crate::checks::Budgets;
 use crate::config::Config;
 use crate::report::{Style, bench_json, bench_text};
 use crate::runs::{self, BenchOptions};
@@ -16,6 +17,9 @@ use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{cannot_write, put, writable};
 use super::{Exit, Failure, Outcome, settings};
+
+/// Requests a second.
+const RATES: std::ops::RangeInclusive<f64> = 0.1..=100_000.0;
 
 #[derive(Debug, Arguments)]
 #[command(
@@ -64,7 +68,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(3..=100))]
     pub(super) runs: u32,
     /// Turns of 200 requests on the database before and on the one after, in pairs; 0 compares nothing
-    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = pairs)]
     pub(super) pairs: u32,
     /// Connections; a request waits for one that is free, and that counts
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=200))]
@@ -75,6 +79,9 @@ pub(super) struct BenchArgs {
     /// A difference before and after up to this is none
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = workload::duration)]
     pub(super) floor: Duration,
+    /// Don't watch what the migrations lock, rewrite and write
+    #[arg(long)]
+    pub(super) no_impact: bool,
     /// The same seed gives the same values in the same order
     #[arg(long, value_name = "N", default_value = "0")]
     pub(super) seed: u64,
@@ -105,11 +112,16 @@ pub(super) enum BenchFormat {
     Json,
 }
 
+fn pairs(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|pairs| matches!(pairs, 0 | 3..=1000));
+    number.ok_or_else(|| format!("{text:?} is neither 0 nor a number from 3 to 1000"))
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     let number = text.trim().trim_end_matches("/s").parse();
     number
         .ok()
-        .filter(|rate: &f64| rate.is_finite() && (0.1..=100_000.0).contains(rate))
+        .filter(|rate: &f64| RATES.contains(rate))
         .ok_or_else(|| format!("{text:?} is no number of requests a second from 0.1 to 100000"))
 }
 
@@ -144,6 +156,12 @@ pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
 
 fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
     let written = config.bench().map_err(Failure::usage)?;
+    let rate_is_usual = |rate: &f64| RATES.contains(rate);
+    if let Some(rate) = written.rate.filter(|it| !rate_is_usual(it)) {
+        return Err(Failure::usage(format!(
+            "stairway.toml: bench.rate is {rate}, but must be from 0.1 to 100000 requests a second"
+        )));
+    }
     let workload = args.workload.clone().or(written.workload);
     let workload = workload.unwrap_or_else(|| PathBuf::from("workload"));
     let mut options = BenchOptions::new(settings::folder(&args.folder, config), workload);
@@ -165,6 +183,10 @@ fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
         ProtocolArg::Simple => Protocol::Simple,
     };
     options.floor = args.floor;
+    options.impact = options.impact.filter(|_| !args.no_impact).map(|usual| Budgets {
+        blocked: written.blocked.unwrap_or(usual.blocked),
+        rewrite_rows: written.rewrite_rows.unwrap_or(usual.rewrite_rows),
+    });
     options.seed = args.seed;
     Ok(options)
 }

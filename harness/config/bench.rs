@@ -16,6 +16,8 @@ pub(super) struct BenchEntry {
     workload: Option<PathBuf>,
     budget_ms: Option<f64>,
     rate: Option<f64>,
+    blocked_ms: Option<f64>,
+    rewrite_rows: Option<u64>,
 }
 
 /// What of it is said.
@@ -27,20 +29,32 @@ pub struct BenchSettings {
     pub budget: Option<Duration>,
     /// Requests a second.
     pub rate: Option<f64>,
+    /// How long others may wait for a migration's locks.
+    pub blocked: Option<Duration>,
+    /// How many rows of a table a migration may write anew.
+    pub rewrite_rows: Option<u64>,
 }
 
 impl Config {
     /// What queries are measured against, as far as it is written down.
     pub fn bench(&self) -> Result<BenchSettings, ConfigError> {
-        let BenchEntry { workload, budget_ms, rate } = self.bench.clone();
+        let BenchEntry { workload, budget_ms, rate, blocked_ms, rewrite_rows } = self.bench.clone();
         let positive = |key: &'static str, given: Option<f64>| match given {
             Some(given) if !(given.is_finite() && given > 0.0) => {
                 Err(ConfigError::Bench { key, given })
             }
             other => Ok(other),
         };
-        let budget = positive("budget-ms", budget_ms)?;
-        let budget = budget.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok());
-        Ok(BenchSettings { workload, budget, rate: positive("rate", rate)? })
+        let time = |key, given| -> Result<Option<Duration>, ConfigError> {
+            let millis = positive(key, given)?;
+            Ok(millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok()))
+        };
+        Ok(BenchSettings {
+            workload,
+            budget: time("budget-ms", budget_ms)?,
+            rate: positive("rate", rate)?,
+            blocked: time("blocked-ms", blocked_ms)?,
+            rewrite_rows,
+        })
     }
 }

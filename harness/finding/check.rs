@@ -52,6 +52,8 @@ checks! {
     OrderDependent, "order-dependent", Error, "the same rows in another physical order give another result";
     RefusedRow, "refused-row", Error, "after the upgrade a row that the schema allows can't be inserted, or an orphan can";
     SequenceBehind, "sequence-behind", Error, "a sequence would hand out a value that exists, or ends before its column's type does";
+    TableRewrite, "table-rewrite", Warning, "the upgrade writes a table anew: an error from the budget on";
+    BlockingLock, "blocking-lock", Warning, "others wait for the locks of the upgrade: an error from the budget on";
     LatencyBudget, "latency-budget", Error, "the p95 of the workload or of a query is over its budget";
     LatencyRegression, "latency-regression", Error, "a query takes longer after the migrations than before";
     InvalidIndex, "invalid-index", Error, "the upgrade leaves an invalid index";

@@ -49,9 +49,16 @@ impl Session {
         self.limit = Some(limit);
     }
 
-    /// What it speaks through, for what is not one of its own messages.
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    /// Does something with its connection, for as long as an answer may take.
+    pub(super) async fn limited<'s, F>(
+        &'s mut self,
+        work: impl FnOnce(&'s mut PgConnection) -> F,
+    ) -> Result<(), PostgresError>
+    where
+        F: Future<Output = Result<(), PostgresError>>,
+    {
+        let work = work(&mut self.connection);
+        within(self.limit, &mut self.is_silent, work).await.and_then(|done| done)
     }
 
     /// Where this session is connected to.

@@ -46,6 +46,12 @@ impl Encode<'_, Postgres> for BinaryValue {
 }
 
 impl Session {
+    /// The server's process that works for this session.
+    pub async fn backend(&mut self) -> Result<u32, PostgresError> {
+        let backend = self.value("SELECT pg_catalog.pg_backend_pid()").await?.unwrap_or_default();
+        backend.parse().map_err(|_| PostgresError::Unexpected(backend))
+    }
+
     /// Executes a statement that is prepared when it is met for the first time in this session, with
     /// these values, and drops its rows.
     pub async fn execute_prepared(
@@ -59,9 +65,11 @@ impl Session {
                 .add(value.clone())
                 .map_err(|error| PostgresError::Unexpected(error.to_string()))?;
         }
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-        let mut rows = query.fetch(self.connection());
-        while rows.try_next().await?.is_some() {}
-        Ok(())
+        let sent = |connection| async {
+            let mut rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(connection);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        };
+        self.limited(sent).await
     }
 }

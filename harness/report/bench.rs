@@ -8,8 +8,11 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use crate::runs::{Benched, BenchedQuery, why};
-use crate::workload::{Compared, Curve, Measured, Reason, Verdict, has_moved};
+use crate::checks::millis as told;
+use crate::finding::CheckId;
+use crate::runs::{Benched, BenchedQuery, BlockedTable, Impact, why};
+use crate::steps::Relation;
+use crate::workload::{Compared, Curve, Held, Measured, Reason, Verdict, has_moved};
 
 use super::FindingReport;
 use super::terminal::{Style, bare_finding};
@@ -32,6 +35,7 @@ pub fn bench_json(benched: &Benched) -> String {
         "gate": gate_json(&benched.overall),
         "latency": curve_json(&benched.curve),
         "queries": queries,
+        "impact": benched.impacts.iter().map(impact_json).collect::<Vec<_>>(),
         "calibration": {
             "milliseconds": benched.calibrations.iter().map(|it| millis(*it)).collect::<Vec<_>>(),
             "moved": benched.moved(),
@@ -63,6 +67,25 @@ fn query_json(query: &BenchedQuery) -> Value {
         })),
         "migration": query.blamed.as_ref().map(|it| &it.migration),
         "lost_indexes": query.blamed.as_ref().map(|it| &it.lost_indexes),
+    })
+}
+
+fn impact_json(impact: &Impact) -> Value {
+    let blocked = |it: &BlockedTable| json!({"table": it.table, "reads": millis(it.reads), "writes": millis(it.writes)});
+    let held = |it: &Held| json!({"relation": it.relation, "mode": it.mode, "milliseconds": millis(it.time)});
+    let rewritten = |it: &Relation| json!({"table": it.name, "rows": it.rows, "bytes": it.bytes});
+    json!({
+        "migration": impact.migration,
+        "milliseconds": millis(impact.took),
+        "blocked": impact.blocked.iter().map(blocked).collect::<Vec<_>>(),
+        "control": millis(impact.control),
+        "locks": impact.held.iter().map(held).collect::<Vec<_>>(),
+        "rewritten": impact.rewritten.iter().map(rewritten).collect::<Vec<_>>(),
+        "wal_bytes": impact.wal,
+        "temporary_bytes": impact.temporary,
+        "size_bytes": [impact.size.0, impact.size.1],
+        "invalid_indexes": impact.invalid_indexes,
+        "unprobed_tables": impact.unprobed,
     })
 }
 
@@ -120,12 +143,21 @@ fn reason(benched: &Benched) -> Option<String> {
             benched.moved() * 100.0
         ));
     }
-    let own = benched.queries.iter().filter_map(|query| query.measured.as_ref());
+    if benched.findings.iter().any(|it| it.check == CheckId::RestoreFailed) {
+        return Some("the backup was not restored as a whole".to_owned());
+    }
     let open = |it: &&Measured| it.gate.verdict == Verdict::Inconclusive;
-    let gate = std::iter::once(&benched.overall).chain(own).find(open);
-    let told = gate.and_then(why).map(str::to_owned);
-    told.or_else(|| {
-        Some("whether a query became slower can't be told from so few turns".to_owned())
+    if let Some(why) = Some(&benched.overall).filter(open).and_then(why) {
+        return Some(why.to_owned());
+    }
+    let mut queries = benched.queries.iter();
+    let of_query = queries.find_map(|it| Some((&it.name, it.measured.as_ref().filter(open)?)));
+    Some(match of_query {
+        Some((name, measured)) => {
+            let why = why(measured).unwrap_or_default();
+            format!("{name} against its own budget: {why}; --requests gives it more")
+        }
+        None => "whether a query became slower can't be told; --pairs gives more turns".to_owned(),
     })
 }
 
@@ -138,6 +170,9 @@ pub fn bench_text(benched: &Benched, style: Style) -> String {
     }
     out.push_str(&table(benched));
     let _ = writeln!(out, "\n{}", histogram(&benched.curve));
+    if !benched.impacts.is_empty() {
+        let _ = writeln!(out, "\n{}", impacts(benched));
+    }
     closing(benched, &mut out);
     out
 }
@@ -145,7 +180,16 @@ pub fn bench_text(benched: &Benched, style: Style) -> String {
 fn table(benched: &Benched) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["query", "a second", "p50", "p95", "p99", "before and after", "migration"]);
+    table.set_header([
+        "query",
+        "a second",
+        "p50",
+        "p95",
+        "p99",
+        "failed",
+        "before and after",
+        "migration",
+    ]);
     for query in &benched.queries {
         let at = |share| told(query.curve.at(share));
         let compared = query.compared.as_ref().map(change).unwrap_or_default();
@@ -156,6 +200,7 @@ fn table(benched: &Benched) -> String {
             at(0.5),
             at(0.95),
             at(0.99),
+            query.failed.to_string(),
             compared,
             blamed,
         ]);
@@ -164,6 +209,39 @@ fn table(benched: &Benched) -> String {
     text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     text.push('\n');
     text
+}
+
+/// What each migration did to others while it ran.
+fn impacts(benched: &Benched) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["migration", "took", "blocked", "control", "rewritten", "WAL", "locks"]);
+    for impact in &benched.impacts {
+        let blocked = impact
+            .blocked
+            .iter()
+            .map(|it| format!("{} {}", it.table, told(it.reads.max(it.writes))));
+        let rewritten = impact.rewritten.iter().map(|it| it.name.clone());
+        let locks = impact.held.iter().take(3).map(|it| {
+            let mode = it.mode.trim_end_matches("Lock");
+            format!("{} {mode} {}", it.relation, told(it.time))
+        });
+        table.add_row([
+            impact.migration.clone(),
+            told(impact.took),
+            blocked.collect::<Vec<_>>().join(", "),
+            told(impact.control),
+            rewritten.collect::<Vec<_>>().join(", "),
+            format!("{:.1} MB", megabytes(impact.wal)),
+            locks.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "megabytes with one digit")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }
 
 fn change(compared: &Compared) -> String {
@@ -229,14 +307,5 @@ fn closing(benched: &Benched, out: &mut String) {
     );
     if benched.overall.gate.reason == Some(Reason::LateClient) {
         let _ = writeln!(out, "help: run it where nothing else keeps the machine busy");
-    }
-}
-
-fn told(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1e3;
-    match millis {
-        _ if millis >= 100.0 => format!("{millis:.0} ms"),
-        _ if millis >= 10.0 => format!("{millis:.1} ms"),
-        _ => format!("{millis:.2} ms"),
     }
 }

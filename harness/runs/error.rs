@@ -105,8 +105,12 @@ impl RunError {
             | Self::Rows(_)
             | Self::Baseline(_)
             | Self::Write { .. }
-            | Self::Workload(_)
             | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,
+            Self::Workload(error) => match error.as_ref() {
+                WorkloadError::Postgres(_) | WorkloadError::Threads(_) => Exit::NoServer,
+                _ => Exit::Usage,
+            },
+            Self::Upgrade { .. } => Exit::Findings,
             _ => Exit::NoServer,
         }
     }

@@ -27,7 +27,7 @@ mod verify;
 
 pub use crate::steps::Reading;
 pub use baseline::{BASELINE_FILE, Baseline, BaselineError, Entry};
-pub use bench::{BenchOptions, Benched, BenchedQuery, Blamed, bench, why};
+pub use bench::{BenchOptions, Benched, BenchedQuery, Blamed, BlockedTable, Impact, bench, why};
 pub use coverage::{Gap, Head, Tried};
 pub use error::RunError;
 pub use event::{Event, Silent, Watch};

@@ -38,6 +38,21 @@ pub enum StepFailure {
     Postgres(PostgresError),
 }
 
+impl StepFailure {
+    /// The same without anything of the server's words that may quote a value.
+    #[must_use]
+    pub fn discreet(self) -> Self {
+        match self {
+            Self::Sql { failure, span } => {
+                Self::Sql { failure: Box::new(failure.discreet()), span }
+            }
+            Self::Record { failure } => Self::Record { failure: Box::new(failure.discreet()) },
+            Self::Postgres(error) => Self::Postgres(error.discreet()),
+            Self::Text { .. } => self,
+        }
+    }
+}
+
 /// Runs `script` and then `record`, which keeps the version table, as the script's wrap demands.
 /// After an error nothing is left open on the session; what a script committed before it stays.
 pub(super) async fn run(

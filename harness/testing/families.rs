@@ -53,6 +53,8 @@ impl Family {
             | CheckId::OutOfOrder
             | CheckId::UnknownRevision
             | CheckId::RestoreFailed
+            | CheckId::TableRewrite
+            | CheckId::BlockingLock
             | CheckId::LatencyBudget
             | CheckId::LatencyRegression => None,
         }

@@ -26,6 +26,18 @@ pub struct Wait {
     pub blockers: Vec<String>,
 }
 
+impl Wait {
+    /// In words.
+    pub fn words(&self) -> String {
+        let on = self.relation.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
+        let by = match self.blockers.as_slice() {
+            [] => String::new(),
+            blockers => format!(", held by {}", blockers.join(", ")),
+        };
+        format!("{}{on}{by}", self.mode)
+    }
+}
+
 /// What was seen beside the requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -33,6 +45,8 @@ pub struct Faults {
     pub waits: Vec<Wait>,
     /// When this process did not come to anything.
     pub stalls: Vec<(Duration, Duration)>,
+    /// How many connections there are.
+    pub connections: usize,
 }
 
 /// Sooner after its time a request is not late.
@@ -44,9 +58,14 @@ impl Faults {
     pub fn of_client(&self, samples: &[Sample]) -> Vec<Duration> {
         let stalls = self.with_backlog(samples);
         let held_up = |sample: &Sample| {
+            let whole = (sample.at, sample.done);
             let idle = (sample.at.max(sample.free), sample.sent);
             let own = std::iter::once(idle).filter(|(from, until)| from < until);
-            covered(own.chain(stalls.iter().copied()), (sample.at, sample.done))
+            // A server that is too slow never catches up: that is not what a short stall did.
+            let most: Duration =
+                self.stalls.iter().map(|(from, until)| until.saturating_sub(*from)).sum();
+            let gathered = covered(stalls.iter().copied(), whole).min(most);
+            covered(own, whole).saturating_add(gathered).min(sample.latency())
         };
         samples.iter().map(held_up).collect()
     }
@@ -54,14 +73,38 @@ impl Faults {
     /// For how long each request was held up by locks: its own connection waited for one, or it waited
     /// for a connection while others did.
     pub fn of_locks(&self, samples: &[Sample]) -> Vec<Duration> {
+        let crowded = self.crowded();
         let held_up = |sample: &Sample| {
             let own = self.waits.iter().filter(|wait| wait.connection == sample.connection);
             let own = own.map(|wait| (wait.from.max(sample.sent), wait.until));
-            let others = self.waits.iter().map(|wait| (wait.from, wait.until.min(sample.sent)));
+            let others = crowded.iter().map(|(from, until)| (*from, (*until).min(sample.sent)));
             let intervals = own.chain(others).filter(|(from, until)| from < until);
             covered(intervals, (sample.at, sample.done))
         };
         samples.iter().map(held_up).collect()
+    }
+
+    /// When at least half of the connections waited: then nobody else had one.
+    fn crowded(&self) -> Vec<Interval> {
+        let starts = self.waits.iter().map(|wait| (wait.from, true));
+        let ends = self.waits.iter().map(|wait| (wait.until, false));
+        let mut moments: Vec<(Duration, bool)> = starts.chain(ends).collect();
+        // At one moment those that end go first.
+        moments.sort();
+        let (mut waiting, mut since, mut crowded) = (0_usize, None, Vec::new());
+        for (moment, begins) in moments {
+            waiting = if begins { waiting + 1 } else { waiting.saturating_sub(1) };
+            let is_crowd = waiting > 0 && waiting * 2 >= self.connections;
+            match (since, is_crowd) {
+                (None, true) => since = Some(moment),
+                (Some(from), false) => {
+                    crowded.push((from, moment));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+        crowded
     }
 
     /// The stalls, each up to the moment from which requests are sent in time again.
@@ -139,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn a_short_stall_does_not_excuse_a_server_that_never_catches_up() {
+        let faults = Faults { stalls: vec![(ms(100), ms(110))], ..Faults::default() };
+        // Each is sent 500 ms late, since the connection is busy.
+        let samples: Vec<Sample> = (0..9)
+            .map(|n| sample(0, 100 * n, 100 * n + 500, 100 * n + 500, 100 * n + 600))
+            .collect();
+        assert!(faults.of_client(&samples).iter().all(|held| *held <= ms(10)));
+    }
+
+    #[test]
     fn waiting_for_a_lock_counts_for_those_who_wait_behind_it_as_well() {
         let wait = |connection, from, until| Wait {
             connection,
@@ -148,12 +201,15 @@ mod tests {
             mode: "AccessShareLock".to_owned(),
             blockers: Vec::new(),
         };
-        let faults = Faults { waits: vec![wait(0, 110, 2100)], ..Faults::default() };
+        let waits = vec![wait(0, 110, 2100)];
+        let faults = Faults { waits, connections: 2, ..Faults::default() };
         let samples = [
             sample(0, 100, 0, 100, 2101),
             sample(1, 100, 0, 100, 900),
             sample(0, 500, 2101, 2101, 2102),
         ];
         assert_eq!(faults.of_locks(&samples), [ms(1990), ms(0), ms(1600)]);
+        let many = Faults { connections: 8, ..faults };
+        assert_eq!(many.of_locks(&samples), [ms(1990), ms(0), ms(0)], "others were free");
     }
 }

@@ -41,7 +41,11 @@ fn say(query: &mut Query, body: &str) -> Result<(), String> {
         "weight" => query.share = Share::Weight(positive(rest, "weight 3")?),
         "rate" => {
             let number = rest.strip_suffix("/s").unwrap_or(rest);
-            query.share = Share::Rate(positive(number.trim(), "rate 20/s")?);
+            let rate = positive(number.trim(), "rate 20/s")?;
+            if !(0.001..=100_000.0).contains(&rate) {
+                return Err(format!("{rate} requests a second are too few or too many"));
+            }
+            query.share = Share::Rate(rate);
         }
         "budget" => query.budget = Some(duration(rest)?),
         "commits" if rest.is_empty() => query.effect = Effect::Commits,

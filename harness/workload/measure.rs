@@ -2,13 +2,14 @@
 //!
 //! Knows samples and faults. Must not send anything but what warms up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clients::{Burst, Clients};
 use super::{
-    Gate, Outcome, Plan, Reason, Rule, RunOf, Sample, Shares, Verdict, WorkloadError, percentile,
+    Gate, Outcome, Plan, Reason, Rule, RunOf, Sample, Shares, Verdict, Wait, WorkloadError,
+    percentile,
 };
 
 /// What came of several runs.
@@ -24,10 +25,9 @@ pub struct Measured {
     pub failed: BTreeMap<String, usize>,
     /// How many were never sent.
     pub unsent: usize,
+    /// What connections waited for, and who held it.
+    pub waited_for: BTreeSet<String>,
 }
-
-/// A request that failed counts as one that took so many times the limit: it never gave what was asked.
-const FAILED: u32 = 10;
 
 /// One request, seen three ways.
 struct Seen {
@@ -68,20 +68,20 @@ pub fn judge(rule: Rule, bursts: &[Burst], is_meant: impl Fn(&Sample) -> bool) -
         mild.push(mild_run);
     }
     let gate = settle(rule.judge(&runs), &rule.judge(&mild), blocked);
-    Measured { gate, blocked, late, failed, unsent }
+    let waits = bursts.iter().flat_map(|burst| &burst.faults.waits);
+    let waited_for = waits.map(Wait::words).collect();
+    Measured { gate, blocked, late, failed, unsent, waited_for }
 }
 
 fn see(limit: Duration, sample: &Sample, held: Duration, locks: Duration) -> Seen {
     let is_over = sample.is_over(limit);
-    let latency = match sample.outcome {
-        Outcome::Failed(_) => sample.latency().max(limit * FAILED),
-        Outcome::Answered | Outcome::Unsent => sample.latency(),
-    };
+    let latency = sample.latency_in(limit);
     let may_be_late = !matches!(sample.outcome, Outcome::Failed(_));
     let mild_latency = latency.saturating_sub(held);
     let is_over_mildly = is_over && !(may_be_late && mild_latency <= limit);
+    // The two may overlap: what is taken off is taken off once.
     let is_blocked =
-        is_over_mildly && !locks.is_zero() && mild_latency.saturating_sub(locks) <= limit;
+        is_over_mildly && !locks.is_zero() && latency.saturating_sub(locks.max(held)) <= limit;
     Seen { latency, is_over, mild_latency, is_over_mildly, is_blocked }
 }
 
@@ -198,6 +198,7 @@ mod tests {
             blockers: Vec::new(),
         };
         blocked[2].faults.waits = (0..4).map(wait).collect();
+        blocked[2].faults.connections = 4;
         assert_eq!(of(&blocked), (Verdict::Fail, Some(Reason::Blocked)));
         let mut late = bursts.clone();
         late[2].faults.stalls = vec![(ms(200), ms(2200))];

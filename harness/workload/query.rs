@@ -118,6 +118,13 @@ impl Query {
         }
     }
 
+    /// A query of ours, without parameters.
+    pub(super) fn plain(name: &str, text: &str, effect: Effect) -> Self {
+        let mut query = Self::new(PathBuf::from(name), text);
+        query.effect = effect;
+        query
+    }
+
     /// The names of its parameters, each once, in the order of their first use.
     pub fn parameters(&self) -> &[String] {
         &self.parameters
@@ -151,19 +158,17 @@ impl Query {
 }
 
 /// The pieces of a text and the names of its parameters. A colon begins one where a word stands
-/// right behind it, as it does in psql; not in a string, nor in `::`, nor in `array[1:n]`.
+/// right behind it, as it does in psql; not in a string nor in `::`. Between brackets one that follows a
+/// value is a slice, as in `array[1:n]`.
 fn take_apart(text: &str) -> (Vec<Piece>, Vec<String>) {
     let (mut pieces, mut parameters) = (Vec::new(), Vec::<String>::new());
     let mut plain = String::new();
     let mut is_after_colon = false;
     let mut depth = 0_usize;
+    // Whether what came last can be the lower bound of a slice.
+    let mut is_after_value = false;
     for token in sql::tokens(text) {
         let word = text.get(token.bytes).unwrap_or_default();
-        match (token.kind, word) {
-            (TokenKind::Punct, "[") => depth += 1,
-            (TokenKind::Punct, "]") => depth = depth.saturating_sub(1),
-            _ => {}
-        }
         if is_after_colon && token.kind == TokenKind::Word {
             plain.pop();
             pieces.push(Piece::Text(std::mem::take(&mut plain)));
@@ -173,10 +178,21 @@ fn take_apart(text: &str) -> (Vec<Piece>, Vec<String>) {
                 parameters.len() - 1
             });
             pieces.push(Piece::Parameter(place));
-            is_after_colon = false;
+            (is_after_colon, is_after_value) = (false, true);
             continue;
         }
-        is_after_colon = depth == 0 && word == ":";
+        match (token.kind, word) {
+            (TokenKind::Punct, "[") => depth += 1,
+            (TokenKind::Punct, "]") => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        is_after_colon = word == ":" && (depth == 0 || !is_after_value);
+        is_after_value = match token.kind {
+            kind if kind.is_blank() => is_after_value,
+            TokenKind::Punct => matches!(word, ")" | "]"),
+            TokenKind::Operator => false,
+            _ => true,
+        };
         plain.push_str(word);
     }
     pieces.push(Piece::Text(plain));
@@ -215,6 +231,18 @@ mod tests {
             query.numbered(),
             text.replace("=:id", "=$1").replace("= :id", "= $1").replace(":n_2", "$2")
         );
+    }
+
+    #[test]
+    fn between_brackets_a_colon_behind_a_value_is_a_slice() {
+        for (text, expected) in [
+            ("SELECT ARRAY[:a, :b]", &["a", "b"][..]),
+            ("SELECT tags[:i]", &["i"]),
+            ("SELECT tags[1:n], tags[n:m], tags[f(x):y]", &[]),
+            ("SELECT tags[:i::int], x::text", &["i"]),
+        ] {
+            assert_eq!(query(text).parameters(), expected, "{text}");
+        }
     }
 
     #[test]

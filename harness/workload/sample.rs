@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+/// So many limits is what a failed request took.
+const FAILED: u32 = 10;
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -38,6 +41,14 @@ impl Sample {
     /// From the moment at which it was to be sent: what waited in front of it counts.
     pub fn latency(&self) -> Duration {
         self.done.saturating_sub(self.at)
+    }
+
+    /// The same, where one that failed took ten times `limit`: it never gave what was asked.
+    pub fn latency_in(&self, limit: Duration) -> Duration {
+        match self.outcome {
+            Outcome::Failed(_) => self.latency().max(limit * FAILED),
+            Outcome::Answered | Outcome::Unsent => self.latency(),
+        }
     }
 
     /// From the moment at which it was sent.

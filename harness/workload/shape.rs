@@ -23,8 +23,6 @@ pub struct Node {
     pub relation: Option<String>,
     /// The index that it reads by, if there is one.
     pub index: Option<String>,
-    /// What rows are kept by after they were read, as the server writes it.
-    pub filter: Option<String>,
     /// How many rows the planner expects.
     pub rows: f64,
 }
@@ -57,7 +55,6 @@ fn walk(plan: &Value, depth: usize, nodes: &mut Vec<Node>) {
         kind: text("Node Type").unwrap_or_default(),
         relation: text("Relation Name"),
         index: text("Index Name"),
-        filter: text("Filter"),
         rows: plan.get("Plan Rows").and_then(Value::as_f64).unwrap_or_default(),
     });
     for part in plan.get("Plans").and_then(Value::as_array).into_iter().flatten() {
@@ -89,12 +86,6 @@ impl Shape {
     /// The indexes that it reads by.
     pub fn indexes(&self) -> Vec<&str> {
         self.0.iter().filter_map(|node| node.index.as_deref()).collect()
-    }
-
-    /// The relations that it reads from end to end, and by what their rows are kept.
-    pub fn whole_reads(&self) -> Vec<(&str, Option<&str>)> {
-        let whole = self.0.iter().filter(|node| node.kind == "Seq Scan");
-        whole.filter_map(|node| Some((node.relation.as_deref()?, node.filter.as_deref()))).collect()
     }
 
     /// What is another thing in `after`, one line each: nodes, indexes, the order of joins, estimates
@@ -158,7 +149,6 @@ mod tests {
         );
         assert_eq!(by_index.differences(&by_index), Vec::<String>::new());
         assert_eq!(by_index.indexes(), ["orders_by_customer"]);
-        assert_eq!(whole.whole_reads(), [("orders", None)]);
         let more = shape(&scan("Index Scan", Some("orders_by_customer"), 3000));
         let told = by_index.differences(&more);
         assert_eq!(told.len(), 1);

@@ -37,6 +37,11 @@ pub struct Values {
 }
 
 impl Values {
+    /// Of a query without parameters.
+    pub fn none() -> Self {
+        Self { tuples: vec![Tuple::new()], binary: vec![Vec::new()] }
+    }
+
     /// Asks the database of `session` for what `query` can be sent with. `made` gives values for a
     /// column that is made up.
     pub async fn ask(
@@ -59,6 +64,18 @@ impl Values {
             columns.push((source.names(), found));
         }
         let tuples = draw(query, &columns, seed);
+        let binary = binary(session, query, &types, &tuples).await?;
+        Ok(Self { tuples, binary })
+    }
+
+    /// The same values for the database of `session`, in which types may be others.
+    pub async fn rebound(
+        &self,
+        session: &mut Session,
+        query: &Query,
+    ) -> Result<Self, WorkloadError> {
+        let types = types(session, query).await?;
+        let tuples = self.tuples.clone();
         let binary = binary(session, query, &types, &tuples).await?;
         Ok(Self { tuples, binary })
     }
@@ -124,14 +141,15 @@ async fn candidates(
     }
 }
 
-/// The columns of a file that are called as the parameters; an empty field is NULL, as for COPY.
+/// The columns of a file that are called as the parameters; an empty field is NULL.
 fn read_csv(names: &[String], file: &Path) -> Result<Vec<Tuple>, String> {
     let told = |error: csv::Error| format!("can't read {}: {error}", file.display());
     let mut reader = csv::Reader::from_path(file).map_err(told)?;
     let header = reader.headers().map_err(told)?.clone();
     let place = |name: &String| {
         header.iter().position(|column| column.trim() == name).ok_or_else(|| {
-            format!("{} has no column {name:?}; its columns are {:?}", file.display(), &header)
+            // Where the first line is no header, it holds values, which are nobody's to show.
+            format!("{}: none of its {} columns is called {name:?}", file.display(), header.len())
         })
     };
     let places = names.iter().map(place).collect::<Result<Vec<_>, _>>()?;
@@ -180,7 +198,7 @@ async fn binary(
     for (place, oid) in types.iter().enumerate() {
         let name = query.parameters().get(place).map(String::as_str).unwrap_or_default();
         let asked = format!(
-            "SELECT pg_catalog.format_type(oid, NULL), NULLIF(typsend, 0)::pg_catalog.regproc \
+            "SELECT pg_catalog.format_type(oid, -1), NULLIF(typsend, 0)::pg_catalog.regproc \
              FROM pg_catalog.pg_type WHERE oid = {oid}"
         );
         let mut row = session.rows(&asked).await?.pop().unwrap_or_default().into_iter().flatten();
@@ -255,7 +273,7 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(found, [[text("x, y"), None], [text("z"), text("3")]]);
         let error = read_csv(&["d".to_owned()], &file).unwrap_err();
-        assert!(error.contains("has no column \"d\""), "{error}");
+        assert!(error.contains("none of its 3 columns is called \"d\""), "{error}");
     }
 
     #[test]

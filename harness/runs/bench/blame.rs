@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::postgres::Session;
+use crate::steps;
 use crate::workload::{Change, Query, Tuple, percentile};
 
 use super::ground::Walk;
@@ -54,7 +55,7 @@ pub(super) async fn blame(
     }
     watch.event(Event::Note("looking for the migration that did it"));
     let walk = bench.ground.walk().await?;
-    let found = walked(bench, &walk, &changed).await;
+    let found = walked(bench, benched, &walk, &changed).await;
     walk.end().await?;
     for (place, at) in found? {
         set(bench, benched, place, at).await?;
@@ -65,6 +66,7 @@ pub(super) async fn blame(
 /// For each of these queries the migration after which it takes as long as at the end.
 async fn walked(
     bench: &Bench<'_>,
+    benched: &Benched,
     walk: &Walk<'_>,
     changed: &[usize],
 ) -> Result<Vec<(usize, usize)>, RunError> {
@@ -79,12 +81,24 @@ async fn walked(
     for (nth, place) in changed.iter().enumerate() {
         let of = |row: &Vec<Option<Duration>>| row.get(nth).copied().flatten();
         let (Some(before), Some(after)) = (of(&first), of(&last)) else { continue };
+        // What these few executions do not show they can't put down to anybody.
+        let shown = (after.as_secs_f64() / before.as_secs_f64().max(1e-9)).ln();
+        let wanted = bench_ratio(benched, *place).ln();
+        if shown.signum() != wanted.signum() || shown.abs() * 2.0 < wanted.abs() {
+            continue;
+        }
         let middle = (before.as_secs_f64() * after.as_secs_f64()).sqrt();
         let is_over = |time: Duration| (time.as_secs_f64() > middle) == (after > before);
         let at = times.iter().skip(1).position(|row| of(row).is_some_and(is_over));
         found.extend(at.map(|at| (*place, at)));
     }
     Ok(found)
+}
+
+/// How often the latency before is in the one after.
+fn bench_ratio(benched: &Benched, place: usize) -> f64 {
+    let query = benched.queries.get(place);
+    query.and_then(|query| query.compared.as_ref()).map_or(1.0, |compared| compared.ratio)
 }
 
 /// How long each of these queries takes now; `None` for one that fails in between.
@@ -110,7 +124,8 @@ async fn timed(
 
 async fn one(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<Duration> {
     let mut took = Vec::new();
-    for tuple in tuples.iter().cycle().take(TIMES) {
+    // Each is sent twice in a row: what is cold says nothing.
+    for tuple in tuples.iter().cycle().take(TIMES).flat_map(|tuple| [tuple, tuple]) {
         session.execute("BEGIN").await.ok()?;
         let start = Instant::now();
         let done = session.execute(&query.with_literals(tuple)).await;
@@ -118,6 +133,7 @@ async fn one(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<D
         session.execute("ROLLBACK").await.ok()?;
         done.ok()?;
     }
+    let mut took: Vec<Duration> = took.into_iter().skip(1).step_by(2).collect();
     Some(percentile(&mut took, 0.5))
 }
 
@@ -135,13 +151,8 @@ async fn set(
         let mut old = Session::connect(bench.ground.before(), "indexes").await?;
         let mut new = Session::connect(bench.ground.after(), "indexes").await?;
         for index in before.indexes() {
-            let name = crate::postgres::quote_literal(index);
-            let asked = format!(
-                "SELECT indexdef FROM pg_catalog.pg_indexes WHERE indexname = {name} \
-                 AND schemaname !~ '^pg_' LIMIT 1"
-            );
-            let was = old.value(&asked).await?;
-            if new.value(&asked).await?.is_none() {
+            let was = steps::index_definition(&mut old, index).await?;
+            if steps::index_definition(&mut new, index).await?.is_none() {
                 lost_indexes.extend(was);
             }
         }

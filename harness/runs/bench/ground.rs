@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::data::{Cell, Loader, Name, Recipe, TableStrategy, Wanted};
-use crate::migrations::{History, Migration, Place, resolve};
+use crate::checks;
+use crate::data::{Cell, Loader, Name, NoStrategy, Recipe, TableStrategy, Wanted};
+use crate::finding::Finding;
+use crate::migrations::{History, Migration, Place, compare, resolve};
 use crate::postgres::{Session, Target};
 use crate::server::{Chosen, Database, Profile, Server, ServerSpec, Template};
 use crate::steps::{self, GroundError, Ledger};
@@ -17,17 +19,6 @@ use crate::workload::{Source, Workload};
 
 use super::BenchOptions;
 use crate::runs::{Event, RunError, Watch};
-
-/// Sequences as after an application that gave the rows itself.
-const PAST: &str = "DO LANGUAGE plpgsql $stairway$ DECLARE s record; BEGIN \
-    FOR s IN SELECT a.attrelid::pg_catalog.regclass AS owner, a.attname, \
-        pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname) AS name \
-      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-      WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384 \
-    LOOP IF s.name IS NOT NULL THEN \
-      EXECUTE pg_catalog.format('SELECT pg_catalog.setval(%L, m) FROM (SELECT max(%I) AS m FROM %s) t \
-        WHERE m IS NOT NULL', s.name, s.attname, s.owner); \
-    END IF; END LOOP; END $stairway$";
 
 /// How many rows are made up for values of parameters.
 const MADE: usize = 500;
@@ -40,6 +31,10 @@ pub(super) struct Ground {
     from: usize,
     before: Database,
     after: Option<Database>,
+    /// Whether rows are those of a backup.
+    has_backup: bool,
+    /// About the backup.
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Ground {
@@ -55,7 +50,10 @@ impl Ground {
         let server = Chosen::find(&spec).await?.start().await?;
         watch.event(Event::Server(server.reason()));
         let before = server.create_database(Template::Empty).await?;
-        let mut ground = Self { server, history, from: 0, before, after: None };
+        let has_backup = options.backup.is_some();
+        let findings = Vec::new();
+        let mut ground =
+            Self { server, history, from: 0, before, after: None, has_backup, findings };
         match Box::pin(ground.fill(options, watch)).await {
             Ok(()) => Ok(ground),
             Err(error) => {
@@ -75,6 +73,7 @@ impl Ground {
             let restored = steps::restore(&self.server, &self.before, backup)
                 .await
                 .map_err(GroundError::from)?;
+            self.findings = checks::restore_failed(backup, &restored);
             self.from = self.applied().await?;
             let (seconds, applied) = (restored.took.as_secs_f64(), self.from);
             watch.event(Event::Restored { seconds, applied });
@@ -96,7 +95,7 @@ impl Ground {
             let mut session = Session::connect(&target, "migrate").await?;
             let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
             for migration in self.pending() {
-                upgrade(&target, &mut session, &ledger, migration).await?;
+                upgrade(self.has_backup, &target, &mut session, &ledger, migration).await?;
             }
             session.close().await?;
             settle(&target).await?;
@@ -105,11 +104,12 @@ impl Ground {
     }
 
     /// How many of the history's migrations the backup has.
-    async fn applied(&self) -> Result<usize, RunError> {
+    async fn applied(&mut self) -> Result<usize, RunError> {
         let mut session = Session::connect(&self.before.target, "applied").await?;
         let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
         let applied = ledger.read(&mut session, &self.history).await?;
         session.close().await?;
+        self.findings.extend(compare(&applied, &self.history));
         let places = applied.iter().filter_map(|it| self.history.position(&it.version));
         Ok(places.max().map_or(0, |last| last + 1))
     }
@@ -135,7 +135,7 @@ impl Ground {
             loader.session().await?;
             loader.into_session()
         };
-        session.execute(PAST).await?;
+        steps::pass_rows(&mut session).await?;
         session.close().await?;
         let tables = model.tables.len();
         let unfilled = filled.unfilled.iter();
@@ -191,11 +191,29 @@ impl Walk<'_> {
 
     /// Applies one of the pending migrations.
     pub(super) async fn step(&self, migration: &Migration) -> Result<(), RunError> {
+        let (mut session, ledger) = self.session().await?;
+        self.upgrade(&mut session, &ledger, migration).await?;
+        // As the migrated database was, or a rewrite is blamed on whoever comes next.
+        steps::settle_rows(&mut session).await?;
+        Ok(session.close().await?)
+    }
+
+    /// A session that can apply them.
+    pub(super) async fn session(&self) -> Result<(Session, Ledger), RunError> {
         let mut session = Session::connect(&self.database.target, "migrate").await?;
         let ledger = Ledger::ensure(&mut session, self.ground.history.tool).await?;
-        upgrade(&self.database.target, &mut session, &ledger, migration).await?;
-        session.execute("ANALYZE").await?;
-        Ok(session.close().await?)
+        Ok((session, ledger))
+    }
+
+    /// Applies one in this session.
+    pub(super) async fn upgrade(
+        &self,
+        session: &mut Session,
+        ledger: &Ledger,
+        migration: &Migration,
+    ) -> Result<(), RunError> {
+        let target = &self.database.target;
+        upgrade(self.ground.has_backup, target, session, ledger, migration).await
     }
 
     pub(super) async fn end(self) -> Result<(), RunError> {
@@ -203,29 +221,32 @@ impl Walk<'_> {
     }
 }
 
+/// Runs one upgrade; what the server says of rows of a backup is nobody's to show.
 async fn upgrade(
+    has_backup: bool,
     target: &Target,
     session: &mut Session,
     ledger: &Ledger,
     migration: &Migration,
 ) -> Result<(), RunError> {
-    steps::replay(target, session, ledger, migration).await?.map_err(|source| RunError::Upgrade {
+    let done = steps::replay(target, session, ledger, migration).await?;
+    done.map_err(|source| RunError::Upgrade {
         revision: migration.revision.clone(),
-        source: Box::new(source),
+        source: Box::new(if has_backup { source.discreet() } else { source }),
     })
 }
 
 /// What a server does by itself in the hours after rows came.
 async fn settle(target: &Target) -> Result<(), RunError> {
     let mut session = Session::connect(target, "vacuum").await?;
-    session.execute("VACUUM (ANALYZE)").await?;
-    session.execute("CHECKPOINT").await?;
+    steps::settle_rows(&mut session).await?;
     Ok(session.close().await?)
 }
 
-/// Values for columns that queries want made up, or why there are none.
+/// Values for columns that queries want made up, or why there are none. A column may be one that only
+/// the migrated database has.
 pub(super) async fn made_up(
-    target: &Target,
+    ground: &Ground,
     workload: &Workload,
     seed: u64,
 ) -> Result<BTreeMap<String, Result<Vec<Cell>, String>>, RunError> {
@@ -237,8 +258,12 @@ pub(super) async fn made_up(
     let columns: BTreeSet<String> = columns.collect();
     let mut made = BTreeMap::new();
     for column in columns {
-        let session = Session::connect(target, "values").await?;
-        let values = column_values(session, &column, seed).await;
+        let session = Session::connect(ground.before(), "values").await?;
+        let mut values = column_values(session, &column, seed).await;
+        if values.is_err() && ground.has_pending() {
+            let session = Session::connect(ground.after(), "values").await?;
+            values = column_values(session, &column, seed).await;
+        }
         made.insert(column, values);
     }
     Ok(made)
@@ -250,7 +275,11 @@ async fn column_values(session: Session, column: &str, seed: u64) -> Result<Vec<
         return Err(format!("{column:?} is no column of the form schema.table.column"));
     };
     let strategy = TableStrategy::read(session, &Name::new(*schema, *table)).await;
-    let strategy = strategy.map_err(|error| error.to_string())?.rows(MADE..=MADE);
+    let told = |error| match error {
+        NoStrategy::Data(_) => "the database can't be read for them".to_owned(),
+        other => other.to_string(),
+    };
+    let strategy = strategy.map_err(told)?.rows(MADE..=MADE);
     let mut bytes = [0; 32];
     bytes.iter_mut().zip(seed.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

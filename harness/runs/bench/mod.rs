@@ -6,16 +6,17 @@
 
 mod blame;
 mod ground;
+mod impact;
 mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::checks;
-use crate::finding::Finding;
+use crate::checks::{self, Budgets, Waited};
+use crate::finding::{CheckId, Finding, Severity};
 use crate::migrations::{Migration, Tool};
-use crate::postgres::Session;
+use crate::postgres::{PostgresError, Session, Target};
 use crate::server::{Profile, ServerSpec};
 use crate::workload::{
     self, Burst, Clients, Compared, Curve, Load, Measured, Outcome, Plan, Protocol, Reason, Rule,
@@ -26,6 +27,7 @@ use super::{Event, RunError, Watch};
 
 pub use blame::Blamed;
 use ground::{Ground, made_up};
+pub use impact::{BlockedTable, Impact};
 
 /// What to measure and how.
 #[derive(Clone, Debug)]
@@ -60,6 +62,8 @@ pub struct BenchOptions {
     pub protocol: Protocol,
     /// Differences of latencies up to this are none.
     pub floor: Duration,
+    /// What migrations may do to others while they run; `None` does not look.
+    pub impact: Option<Budgets>,
     /// What values, rows and the order of requests are drawn by.
     pub seed: u64,
 }
@@ -83,6 +87,7 @@ impl BenchOptions {
             connections: 8,
             protocol: Protocol::default(),
             floor: Duration::from_micros(500),
+            impact: Some(Budgets::default()),
             seed: 0,
         }
     }
@@ -105,6 +110,8 @@ pub struct Benched {
     pub curve: Curve,
     /// Each query.
     pub queries: Vec<BenchedQuery>,
+    /// What each pending migration did to others while it ran.
+    pub impacts: Vec<Impact>,
     /// The same fixed work, before, between and after.
     pub calibrations: Vec<Duration>,
     /// What a hypervisor took from the machine meanwhile, if it says so.
@@ -178,11 +185,15 @@ struct Bench<'a> {
     options: &'a BenchOptions,
     ground: &'a Ground,
     shares: &'a Shares,
+    /// What is sent to the migrated database.
     load: Arc<Load>,
+    /// The same for the database of before, in which types may be others; a query that it does not know
+    /// has no values.
+    old: Arc<Load>,
     /// How many sets of values each query has.
     tuples: Vec<usize>,
-    /// Whether each query is one that the database of before knows.
-    is_known: Vec<bool>,
+    /// The longest budget of all: nothing is given up before.
+    patience: Duration,
     calibrations: Vec<Duration>,
 }
 
@@ -195,55 +206,74 @@ async fn measure(
 ) -> Result<Benched, RunError> {
     let stolen = workload::stolen();
     let mut calibrator = Session::connect(ground.after(), "calibrate").await?;
-    let (load, is_known) = Box::pin(draw(options, workload, ground)).await?;
+    let budgets = workload.queries.iter().filter_map(|query| query.budget);
+    let patience = budgets.fold(options.budget, Duration::max);
+    let (load, old) = Box::pin(draw(options, workload, ground, patience)).await?;
     let tuples = load.values.iter().map(|values| values.tuples.len()).collect();
-    let load = Arc::new(load);
-    let mut bench =
-        Bench { options, ground, shares, load, tuples, is_known, calibrations: Vec::new() };
-    bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
-    let bursts = Box::pin(bench.runs(&mut calibrator, watch)).await?;
+    let calibrations = Vec::new();
+    let mut bench = Bench {
+        options,
+        ground,
+        shares,
+        load: Arc::new(load),
+        old: Arc::new(old),
+        tuples,
+        patience,
+        calibrations,
+    };
+    // Before the one of the two has taken more than the other.
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
     let compared = Box::pin(turns::compare(&bench, watch)).await?;
+    bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
+    let bursts = Box::pin(bench.runs(&mut calibrator, watch)).await?;
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
     let shapes = bench.shapes(&mut calibrator).await?;
     calibrator.close().await?;
     let mut benched = bench.assemble(&bursts, compared, shapes);
     benched.stolen = workload::stolen().zip(stolen).map(|(now, then)| now.saturating_sub(then));
     Box::pin(blame::blame(&bench, &mut benched, watch)).await?;
-    benched.findings = findings(&benched, ground);
+    if options.impact.is_some() {
+        benched.impacts = Box::pin(impact::impact(&bench, watch)).await?;
+    }
+    benched.findings = findings(options, &benched, ground);
     benched.verdict = verdict(&benched);
     Ok(benched)
 }
 
-/// Values for all queries, and which of them the database of before knows.
+/// What is sent to the migrated database, and to the one of before.
 async fn draw(
     options: &BenchOptions,
     workload: Workload,
     ground: &Ground,
-) -> Result<(Load, Vec<bool>), RunError> {
+    patience: Duration,
+) -> Result<(Load, Load), RunError> {
     let mut before = Session::connect(ground.before(), "values").await?;
     let mut after = Session::connect(ground.after(), "values").await?;
-    let (mut values, mut is_known) = (Vec::new(), Vec::new());
-    let made = made_up(ground.before(), &workload, options.seed).await?;
+    let (mut new, mut old) = (Vec::new(), Vec::new());
+    let made = made_up(ground, &workload, options.seed).await?;
     for query in &workload.queries {
         let made = |column: &str| match made.get(column) {
             Some(values) => values.clone(),
             None => Err("nothing was made up".to_owned()),
         };
-        let mut found = Values::ask(&mut before, query, &made, options.seed).await;
-        is_known.push(found.is_ok());
-        if found.is_err() || ground.has_pending() {
-            // The migrated one must know it in any case; its words are those of the user's next day.
-            let asked = Values::ask(&mut after, query, &made, options.seed).await?;
-            found = found.or(Ok(asked));
+        // The migrated database must know the query in any case.
+        if let Ok(values) = Values::ask(&mut before, query, &made, options.seed).await {
+            new.push(values.rebound(&mut after, query).await?);
+            old.push(values);
+        } else {
+            new.push(Values::ask(&mut after, query, &made, options.seed).await?);
+            old.push(Values::default());
         }
-        values.push(found?);
     }
     before.close().await?;
     after.close().await?;
-    let timeout = (options.budget * 20).max(Duration::from_secs(10));
+    let timeout = (patience * 20).max(Duration::from_secs(10));
     let Workload { queries } = workload;
-    Ok((Load { queries, values, protocol: options.protocol, timeout }, is_known))
+    let load = |values| {
+        let (queries, protocol) = (queries.clone(), options.protocol);
+        Load { queries, values, protocol, timeout }
+    };
+    Ok((load(new), load(old)))
 }
 
 impl Bench<'_> {
@@ -259,13 +289,13 @@ impl Bench<'_> {
                 self.calibrations.push(workload::calibrate(calibrator).await?);
             }
             let seed = self.options.seed ^ u64::try_from(run + 1).unwrap_or_default();
-            let mut clients = self.connect(self.ground.after()).await?;
+            let mut clients = self.connect(self.ground.after(), &self.load).await?;
             let warm = workload::warm_up(&mut clients, self.shares, &self.tuples, seed).await?;
             let plan = Plan::new(self.shares, self.options.requests, &self.tuples, seed);
             let which = format!("run {} of {}", run + 1, self.options.runs);
             let begins = format!("{which}: warm after {warm} requests");
             watch.event(Event::Note(&begins));
-            let burst = clients.send(&Arc::new(plan), self.options.budget).await?;
+            let burst = clients.send(&Arc::new(plan), self.patience).await?;
             clients.close().await?;
             let curve = Curve::of(burst.samples.iter().map(workload::Sample::latency));
             watch.event(Event::Note(&format!(
@@ -279,24 +309,29 @@ impl Bench<'_> {
         Ok(bursts)
     }
 
-    async fn connect(&self, target: &crate::postgres::Target) -> Result<Clients, RunError> {
-        Ok(Clients::open(target, &self.load, self.options.connections).await?)
+    async fn connect(&self, target: &Target, load: &Arc<Load>) -> Result<Clients, RunError> {
+        Ok(Clients::open(target, load, self.options.connections).await?)
     }
 
-    /// The plans of all queries on both databases; `None` for one that only the migrated one knows.
+    /// Whether the database of before knows the query at `place`.
+    fn is_known(&self, place: usize) -> bool {
+        self.old.values.get(place).is_some_and(|values| !values.tuples.is_empty())
+    }
+
+    /// The plans of all queries on both databases; `None` for one that only the migrated one knows, or
+    /// that can't be explained with its first values.
     async fn shapes(&self, after: &mut Session) -> Result<Vec<Option<(Shape, Shape)>>, RunError> {
         let mut before = Session::connect(self.ground.before(), "plans").await?;
         let mut shapes = Vec::new();
         for (place, query) in self.load.queries.iter().enumerate() {
             let values = self.load.values.get(place).and_then(|it| it.tuples.first());
-            let both = match values.filter(|_| self.is_known.get(place) == Some(&true)) {
-                Some(values) => {
-                    let one = workload::shape(&mut before, query, values).await?;
-                    Some((one, workload::shape(after, query, values).await?))
-                }
-                None => None,
+            let Some(values) = values.filter(|_| self.is_known(place)) else {
+                shapes.push(None);
+                continue;
             };
-            shapes.push(both);
+            let one = explained(workload::shape(&mut before, query, values).await)?;
+            let two = explained(workload::shape(after, query, values).await)?;
+            shapes.push(one.zip(two));
         }
         before.close().await?;
         Ok(shapes)
@@ -341,6 +376,7 @@ impl Bench<'_> {
             curve: latencies(None),
             queries: queries.collect(),
             overall,
+            impacts: Vec::new(),
             calibrations: self.calibrations.clone(),
             stolen: None,
             findings: Vec::new(),
@@ -350,16 +386,27 @@ impl Bench<'_> {
     }
 }
 
-fn findings(benched: &Benched, ground: &Ground) -> Vec<Finding> {
-    let mut findings: Vec<Finding> =
-        checks::over_budget(None, &benched.overall, benched.rate).into_iter().collect();
+/// What the server refuses to plan has no plan; its words may quote values.
+fn explained(shape: Result<Shape, PostgresError>) -> Result<Option<Shape>, PostgresError> {
+    match shape {
+        Ok(shape) => Ok(Some(shape)),
+        Err(PostgresError::Sql(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn findings(options: &BenchOptions, benched: &Benched, ground: &Ground) -> Vec<Finding> {
+    let mut findings = ground.findings.clone();
+    findings.extend(checks::over_budget(None, &benched.overall, benched.rate));
     for query in &benched.queries {
         if let Some(measured) = &query.measured {
             let file = Some(query.file.as_path());
             findings.extend(checks::over_budget(file, measured, query.rate));
         }
-        let (Some(compared), Some((before, after))) = (&query.compared, &query.shapes) else {
-            continue;
+        let Some(compared) = &query.compared else { continue };
+        let differences = match &query.shapes {
+            Some((before, after)) => before.differences(after),
+            None => Vec::new(),
         };
         let migration =
             query.blamed.as_ref().and_then(|it| ground.pending().get(it.place).copied());
@@ -368,19 +415,51 @@ fn findings(benched: &Benched, ground: &Ground) -> Vec<Finding> {
             query: &query.name,
             file: &query.file,
             compared,
-            before,
-            after,
+            differences: &differences,
             migration,
             lost_indexes: lost,
+            failed: query.failed,
         };
         findings.extend(checks::slower(&slower));
+    }
+    if let Some(budgets) = options.impact {
+        findings.extend(of_impacts(benched, ground, budgets));
     }
     findings
 }
 
+fn of_impacts(benched: &Benched, ground: &Ground, budgets: Budgets) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for impact in &benched.impacts {
+        let Some(migration) = ground.pending().get(impact.place).copied() else { continue };
+        for blocked in &impact.blocked {
+            let held = impact.held.iter().filter(|it| it.relation == blocked.table);
+            let held = held.max_by_key(|it| it.strength());
+            let waited = Waited {
+                table: &blocked.table,
+                reads: blocked.reads,
+                writes: blocked.writes,
+                mode: held.map(|it| it.mode.as_str()),
+            };
+            findings.extend(checks::blocking_lock(migration, &waited, budgets));
+        }
+        for table in &impact.rewritten {
+            let size = (rows(table.rows), table.bytes);
+            findings.push(checks::table_rewrite(migration, &table.name, size, budgets));
+        }
+    }
+    findings
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows")]
+fn rows(rows: f64) -> u64 {
+    rows.max(0.0) as u64
+}
+
 /// What all of it comes to: what nobody can tell is no pass.
 fn verdict(benched: &Benched) -> Verdict {
-    if workload::has_moved(&benched.calibrations) {
+    let is_damaged = |it: &Finding| it.check == CheckId::RestoreFailed;
+    if workload::has_moved(&benched.calibrations) || benched.findings.iter().any(is_damaged) {
         return Verdict::Inconclusive;
     }
     let own = benched.queries.iter().filter_map(|it| it.measured.as_ref());
@@ -391,7 +470,9 @@ fn verdict(benched: &Benched) -> Verdict {
         workload::Change::Unclear => Verdict::Inconclusive,
         workload::Change::Same | workload::Change::Better => Verdict::Pass,
     });
-    let all: Vec<Verdict> = gates.chain(changes).collect();
+    let is_over = benched.findings.iter().any(|it| it.counts(Severity::Error));
+    let findings = is_over.then_some(Verdict::Fail);
+    let all: Vec<Verdict> = gates.chain(changes).chain(findings).collect();
     match () {
         () if all.contains(&Verdict::Fail) => Verdict::Fail,
         () if all.contains(&Verdict::Inconclusive) => Verdict::Inconclusive,
@@ -406,6 +487,5 @@ pub fn why(measured: &Measured) -> Option<&'static str> {
         Reason::Few => "too few requests or runs for a pass: it takes 5 runs of 200",
         Reason::Blocked => "too many requests waited for a lock",
         Reason::LateClient => "requests were sent late, since this process did not come to it",
-        Reason::Moved => "the machine became faster or slower meanwhile",
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::workload::{self, Burst, Clients, Compared, Pair, Plan, Sample, percentile};
+use crate::workload::{self, Burst, Clients, Compared, Outcome, Pair, Plan, Sample, percentile};
 
 use super::{Bench, RunError};
 use crate::runs::{Event, Watch};
@@ -25,8 +25,7 @@ pub(super) async fn compare(
     if !bench.ground.has_pending() || bench.options.pairs == 0 {
         return Ok(vec![None; count]);
     }
-    let known: Vec<usize> =
-        (0..count).filter(|at| bench.is_known.get(*at) == Some(&true)).collect();
+    let known: Vec<usize> = (0..count).filter(|at| bench.is_known(*at)).collect();
     if known.is_empty() {
         return Ok(vec![None; count]);
     }
@@ -34,8 +33,10 @@ pub(super) async fn compare(
         "before and after in {} turns of {REQUESTS} requests",
         bench.options.pairs * 2
     )));
-    let mut sides =
-        [bench.connect(bench.ground.before()).await?, bench.connect(bench.ground.after()).await?];
+    let mut sides = [
+        bench.connect(bench.ground.before(), &bench.old).await?,
+        bench.connect(bench.ground.after(), &bench.load).await?,
+    ];
     // What the database of before does not know is not sent to any of the two.
     let shares = bench.shares.only(&known);
     for side in &mut sides {
@@ -55,7 +56,8 @@ pub(super) async fn compare(
             (before.send(&plan, grace).await?, two)
         };
         for place in &known {
-            let pair = typical(&one, *place).zip(typical(&two, *place));
+            let limit = bench.patience;
+            let pair = typical(&one, *place, limit).zip(typical(&two, *place, limit));
             let pair = pair.map(|(before, after)| Pair { before, after });
             pairs.entry(*place).or_default().extend(pair);
         }
@@ -71,10 +73,16 @@ pub(super) async fn compare(
     Ok((0..count).map(of).collect())
 }
 
-/// The p95 of a query's requests in one turn, or their median where they are few.
-fn typical(burst: &Burst, place: usize) -> Option<Duration> {
+/// The p95 of a query's requests in one turn, or their median where they are few: from the moment at
+/// which each was sent, since a slow neighbour makes a query no slower. What failed took ten times
+/// `limit`.
+fn typical(burst: &Burst, place: usize, limit: Duration) -> Option<Duration> {
     let own = burst.samples.iter().filter(|sample| sample.query == place);
-    let mut latencies: Vec<Duration> = own.map(Sample::latency).collect();
+    let took = |sample: &Sample| match sample.outcome {
+        Outcome::Answered => sample.service_time(),
+        Outcome::Failed(_) | Outcome::Unsent => sample.latency_in(limit).max(limit),
+    };
+    let mut latencies: Vec<Duration> = own.map(took).collect();
     let share = if latencies.len() >= FOR_P95 { 0.95 } else { 0.5 };
     (!latencies.is_empty()).then(|| percentile(&mut latencies, share))
 }

@@ -14,7 +14,7 @@ const LATE: Duration = Duration::from_millis(5);
 
 pub(super) struct Heart {
     ends: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<(Duration, Duration)>>,
+    thread: Option<JoinHandle<Vec<(Duration, Duration)>>>,
 }
 
 impl Heart {
@@ -26,13 +26,19 @@ impl Heart {
             .name("heart".to_owned())
             .spawn(move || beat(start, &asked))
             .map_err(|error| WorkloadError::Threads(error.to_string()))?;
-        Ok(Self { ends, thread })
+        Ok(Self { ends, thread: Some(thread) })
     }
 
     /// When it stood still.
-    pub(super) fn end(self) -> Vec<(Duration, Duration)> {
+    pub(super) fn end(mut self) -> Vec<(Duration, Duration)> {
         self.ends.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap_or_default()
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
     }
 }
 

@@ -81,14 +81,21 @@ impl<'a> Line<'a> {
     async fn run(&mut self, job: &Job) -> Vec<(usize, Sample)> {
         let mut samples = Vec::new();
         loop {
-            let free = since(job.start);
             let place = job.next.fetch_add(1, Ordering::Relaxed);
             let Some(request) = job.plan.requests.get(place) else { return samples };
             let is_rolled_back = self.is_rolled_back(request);
+            self.reconnect().await;
             if is_rolled_back {
                 self.plain("BEGIN").await;
             }
+            let free = since(job.start);
             wait_until(job.start + request.at);
+            if job.stop.load(Ordering::Relaxed) {
+                if is_rolled_back {
+                    self.plain("ROLLBACK").await;
+                }
+                return samples;
+            }
             let sent = since(job.start);
             let outcome = if sent > job.until { Outcome::Unsent } else { self.send(request).await };
             let done = since(job.start);
@@ -108,10 +115,15 @@ impl<'a> Line<'a> {
         query.is_some_and(|query| query.effect == Effect::RolledBack)
     }
 
-    async fn send(&mut self, request: &Request) -> Outcome {
+    /// Connects anew if the connection was lost.
+    async fn reconnect(&mut self) {
         if self.session.is_none() {
             self.session = session(self.target, self.load).await.ok().map(|(session, _)| session);
         }
+    }
+
+    async fn send(&mut self, request: &Request) -> Outcome {
+        // What was to be rolled back is not sent without its BEGIN.
         let Some(session) = &mut self.session else { return Outcome::Failed(LOST.to_owned()) };
         let values = self.load.values.get(request.query);
         let sent = match self.load.protocol {

@@ -7,11 +7,12 @@
 //! Knows a plan and a database. Must not know what latencies are good for.
 
 mod heart;
+mod holds;
 mod line;
 mod watcher;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ use crate::postgres::Target;
 use super::query::Query;
 use super::values::Values;
 use super::{Faults, Plan, Sample, Wait, WorkloadError};
+
+pub use holds::{Held, Holds};
 
 use heart::Heart;
 use watcher::Watcher;
@@ -80,6 +83,8 @@ struct Job {
     next: Arc<AtomicUsize>,
     /// What was not sent by then is not sent any more.
     until: Duration,
+    /// Nothing more is sent once this is set.
+    stop: Arc<AtomicBool>,
 }
 
 /// A job and where to its samples go.
@@ -123,11 +128,23 @@ impl Clients {
         plan: &Arc<Plan>,
         grace: Duration,
     ) -> Result<Burst, WorkloadError> {
+        self.send_until(plan, grace, &Arc::new(AtomicBool::new(false))).await
+    }
+
+    /// Likewise, but only up to the moment at which `stop` is set: what is not sent by then is not in
+    /// the burst.
+    pub async fn send_until(
+        &mut self,
+        plan: &Arc<Plan>,
+        grace: Duration,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Burst, WorkloadError> {
         let job = Job {
             plan: Arc::clone(plan),
             start: Instant::now() + AHEAD,
             next: Arc::new(AtomicUsize::new(0)),
             until: plan.length + grace,
+            stop: Arc::clone(stop),
         };
         let heart = Heart::begin(job.start)?;
         self.watcher.look(job.start);
@@ -142,7 +159,8 @@ impl Clients {
             samples.extend(answer.await.map_err(|_| gone())?);
         }
         let waits: Vec<Wait> = self.watcher.rest().await?;
-        let faults = Faults { waits, stalls: heart.end() };
+        let connections = self.threads.len();
+        let faults = Faults { waits, stalls: heart.end(), connections };
         samples.sort_unstable_by_key(|(place, _)| *place);
         Ok(Burst { samples: samples.into_iter().map(|(_, sample)| sample).collect(), faults })
     }

@@ -17,6 +17,8 @@ use crate::workload::{Wait, WorkloadError};
 use super::{gone, since};
 
 const EVERY: Duration = Duration::from_millis(10);
+/// A server that does not answer for so long is gone.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Backend, seconds since it waits, relation, mode, and who holds it. All locks are only looked at for
 /// those that wait.
@@ -97,7 +99,10 @@ fn watch(
     };
     runtime.block_on(async {
         let mut session = match Session::connect(target, "watch").await {
-            Ok(session) => session,
+            Ok(mut session) => {
+                session.give_up_after(SILENCE);
+                session
+            }
             Err(error) => {
                 let _ = tell.send(Err(error.into()));
                 return;

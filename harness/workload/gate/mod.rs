@@ -64,8 +64,6 @@ pub enum Reason {
     Blocked,
     /// Requests were sent late, since this process did not come to it.
     LateClient,
-    /// The machine became faster or slower meanwhile.
-    Moved,
 }
 
 /// What came of a rule.

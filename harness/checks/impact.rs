@@ -1,0 +1,156 @@
+//! `blocking-lock`: others waited for a migration's locks. `table-rewrite`: a table was written anew.
+
+use std::time::Duration;
+
+use crate::finding::{CheckId, Finding, Severity};
+use crate::migrations::Migration;
+use crate::sql::{self, StatementKind as K};
+
+use super::latency::millis;
+
+/// What is allowed; over it a finding is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// How long others may wait for a lock.
+    pub blocked: Duration,
+    /// How many rows of one table may be rewritten.
+    pub rewrite_rows: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { blocked: Duration::from_secs(1), rewrite_rows: 100_000 }
+    }
+}
+
+/// Shorter waits are not worth a word.
+const SHORT: Duration = Duration::from_millis(200);
+
+/// A table that others waited for while a migration ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited<'a> {
+    /// As SQL.
+    pub table: &'a str,
+    /// How long a reader waited at most.
+    pub reads: Duration,
+    /// How long a writer did.
+    pub writes: Duration,
+    /// The strongest lock that was seen on it, if one was.
+    pub mode: Option<&'a str>,
+}
+
+/// The finding if others waited for long.
+pub fn blocking_lock(
+    migration: &Migration,
+    waited: &Waited<'_>,
+    budgets: Budgets,
+) -> Option<Finding> {
+    let longest = waited.reads.max(waited.writes);
+    if longest < SHORT.min(budgets.blocked) {
+        return None;
+    }
+    let who = match (waited.reads >= SHORT, waited.writes >= SHORT) {
+        (true, _) => "readers and writers",
+        (false, _) => "writers",
+    };
+    let message = format!("{who} of {} wait {} for the upgrade", waited.table, millis(longest));
+    let held = waited.mode.map(|mode| format!("; it held {mode}")).unwrap_or_default();
+    let detail = format!(
+        "measured on the copy: a reader waited {}, a writer {}{held}",
+        millis(waited.reads),
+        millis(waited.writes)
+    );
+    let finding = Finding::new(CheckId::BlockingLock, message)
+        .in_file(&migration.upgrade.path)
+        .about([waited.table.to_owned()])
+        .detail(detail)
+        .help(safer(&migration.upgrade.text));
+    Some(over(finding, longest > budgets.blocked))
+}
+
+/// The finding about a table that was rewritten.
+pub fn table_rewrite(
+    migration: &Migration,
+    table: &str,
+    (rows, bytes): (u64, u64),
+    budgets: Budgets,
+) -> Finding {
+    let message = format!("the upgrade writes {table} anew: {rows} rows");
+    let finding = Finding::new(CheckId::TableRewrite, message)
+        .in_file(&migration.upgrade.path)
+        .about([table.to_owned()])
+        .detail(format!("it has another file afterwards, of {bytes} bytes with its indexes"))
+        .help(safer(&migration.upgrade.text));
+    over(finding, rows > budgets.rewrite_rows)
+}
+
+fn over(finding: Finding, is_over: bool) -> Finding {
+    if is_over { Finding { severity: Severity::Error, ..finding } } else { finding }
+}
+
+/// What does the same while others go on, by what the script says.
+fn safer(script: &str) -> String {
+    let statements = sql::split(script).unwrap_or_default();
+    let texts = statements.iter().map(|statement| statement.text(script));
+    let mut advice: Vec<&str> = Vec::new();
+    for text in texts {
+        let has = |words: &[&str]| {
+            let mut tokens = sql::tokens(text).filter_map(|token| text.get(token.bytes));
+            words.iter().all(|word| tokens.any(|it| it.eq_ignore_ascii_case(word)))
+        };
+        let own: &[&str] = match sql::kind(text) {
+            K::CreateIndex if !has(&["concurrently"]) => {
+                &["CREATE INDEX CONCURRENTLY, in a script without a transaction"]
+            }
+            K::AlterTable if has(&["type"]) => &[
+                "a new column of the new type, filled in batches, kept by a trigger meanwhile, and swapped \
+                 by name",
+            ],
+            K::AlterTable if has(&["foreign", "key"]) || has(&["references"]) => {
+                &["ADD CONSTRAINT .. NOT VALID, and VALIDATE CONSTRAINT in a later transaction"]
+            }
+            K::AlterTable if has(&["set", "not", "null"]) => &[
+                "ADD CONSTRAINT .. CHECK (.. IS NOT NULL) NOT VALID, VALIDATE CONSTRAINT in a later \
+                 transaction, and only then SET NOT NULL, which reads nothing any more",
+            ],
+            K::AlterTable if has(&["check"]) => {
+                &["ADD CONSTRAINT .. NOT VALID, and VALIDATE CONSTRAINT in a later transaction"]
+            }
+            K::AlterTable if has(&["add"]) && has(&["default"]) => &[
+                "ADD COLUMN without the default, fill it in batches, then SET DEFAULT: only a constant \
+                 is added without writing all rows",
+            ],
+            K::Update | K::Delete => {
+                &["batches of some thousand rows, each in a transaction of its own"]
+            }
+            K::Cluster | K::Vacuum => &["pg_repack, or a time in which nobody works"],
+            _ => &[],
+        };
+        advice.extend(own.iter().filter(|it| !advice.contains(it)).copied().collect::<Vec<_>>());
+    }
+    match advice.as_slice() {
+        [] => "do it in a time in which nobody works, or in smaller parts".to_owned(),
+        all => all.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safer;
+
+    #[test]
+    fn each_statement_has_its_safer_form() {
+        for (script, part) in [
+            ("CREATE INDEX i ON t (a)", "CONCURRENTLY"),
+            ("ALTER TABLE t ALTER COLUMN a TYPE bigint", "a new column of the new type"),
+            ("ALTER TABLE t ALTER a SET NOT NULL", "only then SET NOT NULL"),
+            ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u", "NOT VALID"),
+            ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", "NOT VALID"),
+            ("ALTER TABLE t ADD COLUMN a timestamptz DEFAULT clock_timestamp()", "SET DEFAULT"),
+            ("UPDATE t SET a = 1", "batches"),
+            ("LOCK TABLE t", "nobody works"),
+        ] {
+            assert!(safer(script).contains(part), "{script}: {}", safer(script));
+        }
+    }
+}
