@@ -2,6 +2,7 @@
 //!
 //! Knows what is wrong and how to say it. Must not touch a server, a file or the clock.
 
+mod blocking_lock;
 mod body;
 mod broken_object;
 mod claims;
@@ -14,9 +15,9 @@ mod downgrade_failed;
 mod downgrade_missing;
 mod explain;
 mod failure;
-mod impact;
 mod invalid_index;
-mod latency;
+mod latency_budget;
+mod latency_regression;
 mod observation;
 mod order_dependent;
 mod place;
@@ -25,11 +26,15 @@ mod repeated;
 mod restore_failed;
 mod reupgrade_drift;
 mod reupgrade_failed;
+mod safer;
 mod schema_drift;
 mod sequence_behind;
+mod table_rewrite;
+mod times;
 mod unfetched;
 mod upgrade_failed;
 
+pub use blocking_lock::{Waited, blocking_lock};
 pub use broken_object::{lost_routines, may_be_older, may_break};
 pub use claims::{came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
@@ -37,12 +42,15 @@ pub use data_loss::AGAIN;
 pub use defaults::{Whose, doubts};
 pub use explain::explain;
 pub use failure::finding as failure;
-pub use impact::{Budgets, Waited, blocking_lock, table_rewrite};
-pub use latency::{Slower, millis, over_budget, slower};
+pub use latency_budget::over_budget;
+pub use latency_regression::{Slower, slower};
 pub use observation::{Class, Climbed, Suspicion, Tested};
 pub use order_dependent::{Orders, order_dependent};
 pub use refused_row::{is_of_a_default, is_of_the_schema, refused_row};
 pub use restore_failed::judge as restore_failed;
+pub use safer::Budgets;
+pub use table_rewrite::table_rewrite;
+pub use times::millis;
 
 use crate::finding::Finding;
 

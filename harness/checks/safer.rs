@@ -1,12 +1,9 @@
-//! `blocking-lock`: others waited for a migration's locks. `table-rewrite`: a table was written anew.
+//! What an upgrade may do to others, and how the same is done while they go on.
 
 use std::time::Duration;
 
-use crate::finding::{CheckId, Finding, Severity};
-use crate::migrations::Migration;
+use crate::finding::{Finding, Severity};
 use crate::sql::{self, StatementKind as K};
-
-use super::latency::millis;
 
 /// What is allowed; over it a finding is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,73 +20,13 @@ impl Default for Budgets {
     }
 }
 
-/// Shorter waits are not worth a word.
-const SHORT: Duration = Duration::from_millis(200);
-
-/// A table that others waited for while a migration ran.
-#[derive(Clone, Copy, Debug)]
-pub struct Waited<'a> {
-    /// As SQL.
-    pub table: &'a str,
-    /// How long a reader waited at most.
-    pub reads: Duration,
-    /// How long a writer did.
-    pub writes: Duration,
-    /// The strongest lock that was seen on it, if one was.
-    pub mode: Option<&'a str>,
-}
-
-/// The finding if others waited for long.
-pub fn blocking_lock(
-    migration: &Migration,
-    waited: &Waited<'_>,
-    budgets: Budgets,
-) -> Option<Finding> {
-    let longest = waited.reads.max(waited.writes);
-    if longest < SHORT.min(budgets.blocked) {
-        return None;
-    }
-    let who = match (waited.reads >= SHORT, waited.writes >= SHORT) {
-        (true, _) => "readers and writers",
-        (false, _) => "writers",
-    };
-    let message = format!("{who} of {} wait {} for the upgrade", waited.table, millis(longest));
-    let held = waited.mode.map(|mode| format!("; it held {mode}")).unwrap_or_default();
-    let detail = format!(
-        "measured on the copy: a reader waited {}, a writer {}{held}",
-        millis(waited.reads),
-        millis(waited.writes)
-    );
-    let finding = Finding::new(CheckId::BlockingLock, message)
-        .in_file(&migration.upgrade.path)
-        .about([waited.table.to_owned()])
-        .detail(detail)
-        .help(safer(&migration.upgrade.text));
-    Some(over(finding, longest > budgets.blocked))
-}
-
-/// The finding about a table that was rewritten.
-pub fn table_rewrite(
-    migration: &Migration,
-    table: &str,
-    (rows, bytes): (u64, u64),
-    budgets: Budgets,
-) -> Finding {
-    let message = format!("the upgrade writes {table} anew: {rows} rows");
-    let finding = Finding::new(CheckId::TableRewrite, message)
-        .in_file(&migration.upgrade.path)
-        .about([table.to_owned()])
-        .detail(format!("it has another file afterwards, of {bytes} bytes with its indexes"))
-        .help(safer(&migration.upgrade.text));
-    over(finding, rows > budgets.rewrite_rows)
-}
-
-fn over(finding: Finding, is_over: bool) -> Finding {
+/// An error if it is over its budget.
+pub(super) fn over(finding: Finding, is_over: bool) -> Finding {
     if is_over { Finding { severity: Severity::Error, ..finding } } else { finding }
 }
 
 /// What does the same while others go on, by what the script says.
-fn safer(script: &str) -> String {
+pub(super) fn safer(script: &str) -> String {
     let statements = sql::split(script).unwrap_or_default();
     let texts = statements.iter().map(|statement| statement.text(script));
     let mut advice: Vec<&str> = Vec::new();
