@@ -121,7 +121,7 @@ const NOTHING: (&str, &str) = ("COMMENT ON TABLE item IS 'x';", "COMMENT ON TABL
 const TWELVE: &str =
     "--rate 400 --requests 960 --runs 5 --pairs 0 --no-impact --scale 10 --format json --server";
 /// As few as a comparison takes.
-const SHORT: &str = "--rate 200 --requests 100 --runs 3 --pairs 6 --no-impact --scale 1 --format json --since 1 \
+const SHORT: &str = "--rate 200 --requests 100 --runs 3 --pairs 8 --no-impact --scale 1 --format json --since 1 \
                      --server local --postgres";
 
 /// Words of a command line, and some more.
@@ -253,7 +253,7 @@ fn far_from_the_budget_the_gate_is_never_wrong() {
 
 const ORDERS: (&str, &str) = (
     "CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, total int);
-     INSERT INTO orders SELECT n, n % 1000, n FROM generate_series(1, 150000) n;
+     INSERT INTO orders SELECT n, n % 50000, n FROM generate_series(1, 150000) n;
      CREATE INDEX orders_by_customer ON orders (customer);
      CREATE TABLE item (id int PRIMARY KEY);",
     "DROP TABLE orders, item;",

@@ -12,7 +12,7 @@ use crate::runs::{Event, Watch};
 /// Requests of one turn.
 const REQUESTS: usize = 200;
 /// From so many requests of a query in one turn on, its p95 is compared; else its median.
-const FOR_P95: usize = 40;
+const FOR_P95: usize = 100;
 /// How often one of all queries may be called slower, or faster, by mistake.
 const ALPHA: f64 = 0.05;
 
