@@ -221,7 +221,7 @@ async fn measure(
         patience,
         calibrations,
     };
-    // Before the one of the two has taken more than the other.
+    // Both databases are compared first: the runs after that are on one of them only.
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
     let compared = Box::pin(turns::compare(&bench, watch)).await?;
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
