@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use stairway::finding::{CheckId, Severity};
+use stairway::finding::{CheckId, Severity, Verdict};
 use stairway::report::{Report, json};
-use stairway::runs::{Options, TransactionMode, Verdict, Verification, verify};
+use stairway::runs::{Options, TransactionMode, Verification, verify};
 
 fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)

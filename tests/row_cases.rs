@@ -312,7 +312,7 @@ fn unshown(finding: &Finding, output: &Output) -> Option<&'static str> {
     let differs =
         |title| after(title).is_some_and(|rest| rest.contains("\n< ") || rest.contains("\n> "));
     let shown = match finding.check {
-        CheckId::DataLoss if finding.message.contains("after the second upgrade") => {
+        CheckId::DataLoss if finding.is_of_second => {
             differs("== rows, upgraded against reupgraded")
         }
         CheckId::DataLoss | CheckId::DataAdded => differs("== rows, before against"),

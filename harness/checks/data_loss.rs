@@ -16,8 +16,6 @@ use super::{Class, Suspicion, Tested, unfetched};
 const SHOWN: usize = 5;
 /// How much of a value.
 const WIDTH: usize = 60;
-/// What a finding says that is about the second upgrade.
-pub const AGAIN: &str = "after the second upgrade, but not after the first";
 
 pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
     let Some(after) = &tested.tried.downgraded else { return Vec::new() };
@@ -62,7 +60,7 @@ impl Place<'_> {
         match self.way {
             Way::Up => "after the upgrade, which has no way back",
             Way::Down => "after up and down",
-            Way::Again => AGAIN,
+            Way::Again => "after the second upgrade, but not after the first",
         }
     }
 

@@ -23,6 +23,7 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::SequenceBehind => include_str!("explain/sequence-behind.md"),
         CheckId::TableRewrite => include_str!("explain/table-rewrite.md"),
         CheckId::BlockingLock => include_str!("explain/blocking-lock.md"),
+        CheckId::MigrationBudget => include_str!("explain/migration-budget.md"),
         CheckId::LatencyBudget => include_str!("explain/latency-budget.md"),
         CheckId::LatencyRegression => include_str!("explain/latency-regression.md"),
         CheckId::InvalidIndex => include_str!("explain/invalid-index.md"),

@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
-use crate::finding::{CheckId, Finding};
-use crate::workload::{Measured, Reason, Verdict};
+use crate::finding::{CheckId, Finding, Verdict};
+use crate::workload::{Measured, MissingIndex, Reason};
 
+use super::safer::with_index;
 use super::times::millis;
 
 /// The finding if the budget is not kept; what nobody can tell is none. `file` is the query's, if it is
-/// about one.
-pub fn over_budget(file: Option<&Path>, measured: &Measured, rate: f64) -> Option<Finding> {
+/// about one, and `missing` an index that makes it faster.
+pub fn over_budget(
+    file: Option<&Path>,
+    measured: &Measured,
+    rate: f64,
+    missing: Option<&MissingIndex>,
+) -> Option<Finding> {
     let gate = &measured.gate;
     if gate.verdict != Verdict::Fail {
         return None;
@@ -48,6 +54,7 @@ pub fn over_budget(file: Option<&Path>, measured: &Measured, rate: f64) -> Optio
         lines.push(format!("{} of them were never sent: no connection was free", measured.unsent));
     }
     let finding = Finding::new(CheckId::LatencyBudget, message).detail(lines.join("\n"));
+    let finding = with_index(finding, missing);
     Some(match file {
         Some(file) => finding.in_file(file),
         None => finding,

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::finding::{CheckId, Finding};
 use crate::migrations::Migration;
-use crate::workload::{Change, Compared};
+use crate::workload::{Change, Compared, MissingIndex};
 
+use super::safer::{concurrently, with_index};
 use super::times::millis;
 
 /// A query before and after, and who did it.
@@ -23,13 +24,16 @@ pub struct Slower<'a> {
     pub migration: Option<&'a Migration>,
     /// The definitions of indexes that its plan used and that are gone.
     pub lost_indexes: &'a [String],
+    /// An index that makes it faster.
+    pub missing_index: Option<&'a MissingIndex>,
     /// How many of its requests failed on the migrated database.
     pub failed: usize,
 }
 
 /// The finding if a query became slower.
 pub fn slower(slower: &Slower<'_>) -> Option<Finding> {
-    let Slower { query, file, compared, differences, migration, lost_indexes, failed } = *slower;
+    let Slower { query, file, compared, differences, migration, lost_indexes, failed, .. } =
+        *slower;
     if compared.change != Change::Worse {
         return None;
     }
@@ -55,8 +59,9 @@ pub fn slower(slower: &Slower<'_>) -> Option<Finding> {
     Some(match lost_indexes.first() {
         Some(definition) => finding.help(format!(
             "keep the index until no query needs it, or bring it back: {}",
-            definition.replacen("INDEX", "INDEX CONCURRENTLY", 1)
+            concurrently(definition)
         )),
+        None if slower.missing_index.is_some() => with_index(finding, slower.missing_index),
         None => finding.help("look at the plans with EXPLAIN (ANALYZE, BUFFERS) on both databases"),
     })
 }

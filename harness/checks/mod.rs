@@ -18,6 +18,7 @@ mod failure;
 mod invalid_index;
 mod latency_budget;
 mod latency_regression;
+mod migration_budget;
 mod observation;
 mod order_dependent;
 mod place;
@@ -27,6 +28,8 @@ mod restore_failed;
 mod reupgrade_drift;
 mod reupgrade_failed;
 mod safer;
+#[cfg(test)]
+mod samples;
 mod schema_drift;
 mod sequence_behind;
 mod table_rewrite;
@@ -34,23 +37,23 @@ mod times;
 mod unfetched;
 mod upgrade_failed;
 
-pub use blocking_lock::{Waited, blocking_lock};
+pub use blocking_lock::{Waited, blocking_lock, unprobed_lock};
 pub use broken_object::{lost_routines, may_be_older, may_break};
-pub use claims::{came_true, claimed_table, settle};
+pub use claims::{accept_measured, came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
-pub use data_loss::AGAIN;
 pub use defaults::{Whose, doubts};
 pub use explain::explain;
 pub use failure::finding as failure;
 pub use latency_budget::over_budget;
 pub use latency_regression::{Slower, slower};
+pub use migration_budget::{Spent, migration_budget};
 pub use observation::{Class, Climbed, Suspicion, Tested};
 pub use order_dependent::{Orders, order_dependent};
 pub use refused_row::{is_of_a_default, is_of_the_schema, refused_row};
 pub use restore_failed::judge as restore_failed;
 pub use safer::Budgets;
-pub use table_rewrite::table_rewrite;
-pub use times::millis;
+pub use table_rewrite::{Written, table_rewrite};
+pub use times::{megabytes, millis};
 
 use crate::finding::Finding;
 

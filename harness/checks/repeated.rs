@@ -35,6 +35,7 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Vec<Suspicion> {
                 *at = old.places.get(at).copied().unwrap_or(usize::MAX);
             }
             suspicion.finding = suspicion.finding.help(HELP);
+            suspicion.finding.is_of_second = true;
             suspicion.class = Class::Again(Box::new(suspicion.class));
             found.push(suspicion);
         }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::finding::{Finding, Severity};
 use crate::sql::{self, StatementKind as K};
+use crate::workload::MissingIndex;
+
+use super::times::millis;
 
 /// What is allowed; over it a finding is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,17 +15,44 @@ pub struct Budgets {
     pub blocked: Duration,
     /// How many rows of one table may be rewritten.
     pub rewrite_rows: u64,
+    /// How long an upgrade may take, if anybody minds.
+    pub duration: Option<Duration>,
+    /// How many bytes of WAL it may write, if anybody minds.
+    pub wal: Option<u64>,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { blocked: Duration::from_secs(1), rewrite_rows: 100_000 }
+        let (duration, wal) = (None, None);
+        Self { blocked: Duration::from_secs(1), rewrite_rows: 100_000, duration, wal }
     }
 }
 
 /// An error if it is over its budget.
 pub(super) fn over(finding: Finding, is_over: bool) -> Finding {
     if is_over { Finding { severity: Severity::Error, ..finding } } else { finding }
+}
+
+/// How an index is made while others go on.
+pub(super) fn concurrently(definition: &str) -> String {
+    definition.replacen("INDEX", "INDEX CONCURRENTLY", 1)
+}
+
+/// What an index that is missing does, and how it is made.
+pub(super) fn with_index(finding: Finding, missing: Option<&MissingIndex>) -> Finding {
+    let Some(missing) = missing else { return finding };
+    let tried = format!(
+        "tried on the copy: alone it takes {} with an index and {} without",
+        millis(missing.with),
+        millis(missing.without)
+    );
+    let detail = match &finding.detail {
+        Some(detail) => format!("{detail}\n{tried}"),
+        None => tried,
+    };
+    let definition = concurrently(&missing.definition);
+    let help = format!("make the index, in a script without a transaction: {definition}");
+    finding.detail(detail).help(help)
 }
 
 /// What does the same while others go on, by what the script says.

@@ -1,11 +1,18 @@
-//! Times as people read them.
+//! Times and sizes as people read them.
 
 use std::time::Duration;
 
-/// Milliseconds with as many digits as say something.
+/// Bytes with a unit.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
+pub fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// Milliseconds with as many digits as say something, from ten seconds on seconds.
 pub fn millis(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1e3;
     match millis {
+        _ if millis >= 10_000.0 => format!("{:.1} s", millis / 1e3),
         _ if millis >= 100.0 => format!("{millis:.0} ms"),
         _ if millis >= 10.0 => format!("{millis:.1} ms"),
         _ => format!("{millis:.2} ms"),

@@ -7,10 +7,10 @@ use clap::{Args as Arguments, ValueEnum};
 
 use crate::checks::Budgets;
 use crate::config::Config;
+use crate::finding::Verdict;
 use crate::report::{Style, bench_json, bench_text};
 use crate::runs::{self, BenchOptions};
-use crate::server::Profile;
-use crate::workload::{self, Protocol, Verdict};
+use crate::workload::{self, Protocol};
 
 use super::args::{FolderArgs, ServerArgs};
 use super::printer::Printer;
@@ -167,7 +167,6 @@ fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
     let mut options = BenchOptions::new(settings::folder(&args.folder, config), workload);
     options.tool = settings::tool(&args.folder, config)?;
     options.server = settings::server(&args.server, config)?;
-    options.server.profile = Profile::Faithful;
     options.backup.clone_from(&args.backup);
     options.since.clone_from(&args.since);
     let usize_of = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
@@ -186,7 +185,10 @@ fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
     options.impact = options.impact.filter(|_| !args.no_impact).map(|usual| Budgets {
         blocked: written.blocked.unwrap_or(usual.blocked),
         rewrite_rows: written.rewrite_rows.unwrap_or(usual.rewrite_rows),
+        duration: written.duration.or(usual.duration),
+        wal: written.wal.or(usual.wal),
     });
+    options.production_rows = written.production_rows;
     options.seed = args.seed;
     Ok(options)
 }

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use crate::checks;
 use crate::config::Config;
 use crate::env;
+use crate::finding::Verdict;
 use crate::finding::{CheckId, Severity};
 use crate::report::Report;
-use crate::runs::{self, Caching, Options, Scope, Verdict};
+use crate::runs::{self, Caching, Options, Scope};
 
 use super::args::VerifyArgs;
 use super::printer::Printer;

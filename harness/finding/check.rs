@@ -54,6 +54,7 @@ checks! {
     SequenceBehind, "sequence-behind", Error, "a sequence would hand out a value that exists, or ends before its column's type does";
     TableRewrite, "table-rewrite", Warning, "the upgrade writes a table anew: an error from the budget on";
     BlockingLock, "blocking-lock", Warning, "others wait for the locks of the upgrade: an error from the budget on";
+    MigrationBudget, "migration-budget", Error, "the upgrade takes longer or writes more WAL than its budget";
     LatencyBudget, "latency-budget", Error, "the p95 of the workload or of a query is over its budget";
     LatencyRegression, "latency-regression", Error, "a query takes longer after the migrations than before";
     InvalidIndex, "invalid-index", Error, "the upgrade leaves an invalid index";
@@ -65,6 +66,20 @@ checks! {
     RestoreFailed, "restore-failed", Error, "the backup does not restore without errors";
     SeedCoverage, "seed-coverage", Warning, "a table could not be given rows: what happens to its rows is not known";
     StaleClaim, "stale-claim", Warning, "a claim says something that did not happen";
+}
+
+impl CheckId {
+    /// Whether only measuring finds it, which a verification does not do.
+    pub fn is_measured(self) -> bool {
+        matches!(
+            self,
+            Self::TableRewrite
+                | Self::BlockingLock
+                | Self::MigrationBudget
+                | Self::LatencyBudget
+                | Self::LatencyRegression
+        )
+    }
 }
 
 /// The word is not the id of a check.

@@ -5,10 +5,12 @@
 mod check;
 mod claim;
 mod span;
+mod verdict;
 
 pub use check::{CheckId, UnknownCheck};
 pub use claim::{Backfill, Claim, ClaimError, ClaimKind};
 pub use span::Span;
+pub use verdict::Verdict;
 
 use std::path::PathBuf;
 
@@ -78,6 +80,9 @@ pub struct Finding {
     /// Whether rows that are kept from earlier runs bring it out, too.
     #[serde(default)]
     pub is_kept: bool,
+    /// Whether it is about what a second upgrade makes of rows, held against the first.
+    #[serde(default)]
+    pub is_of_second: bool,
 }
 
 impl Finding {
@@ -96,6 +101,7 @@ impl Finding {
             repro: None,
             rows: Vec::new(),
             is_kept: false,
+            is_of_second: false,
         }
     }
 

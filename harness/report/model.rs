@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::finding::Verdict;
 use crate::finding::{CheckId, Finding, Row, Severity};
-use crate::runs::{Gap, Judged, Parts, Verdict, Verification};
+use crate::runs::{Gap, Judged, Parts, Verification};
 
 /// A verification under one threshold.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use crate::exit::Exit;
+use crate::finding::Verdict;
 use crate::finding::{CheckId, Finding, Row, Severity, Span};
-use crate::runs::Verdict;
 
 use super::{
     Coverage, ErrorReport, FindingReport, HistoryReport, MigrationReport, Report, SecondsReport,

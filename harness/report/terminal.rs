@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use comfy_table::{Table, presets};
 
+use crate::finding::Verdict;
 use crate::finding::{Finding, Severity};
-use crate::runs::Verdict;
 
 use super::{MigrationReport, Report};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::finding::Severity;
-use crate::runs::Verdict;
+use crate::finding::Verdict;
 
 use super::{Coverage, FindingReport, MigrationReport, ServerReport, ToolReport};
 

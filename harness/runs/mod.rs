@@ -27,11 +27,14 @@ mod verify;
 
 pub use crate::steps::Reading;
 pub use baseline::{BASELINE_FILE, Baseline, BaselineError, Entry};
-pub use bench::{BenchOptions, Benched, BenchedQuery, Blamed, BlockedTable, Impact, bench, why};
+pub use bench::{
+    Basis, BenchOptions, Benched, BenchedQuery, Beside, Blamed, BlockedTable, Forecast, Impact,
+    Quiet, Scaled, Turned, Uncompared, bench, why,
+};
 pub use coverage::{Gap, Head, Tried};
 pub use error::RunError;
 pub use event::{Event, Silent, Watch};
-pub use outcome::{Judged, Parts, Seconds, Verdict, Verification};
+pub use outcome::{Judged, Parts, Seconds, Verification};
 pub use place::{head_schema, migrate, migrate_into};
 pub use rows::{KeptRows, NoRowOptions, RowOptions};
 pub use scope::{NoShard, Scope, Shard};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Verdict};
 use crate::migrations::History;
 
 use super::coverage::{Head, Tried};
@@ -114,29 +114,6 @@ pub struct Seconds {
     pub reupgrade: Option<f64>,
     /// All of it, with snapshots and whatever was put back.
     pub total: f64,
-}
-
-/// What a migration or a whole run comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Nothing at or over the threshold.
-    Pass,
-    /// At least one finding at or over the threshold.
-    Fail,
-    /// It could not be judged.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// `pass`, `fail` or `inconclusive`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
 }
 
 impl Judged {

@@ -59,7 +59,9 @@ pub use replay::replay;
 pub use restore::{RestoreError, Restored, restore};
 pub use revert::revert;
 pub use scene::{
-    CONTROL, analyse, index_definition, invalid_index_names, make_control, pass_rows, settle_rows,
+    CONTROL, CONTROL_SCHEMA, Rewrite, analyse, drop_made_index, flush_statistics, index_definition,
+    invalid_index_names, make_control, make_index, note_rewrites, noted_rewrites, pass_rows,
+    settle_rows,
 };
 pub use script::{Left, StepFailure, is_all_or_nothing, left_by};
 pub use stamp::stamp;

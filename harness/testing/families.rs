@@ -55,6 +55,7 @@ impl Family {
             | CheckId::RestoreFailed
             | CheckId::TableRewrite
             | CheckId::BlockingLock
+            | CheckId::MigrationBudget
             | CheckId::LatencyBudget
             | CheckId::LatencyRegression => None,
         }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::finding::Verdict;
 use crate::report::{Report, Style, terminal};
-use crate::runs::{self, Options, RunError, Silent, Verdict};
+use crate::runs::{self, Options, RunError, Silent};
 use crate::server::{ServerError, ServerSpec};
 
 /// A verification to be asserted on.

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::finding::Verdict;
+
 use super::clients::{Burst, Clients};
 use super::{
-    Gate, Outcome, Plan, Reason, Rule, RunOf, Sample, Shares, Verdict, Wait, WorkloadError,
-    percentile,
+    Gate, Outcome, Plan, Reason, Rule, RunOf, Sample, Shares, Wait, WorkloadError, percentile,
 };
 
 /// What came of several runs.
@@ -134,7 +135,8 @@ mod tests {
     use std::time::Duration;
 
     use super::{Burst, judge};
-    use crate::workload::{Faults, Outcome, Reason, Rule, Sample, Verdict, Wait};
+    use crate::finding::Verdict;
+    use crate::workload::{Faults, Outcome, Reason, Rule, Sample, Wait};
 
     const LIMIT: Duration = Duration::from_millis(150);
 

@@ -3,7 +3,9 @@
 //! Knows the files of a folder of queries, the schedule of an open loop, the threads that keep it, and
 //! the statistics of a p95. Must not know what a migration is, nor where a database comes from.
 
+mod alone;
 mod calibrate;
+mod candidate;
 mod clients;
 mod error;
 mod fault;
@@ -20,12 +22,14 @@ mod schedule;
 mod shape;
 mod values;
 
+pub use alone::{ALONE, alone};
 pub use calibrate::{calibrate, has_moved, moved, stolen};
-pub use clients::{Burst, Clients, Held, Holds, Load, Protocol};
+pub use candidate::{Candidate, MissingIndex, candidates};
+pub use clients::{Burst, Clients, Held, Holds, Load, Protocol, Span};
 pub use error::WorkloadError;
 pub use fault::{Faults, Wait};
 pub use folder::Workload;
-pub use gate::{Gate, Reason, Rule, RunOf, Verdict};
+pub use gate::{Gate, Reason, Rule, RunOf};
 pub use header::duration;
 pub use histogram::{Curve, percentile};
 pub use measure::{Measured, judge, warm_up};

@@ -64,6 +64,11 @@ impl Shares {
         Ok(Self { rate, rates: rates.collect() })
     }
 
+    /// All `rate` requests a second of one query.
+    pub fn of_one(rate: f64) -> Self {
+        Self { rate, rates: vec![rate] }
+    }
+
     /// The same shares of at least so many requests a second.
     #[must_use]
     pub fn at_least(&self, rate: f64) -> Self {

@@ -12,6 +12,9 @@ use super::values::Tuple;
 /// An estimate that is off by this factor is another one.
 const OFF: f64 = 10.0;
 
+/// What an index can help with.
+const CONDITIONS: [&str; 5] = ["Filter", "Hash Cond", "Merge Cond", "Join Filter", "Sort Key"];
+
 /// One node of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -25,6 +28,12 @@ pub struct Node {
     pub index: Option<String>,
     /// How many rows the planner expects.
     pub rows: f64,
+    /// The schema of the relation.
+    pub(super) schema: Option<String>,
+    /// What the query calls the relation.
+    pub(super) alias: Option<String>,
+    /// What rows must hold, and what they are sorted by: as SQL with values, which are nobody's to show.
+    pub(super) conditions: Vec<String>,
 }
 
 /// The nodes of a plan, parents first.
@@ -37,7 +46,7 @@ pub async fn shape(
     query: &Query,
     values: &Tuple,
 ) -> Result<Shape, PostgresError> {
-    let sql = format!("EXPLAIN (FORMAT JSON) {}", query.with_literals(values));
+    let sql = format!("EXPLAIN (FORMAT JSON, VERBOSE) {}", query.with_literals(values));
     let text = session.value(&sql).await?.unwrap_or_default();
     let json: Value = serde_json::from_str(&text)
         .map_err(|error| PostgresError::Unexpected(error.to_string()))?;
@@ -56,10 +65,23 @@ fn walk(plan: &Value, depth: usize, nodes: &mut Vec<Node>) {
         relation: text("Relation Name"),
         index: text("Index Name"),
         rows: plan.get("Plan Rows").and_then(Value::as_f64).unwrap_or_default(),
+        schema: text("Schema"),
+        alias: text("Alias"),
+        conditions: CONDITIONS.iter().flat_map(|key| texts(plan.get(*key))).collect(),
     });
     for part in plan.get("Plans").and_then(Value::as_array).into_iter().flatten() {
         walk(part, depth + 1, nodes);
     }
+}
+
+/// One text, or those of a list.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let all = match value {
+        Some(Value::Array(all)) => all.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl Node {
@@ -124,12 +146,12 @@ impl Shape {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::{Shape, walk};
 
-    fn shape(plan: &serde_json::Value) -> Shape {
+    pub(in super::super) fn shape(plan: &serde_json::Value) -> Shape {
         let mut nodes = Vec::new();
         walk(plan, 0, &mut nodes);
         Shape(nodes)

@@ -8,8 +8,8 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use crate::finding::Verdict;
 use crate::finding::{Finding, Severity};
-use crate::runs::Verdict;
 
 use super::region::{excerpt, region};
 use super::terminal::{plural, summary};

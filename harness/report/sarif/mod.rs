@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::checks;
+use crate::finding::Verdict;
 use crate::finding::{CheckId, Finding, IN_BASELINE, Severity};
-use crate::runs::Verdict;
 
 use super::region::{Unit, region};
 use super::{Report, Root, ToolReport, Unfinished};

@@ -3,18 +3,15 @@
 //! They are applied one by one to a third database, and the query is timed after each: the first that
 //! brings it half way, by factors, from before to after is the one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::postgres::Session;
 use crate::steps;
-use crate::workload::{Change, Query, Tuple, percentile};
+use crate::workload::{self, ALONE, Change};
 
 use super::ground::Walk;
 use super::{Bench, Benched, RunError};
 use crate::runs::{Event, Watch};
-
-/// How often a query is timed after each migration.
-const TIMES: usize = 15;
 
 /// What is to blame, or to thank.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +35,7 @@ pub(super) async fn blame(
         .iter()
         .enumerate()
         .filter(|(_, query)| {
-            let change = query.compared.as_ref().map(|it| it.change);
+            let change = query.compared().map(|it| it.change);
             matches!(change, Some(Change::Worse | Change::Better))
         })
         .map(|(place, _)| place)
@@ -98,7 +95,7 @@ async fn walked(
 /// How often the latency before is in the one after.
 fn bench_ratio(benched: &Benched, place: usize) -> f64 {
     let query = benched.queries.get(place);
-    query.and_then(|query| query.compared.as_ref()).map_or(1.0, |compared| compared.ratio)
+    query.and_then(|query| query.compared()).map_or(1.0, |compared| compared.ratio)
 }
 
 /// How long each of these queries takes now; `None` for one that fails in between.
@@ -108,33 +105,18 @@ async fn timed(
     changed: &[usize],
 ) -> Result<Vec<Option<Duration>>, RunError> {
     let mut session = Session::connect(walk.target(), "blame").await?;
-    session.give_up_after(bench.load.timeout * u32::try_from(TIMES).unwrap_or(1));
+    session.give_up_after(bench.load.timeout * ALONE);
     let mut times = Vec::new();
     for place in changed {
         let query = bench.load.queries.get(*place);
         let tuples = bench.load.values.get(*place).map(|values| values.tuples.as_slice());
         times.push(match query.zip(tuples) {
-            Some((query, tuples)) => one(&mut session, query, tuples).await,
+            Some((query, tuples)) => workload::alone(&mut session, query, tuples).await,
             None => None,
         });
     }
     session.close().await?;
     Ok(times)
-}
-
-async fn one(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<Duration> {
-    let mut took = Vec::new();
-    // Each is sent twice in a row: what is cold says nothing.
-    for tuple in tuples.iter().cycle().take(TIMES).flat_map(|tuple| [tuple, tuple]) {
-        session.execute("BEGIN").await.ok()?;
-        let start = Instant::now();
-        let done = session.execute(&query.with_literals(tuple)).await;
-        took.push(start.elapsed());
-        session.execute("ROLLBACK").await.ok()?;
-        done.ok()?;
-    }
-    let mut took: Vec<Duration> = took.into_iter().skip(1).step_by(2).collect();
-    Some(percentile(&mut took, 0.5))
 }
 
 /// Notes the migration, and which indexes the plan of before had that are gone.

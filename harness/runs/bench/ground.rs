@@ -18,6 +18,7 @@ use crate::steps::{self, GroundError, Ledger};
 use crate::workload::{Source, Workload};
 
 use super::BenchOptions;
+use super::quiet::{Quiet, quietly};
 use crate::runs::{Event, RunError, Watch};
 
 /// How many rows are made up for values of parameters.
@@ -32,7 +33,9 @@ pub(super) struct Ground {
     before: Database,
     after: Option<Database>,
     /// Whether rows are those of a backup.
-    has_backup: bool,
+    pub(super) has_backup: bool,
+    /// What each of the pending migrations did by itself.
+    pub(super) quiet: Vec<Quiet>,
     /// About the backup.
     pub(super) findings: Vec<Finding>,
 }
@@ -51,9 +54,9 @@ impl Ground {
         watch.event(Event::Server(server.reason()));
         let before = server.create_database(Template::Empty).await?;
         let has_backup = options.backup.is_some();
-        let findings = Vec::new();
+        let (quiet, findings) = (Vec::new(), Vec::new());
         let mut ground =
-            Self { server, history, from: 0, before, after: None, has_backup, findings };
+            Self { server, history, from: 0, before, after: None, has_backup, quiet, findings };
         match Box::pin(ground.fill(options, watch)).await {
             Ok(()) => Ok(ground),
             Err(error) => {
@@ -92,12 +95,15 @@ impl Ground {
             let after = self.server.create_database(Template::Of(&self.before)).await?;
             let target = after.target.clone();
             self.after = Some(after);
-            let mut session = Session::connect(&target, "migrate").await?;
-            let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
+            let mut eye = Session::connect(&target, "look").await?;
+            let ledger = Ledger::ensure(&mut eye, self.history.tool).await?;
+            let mut quiet = Vec::new();
             for migration in self.pending() {
-                upgrade(self.has_backup, &target, &mut session, &ledger, migration).await?;
+                let one = quietly(self.has_backup, &target, &mut eye, &ledger, migration);
+                quiet.push(Box::pin(one).await?);
             }
-            session.close().await?;
+            eye.close().await?;
+            self.quiet = quiet;
             settle(&target).await?;
         }
         Ok(())
@@ -169,6 +175,16 @@ impl Ground {
         Ok(Walk { ground: self, database })
     }
 
+    /// A copy of the migrated database, to try something on. Nobody may be connected to that one.
+    pub(super) async fn copy(&self) -> Result<Database, RunError> {
+        let of = self.after.as_ref().unwrap_or(&self.before);
+        Ok(self.server.create_database(Template::Of(of)).await?)
+    }
+
+    pub(super) async fn drop_copy(&self, copy: Database) -> Result<(), RunError> {
+        Ok(self.server.drop_database(copy).await?)
+    }
+
     pub(super) async fn close(self) -> Result<(), RunError> {
         if let Some(after) = self.after {
             self.server.drop_database(after).await?;
@@ -222,7 +238,7 @@ impl Walk<'_> {
 }
 
 /// Runs one upgrade; what the server says of rows of a backup is nobody's to show.
-async fn upgrade(
+pub(super) async fn upgrade(
     has_backup: bool,
     target: &Target,
     session: &mut Session,

@@ -1,8 +1,10 @@
 //! What the pending migrations do to everybody else while they run: which tables are locked and for how
-//! long, who waits behind it, what is rewritten, how much is written.
+//! long, who waits behind it, what becomes of the workload.
 //!
-//! Each is applied to a third database, on which probes ask by a fixed schedule for what a reader and a
-//! writer of each table that its text names ask for, and for the same of a table that it does not touch.
+//! Each is applied to a third database to which the workload is sent meanwhile, and on which probes ask
+//! by a fixed schedule for what a reader and a writer of each table that its text names ask for, and for
+//! the same of a table that it does not touch. What a migration takes and writes by itself was measured
+//! before, when nobody else was at work.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,50 +16,55 @@ use futures_util::future::join_all;
 use crate::migrations::Migration;
 use crate::postgres::{Session, Target, ident};
 use crate::sql;
-use crate::steps::{self, CONTROL, Footprint, Relation};
+use crate::steps::{self, CONTROL, Footprint, Rewrite};
 use crate::workload::{
-    self, Burst, Clients, Held, Holds, Load, Plan, Protocol, Query, Sample, Shares, Values,
+    self, Burst, Clients, Curve, Held, Holds, Load, Outcome, Plan, Protocol, Query, Sample, Shares,
+    Span, Values, Wait,
 };
 
+use super::forecast::{Forecast, Scale};
 use super::ground::Walk;
+use super::quiet::Quiet;
 use super::{Bench, RunError, named};
 use crate::runs::{Event, Watch};
 
 /// Requests of one probe a second.
 const RATE: f64 = 100.0;
-/// For how long probes are planned: no migration is watched longer.
-const LONGEST: usize = 3600;
+/// So many requests of a plan are sent again and again.
+const ROUND: usize = 2000;
 /// So many tables are probed at most: each takes two connections.
 const TABLES: usize = 12;
-/// Probes are at work for so long before and after.
+/// Everybody is at work for so long before and after.
 const CALM: Duration = Duration::from_millis(200);
+
 /// What one migration did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Impact {
     /// Which of the pending migrations.
     pub place: usize,
     /// Its revision and name.
     pub migration: String,
-    /// How long it took.
+    /// What it takes and writes when nobody else is at work.
+    pub quiet: Quiet,
+    /// How long it took beside the workload.
     pub took: Duration,
-    /// The tables whose readers or writers waited.
+    /// The tables whose readers or writers waited, the longest first.
     pub blocked: Vec<BlockedTable>,
+    /// The longest latency on a table that it names, waits for locks taken off.
+    pub slowed: Duration,
     /// The longest latency on a table that nobody touches: what the disk and the processor did.
     pub control: Duration,
     /// The locks that were seen, the longest first.
     pub held: Vec<Held>,
-    /// The tables that are in another file, with their rows.
-    pub rewritten: Vec<Relation>,
-    /// Bytes of WAL.
-    pub wal: u64,
-    /// Bytes of temporary files.
-    pub temporary: u64,
-    /// The size of the database before and after, in bytes.
-    pub size: (u64, u64),
-    /// Indexes that the server calls invalid afterwards and not before.
-    pub invalid_indexes: Vec<String>,
-    /// Tables that it names and that were not probed, since there were too many.
-    pub unprobed: usize,
+    /// Locks that keep writers out of tables for which nobody asked.
+    pub unprobed: Vec<Held>,
+    /// The tables that the server wrote anew and why, as its event tells; `None` where it may not be
+    /// asked for that.
+    pub rewrites: Option<Vec<Rewrite>>,
+    /// The workload beside it; `None` if the database of before knows none of its queries.
+    pub beside: Option<Beside>,
+    /// The same in production.
+    pub forecast: Forecast,
 }
 
 /// A table that somebody waited for.
@@ -69,6 +76,23 @@ pub struct BlockedTable {
     pub reads: Duration,
     /// How long a writer did.
     pub writes: Duration,
+    /// When anybody waited, counted from the migration's start.
+    pub spans: Vec<Span>,
+}
+
+/// What became of the workload while a migration ran.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The latencies of the requests that were due or on their way meanwhile.
+    pub curve: Curve,
+    /// How many of them waited for a lock.
+    pub blocked: usize,
+    /// How long one waited at most.
+    pub longest: Duration,
+    /// How many failed.
+    pub failed: usize,
+    /// What they waited for, and who held it.
+    pub waited_for: BTreeSet<String>,
 }
 
 /// Applies the pending migrations one by one and watches.
@@ -76,110 +100,179 @@ pub(super) async fn impact(
     bench: &Bench<'_>,
     watch: &mut (dyn Watch + Send),
 ) -> Result<Vec<Impact>, RunError> {
-    let pending = bench.ground.pending();
-    if pending.is_empty() {
+    if !bench.ground.has_pending() {
         return Ok(Vec::new());
     }
-    watch.event(Event::Note("watching what the migrations lock and write"));
+    watch.event(Event::Note("watching what the migrations lock while the workload goes on"));
     let walk = bench.ground.walk().await?;
-    let watched = all(&walk, &pending).await;
+    let watched = all(bench, &walk).await;
     walk.end().await?;
     watched
 }
 
-async fn all(walk: &Walk<'_>, pending: &[&Migration]) -> Result<Vec<Impact>, RunError> {
+async fn all(bench: &Bench<'_>, walk: &Walk<'_>) -> Result<Vec<Impact>, RunError> {
     let mut eye = Session::connect(walk.target(), "impact").await?;
     steps::make_control(&mut eye).await?;
+    let notes = steps::note_rewrites(&mut eye).await?;
+    let mut scene = Scene { bench, walk, eye, notes };
     let mut impacts = Vec::new();
-    for (place, migration) in pending.iter().enumerate() {
-        impacts.push(Box::pin(one(walk, &mut eye, place, migration)).await?);
+    let pending = bench.ground.pending();
+    for (place, (migration, quiet)) in pending.iter().zip(&bench.ground.quiet).enumerate() {
+        let one = scene.one(place, migration, quiet.clone());
+        impacts.push(Box::pin(one).await?);
     }
-    eye.close().await?;
+    scene.eye.close().await?;
     Ok(impacts)
 }
 
-async fn one(
-    walk: &Walk<'_>,
-    eye: &mut Session,
-    place: usize,
-    migration: &Migration,
-) -> Result<Impact, RunError> {
-    let before = steps::footprint(eye).await?;
-    let invalid = steps::invalid_index_names(eye).await?;
-    let mut tables = touched(migration, &before);
-    let unprobed = tables.len().saturating_sub(TABLES);
-    tables.truncate(TABLES);
-    let mut probes = Vec::new();
-    for table in tables.iter().map(String::as_str).chain([CONTROL]) {
-        probes.push(Probes::open(walk.target(), table).await?);
+/// A database on which migrations are watched.
+struct Scene<'a> {
+    bench: &'a Bench<'a>,
+    walk: &'a Walk<'a>,
+    eye: Session,
+    /// Whether rewrites are noted.
+    notes: bool,
+}
+
+impl Scene<'_> {
+    async fn one(
+        &mut self,
+        place: usize,
+        migration: &Migration,
+        quiet: Quiet,
+    ) -> Result<Impact, RunError> {
+        let before = steps::footprint(&mut self.eye).await?;
+        let mut tables = touched(migration, &before);
+        tables.truncate(TABLES);
+        let mut probes = Vec::new();
+        for table in tables.iter().map(String::as_str).chain([CONTROL]) {
+            probes.push(Probes::open(self.walk.target(), table).await?);
+        }
+        let mut others = Others::open(self.bench, self.walk.target()).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let start = Clients::soon();
+        let work = async {
+            tokio::time::sleep(CALM).await;
+            let done = watched(self.walk, migration).await;
+            tokio::time::sleep(CALM).await;
+            stop.store(true, Ordering::Relaxed);
+            done
+        };
+        let asking = join_all(probes.iter_mut().map(|probe| probe.ask(start, &stop)));
+        let (asked, beside, done) = tokio::join!(asking, others.send(start, &stop), work);
+        let Watched { begun, took, held } = done?;
+        let begun = begun.saturating_duration_since(start);
+        let mut impact = Impact {
+            place,
+            migration: named(migration),
+            took,
+            blocked: Vec::new(),
+            slowed: Duration::ZERO,
+            control: Duration::ZERO,
+            unprobed: unprobed(&held, &tables, &before),
+            held,
+            rewrites: None,
+            beside: beside?.map(|burst| Beside::of(&burst, begun, begun + took)),
+            forecast: Forecast::default(),
+            quiet,
+        };
+        for (probe, asked) in probes.iter().zip(asked) {
+            impact.take(&probe.table, asked?, begun);
+        }
+        for probe in probes {
+            probe.close().await?;
+        }
+        others.close().await?;
+        impact.blocked.sort_by_key(|it| std::cmp::Reverse(it.reads.max(it.writes)));
+        if self.notes {
+            impact.rewrites = Some(steps::noted_rewrites(&mut self.eye).await?);
+        }
+        let scale = Scale::new(&self.bench.options.production_rows, self.bench.ground.has_backup);
+        impact.forecast = scale.forecast(&impact, &tables, &before);
+        steps::analyse(&mut self.eye).await?;
+        Ok(impact)
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let count = LONGEST * 100;
-    let work = async {
-        tokio::time::sleep(CALM).await;
-        let done = watched(walk, migration).await;
-        tokio::time::sleep(CALM).await;
-        stop.store(true, Ordering::Relaxed);
-        done
-    };
-    let asking = join_all(probes.iter_mut().map(|probe| probe.ask(count, &stop)));
-    let (asked, done) = tokio::join!(asking, work);
-    let (took, held) = done?;
-    let mut blocked = Vec::new();
-    let mut control = Duration::ZERO;
-    for (probe, asked) in probes.iter().zip(asked) {
-        let (reads, writes) = asked?;
-        if probe.table == CONTROL {
+}
+
+impl Impact {
+    /// Takes what a reader and a writer of `table` met.
+    fn take(&mut self, table: &str, (reads, writes): (Burst, Burst), begun: Duration) {
+        if table == CONTROL {
             let all = reads.samples.iter().chain(&writes.samples);
-            control = all.map(Sample::latency).max().unwrap_or_default();
-            continue;
+            self.control = all.map(Sample::latency).max().unwrap_or_default();
+            return;
         }
-        let (reads, writes) = (longest(&reads), longest(&writes));
-        if !(reads + writes).is_zero() {
-            blocked.push(BlockedTable { table: probe.table.clone(), reads, writes });
+        let (by_reads, by_writes) = (longest(&reads), longest(&writes));
+        for burst in [&reads, &writes] {
+            let slowed = burst.samples.iter().zip(burst.faults.of_locks(&burst.samples));
+            let slowed = slowed.map(|(sample, locks)| sample.latency().saturating_sub(locks)).max();
+            self.slowed = self.slowed.max(slowed.unwrap_or_default());
+        }
+        if (by_reads + by_writes).is_zero() {
+            return;
+        }
+        let waits = reads.faults.waits.iter().chain(&writes.faults.waits);
+        let spans = waits.map(|wait| Span {
+            from: wait.from.saturating_sub(begun),
+            until: wait.until.saturating_sub(begun),
+        });
+        let mut spans: Vec<Span> = spans.collect();
+        spans.sort_unstable();
+        let (table, reads, writes) = (table.to_owned(), by_reads, by_writes);
+        self.blocked.push(BlockedTable { table, reads, writes, spans });
+    }
+}
+
+impl Beside {
+    /// Of the requests that were due or on their way between the two moments.
+    fn of(burst: &Burst, from: Duration, until: Duration) -> Self {
+        let locks = burst.faults.of_locks(&burst.samples);
+        let meanwhile = burst.samples.iter().zip(locks);
+        let meanwhile = meanwhile.filter(|(it, _)| it.at <= until && it.done >= from);
+        let meanwhile: Vec<(&Sample, Duration)> = meanwhile.collect();
+        let is_failed = |it: &Sample| matches!(it.outcome, Outcome::Failed(_));
+        Self {
+            curve: Curve::of(meanwhile.iter().map(|(sample, _)| sample.latency())),
+            blocked: meanwhile.iter().filter(|(_, locks)| !locks.is_zero()).count(),
+            longest: meanwhile.iter().map(|(_, locks)| *locks).max().unwrap_or_default(),
+            failed: meanwhile.iter().filter(|(sample, _)| is_failed(sample)).count(),
+            waited_for: burst.faults.waits.iter().map(Wait::words).collect(),
         }
     }
-    for probe in probes {
-        probe.close().await?;
-    }
-    steps::analyse(eye).await?;
-    let after = steps::footprint(eye).await?;
-    let now_invalid = steps::invalid_index_names(eye).await?;
-    blocked.sort_by_key(|it| std::cmp::Reverse(it.reads.max(it.writes)));
-    Ok(Impact {
-        place,
-        migration: named(migration),
-        took,
-        blocked,
-        control,
-        held,
-        rewritten: after.rewritten(&before),
-        wal: after.wal.saturating_sub(before.wal),
-        temporary: after.temporary.saturating_sub(before.temporary),
-        size: (before.size, after.size),
-        invalid_indexes: now_invalid.into_iter().filter(|it| !invalid.contains(it)).collect(),
-        unprobed,
-    })
+}
+
+/// Locks that keep writers out of tables of before for which nobody asked.
+fn unprobed(held: &[Held], probed: &[String], before: &Footprint) -> Vec<Held> {
+    let is_old = |it: &&Held| before.relations.values().any(|old| old.name == it.relation);
+    let is_probed = |it: &Held| probed.contains(&it.relation);
+    let kept_out = held.iter().filter(|it| it.keeps_writers_out() && !is_probed(it));
+    kept_out.filter(is_old).cloned().collect()
+}
+
+/// How a migration went.
+struct Watched {
+    begun: Instant,
+    took: Duration,
+    held: Vec<Held>,
 }
 
 /// Applies a migration and watches its locks.
-async fn watched(
-    walk: &Walk<'_>,
-    migration: &Migration,
-) -> Result<(Duration, Vec<Held>), RunError> {
+async fn watched(walk: &Walk<'_>, migration: &Migration) -> Result<Watched, RunError> {
     let (mut session, ledger) = walk.session().await?;
-    let holds = Holds::begin(walk.target(), session.backend().await?).await?;
+    let backend = session.backend().await?;
+    let begun = Instant::now();
+    let holds = Holds::begin(walk.target(), backend, begun).await?;
     let start = Instant::now();
     let done = walk.upgrade(&mut session, &ledger, migration).await;
     let took = start.elapsed();
     let mut held = holds.end().await?;
-    // The tool's own table is nobody else's.
+    // The tool's own table is nobody else's, and so are ours.
     let (schema, name) = ledger.names();
     let own = format!("{}.{}", ident(&schema), ident(&name));
-    held.retain(|it| it.relation != own);
+    held.retain(|it| it.relation != own && !it.relation.starts_with(steps::CONTROL_SCHEMA));
     done?;
     session.close().await?;
-    Ok((took, held))
+    Ok(Watched { begun, took, held })
 }
 
 /// The tables that a migration's upgrade names, as far as they are there before.
@@ -198,19 +291,53 @@ fn longest(burst: &Burst) -> Duration {
     burst.faults.of_locks(&burst.samples).into_iter().max().unwrap_or_default()
 }
 
+/// The workload that goes on meanwhile, as the database of before knows it.
+struct Others {
+    clients: Option<Clients>,
+    plan: Arc<Plan>,
+}
+
+impl Others {
+    async fn open(bench: &Bench<'_>, target: &Target) -> Result<Self, RunError> {
+        let known: Vec<usize> =
+            (0..bench.old.queries.len()).filter(|at| bench.is_known(*at)).collect();
+        let shares = bench.shares.only(&known);
+        let plan = Arc::new(Plan::new(&shares, ROUND, &bench.tuples, bench.options.seed));
+        // A table that changes spoils what was prepared, which is no matter of locks.
+        let load = Arc::new(Load { protocol: Protocol::Simple, ..Load::clone(&bench.old) });
+        let clients =
+            if known.is_empty() { None } else { Some(bench.connect(target, &load).await?) };
+        Ok(Self { clients, plan })
+    }
+
+    async fn send(
+        &mut self,
+        start: Instant,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Option<Burst>, RunError> {
+        let Some(clients) = &mut self.clients else { return Ok(None) };
+        Ok(Some(clients.send_until(&self.plan, start, stop).await?))
+    }
+
+    async fn close(self) -> Result<(), RunError> {
+        match self.clients {
+            Some(clients) => Ok(clients.close().await?),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A reader and a writer of one table, each with a connection of its own: one that waits must not
 /// keep others from asking.
 struct Probes {
     table: String,
     reader: Clients,
     writer: Clients,
-    shares: Shares,
+    plan: Arc<Plan>,
 }
 
 impl Probes {
     async fn open(target: &Target, table: &str) -> Result<Self, RunError> {
-        let (read, write) = (workload::reader(table), workload::writer(table));
-        let shares = Shares::new(std::slice::from_ref(&read), RATE)?;
         let load = |query: Query| {
             Arc::new(Load {
                 queries: vec![query],
@@ -220,20 +347,19 @@ impl Probes {
                 timeout: Duration::from_hours(1),
             })
         };
-        let reader = Clients::open(target, &load(read), 1).await?;
-        let writer = Clients::open(target, &load(write), 1).await?;
-        Ok(Self { table: table.to_owned(), reader, writer, shares })
+        let reader = Clients::open(target, &load(workload::reader(table)), 1).await?;
+        let writer = Clients::open(target, &load(workload::writer(table)), 1).await?;
+        let plan = Arc::new(Plan::new(&Shares::of_one(RATE), ROUND, &[1], 0));
+        Ok(Self { table: table.to_owned(), reader, writer, plan })
     }
 
     async fn ask(
         &mut self,
-        count: usize,
+        start: Instant,
         stop: &Arc<AtomicBool>,
     ) -> Result<(Burst, Burst), RunError> {
-        let plan = Arc::new(Plan::new(&self.shares, count, &[1], 0));
-        let grace = Duration::from_hours(1);
-        let reads = self.reader.send_until(&plan, grace, stop);
-        let writes = self.writer.send_until(&plan, grace, stop);
+        let reads = self.reader.send_until(&self.plan, start, stop);
+        let writes = self.writer.send_until(&self.plan, start, stop);
         let (reads, writes) = tokio::join!(reads, writes);
         Ok((reads?, writes?))
     }

@@ -5,29 +5,40 @@
 //! through the migrations up to the one that did it.
 
 mod blame;
+mod forecast;
 mod ground;
 mod impact;
+mod judge;
+mod missing;
+mod outcome;
+mod quiet;
 mod turns;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::checks::{self, Budgets, Waited};
-use crate::finding::{CheckId, Finding, Severity};
+use crate::checks::Budgets;
+use crate::finding::Verdict;
 use crate::migrations::{Migration, Tool};
 use crate::postgres::{PostgresError, Session, Target};
 use crate::server::{Profile, ServerSpec};
 use crate::workload::{
-    self, Burst, Clients, Compared, Curve, Load, Measured, Outcome, Plan, Protocol, Reason, Rule,
-    Shape, Shares, Values, Verdict, Workload,
+    self, Burst, Clients, Curve, Load, Outcome, Plan, Protocol, Rule, Shape, Shares, Values,
+    Workload,
 };
 
 use super::{Event, RunError, Watch};
 
 pub use blame::Blamed;
+pub use forecast::{Basis, Forecast, Scaled};
 use ground::{Ground, made_up};
-pub use impact::{BlockedTable, Impact};
+pub use impact::{Beside, BlockedTable, Impact};
+pub use judge::why;
+pub use outcome::{Benched, BenchedQuery};
+pub use quiet::Quiet;
+pub use turns::{Turned, Uncompared};
 
 /// What to measure and how.
 #[derive(Clone, Debug)]
@@ -64,6 +75,8 @@ pub struct BenchOptions {
     pub floor: Duration,
     /// What migrations may do to others while they run; `None` does not look.
     pub impact: Option<Budgets>,
+    /// How many rows tables have in production, by `schema.table`: what the forecast is made by.
+    pub production_rows: BTreeMap<String, u64>,
     /// What values, rows and the order of requests are drawn by.
     pub seed: u64,
 }
@@ -88,69 +101,9 @@ impl BenchOptions {
             protocol: Protocol::default(),
             floor: Duration::from_micros(500),
             impact: Some(Budgets::default()),
+            production_rows: BTreeMap::new(),
             seed: 0,
         }
-    }
-}
-
-/// What was measured.
-#[derive(Clone, Debug)]
-pub struct Benched {
-    /// The server's version.
-    pub server_version: String,
-    /// Where it comes from.
-    pub backend: String,
-    /// The pending migrations that were measured.
-    pub migrations: Vec<String>,
-    /// Requests a second.
-    pub rate: f64,
-    /// All requests on the migrated database.
-    pub overall: Measured,
-    /// Their latencies.
-    pub curve: Curve,
-    /// Each query.
-    pub queries: Vec<BenchedQuery>,
-    /// What each pending migration did to others while it ran.
-    pub impacts: Vec<Impact>,
-    /// The same fixed work, before, between and after.
-    pub calibrations: Vec<Duration>,
-    /// What a hypervisor took from the machine meanwhile, if it says so.
-    pub stolen: Option<Duration>,
-    /// What is wrong.
-    pub findings: Vec<Finding>,
-    /// What it comes to.
-    pub verdict: Verdict,
-    /// How long all of it took.
-    pub seconds: f64,
-}
-
-/// One query.
-#[derive(Clone, Debug)]
-pub struct BenchedQuery {
-    /// Its name.
-    pub name: String,
-    /// Its file.
-    pub file: PathBuf,
-    /// Requests a second.
-    pub rate: f64,
-    /// Its latencies on the migrated database.
-    pub curve: Curve,
-    /// Against its own budget, if it has one.
-    pub measured: Option<Measured>,
-    /// Before and after, where both databases know it and anything is pending.
-    pub compared: Option<Compared>,
-    /// Its plans before and after.
-    pub shapes: Option<(Shape, Shape)>,
-    /// The migration that made it slower or faster.
-    pub blamed: Option<Blamed>,
-    /// How often it failed.
-    pub failed: usize,
-}
-
-impl Benched {
-    /// Whether the machine became faster or slower meanwhile, and by how much.
-    pub fn moved(&self) -> f64 {
-        workload::moved(&self.calibrations)
     }
 }
 
@@ -223,20 +176,21 @@ async fn measure(
     };
     // Both databases are compared first: the runs after that are on one of them only.
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
-    let compared = Box::pin(turns::compare(&bench, watch)).await?;
+    let turned = Box::pin(turns::compare(&bench, watch)).await?;
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
     let bursts = Box::pin(bench.runs(&mut calibrator, watch)).await?;
     bench.calibrations.push(workload::calibrate(&mut calibrator).await?);
     let shapes = bench.shapes(&mut calibrator).await?;
     calibrator.close().await?;
-    let mut benched = bench.assemble(&bursts, compared, shapes);
+    let mut benched = bench.assemble(&bursts, turned, shapes);
     benched.stolen = workload::stolen().zip(stolen).map(|(now, then)| now.saturating_sub(then));
     Box::pin(blame::blame(&bench, &mut benched, watch)).await?;
+    Box::pin(missing::look(&bench, &mut benched, watch)).await?;
     if options.impact.is_some() {
         benched.impacts = Box::pin(impact::impact(&bench, watch)).await?;
     }
-    benched.findings = findings(options, &benched, ground);
-    benched.verdict = verdict(&benched);
+    benched.findings = judge::findings(options, &benched, ground);
+    benched.verdict = judge::verdict(&benched);
     Ok(benched)
 }
 
@@ -340,7 +294,7 @@ impl Bench<'_> {
     fn assemble(
         &self,
         bursts: &[Burst],
-        compared: Vec<Option<Compared>>,
+        turned: Vec<Result<Turned, Uncompared>>,
         shapes: Vec<Option<(Shape, Shape)>>,
     ) -> Benched {
         let rule = Rule { limit: self.options.budget };
@@ -350,8 +304,8 @@ impl Bench<'_> {
             let meant = samples.filter(move |it| place.is_none_or(|place| it.query == place));
             Curve::of(meant.map(workload::Sample::latency))
         };
-        let parts = self.load.queries.iter().zip(compared).zip(shapes).enumerate();
-        let queries = parts.map(|(place, ((query, compared), shapes))| {
+        let parts = self.load.queries.iter().zip(turned).zip(shapes).enumerate();
+        let queries = parts.map(|(place, ((query, turned), shapes))| {
             let is_it = move |sample: &workload::Sample| sample.query == place;
             let fails = |sample: &&workload::Sample| {
                 is_it(sample) && matches!(sample.outcome, Outcome::Failed(_))
@@ -362,9 +316,10 @@ impl Bench<'_> {
                 rate: self.shares.of(place),
                 curve: latencies(Some(place)),
                 measured: query.budget.map(|limit| workload::judge(Rule { limit }, bursts, is_it)),
-                compared,
+                turned,
                 shapes,
                 blamed: None,
+                missing: None,
                 failed: bursts.iter().flat_map(|it| &it.samples).filter(fails).count(),
             }
         });
@@ -393,99 +348,4 @@ fn explained(shape: Result<Shape, PostgresError>) -> Result<Option<Shape>, Postg
         Err(PostgresError::Sql(_)) => Ok(None),
         Err(other) => Err(other),
     }
-}
-
-fn findings(options: &BenchOptions, benched: &Benched, ground: &Ground) -> Vec<Finding> {
-    let mut findings = ground.findings.clone();
-    findings.extend(checks::over_budget(None, &benched.overall, benched.rate));
-    for query in &benched.queries {
-        if let Some(measured) = &query.measured {
-            let file = Some(query.file.as_path());
-            findings.extend(checks::over_budget(file, measured, query.rate));
-        }
-        let Some(compared) = &query.compared else { continue };
-        let differences = match &query.shapes {
-            Some((before, after)) => before.differences(after),
-            None => Vec::new(),
-        };
-        let migration =
-            query.blamed.as_ref().and_then(|it| ground.pending().get(it.place).copied());
-        let lost = query.blamed.as_ref().map(|it| it.lost_indexes.as_slice()).unwrap_or_default();
-        let slower = checks::Slower {
-            query: &query.name,
-            file: &query.file,
-            compared,
-            differences: &differences,
-            migration,
-            lost_indexes: lost,
-            failed: query.failed,
-        };
-        findings.extend(checks::slower(&slower));
-    }
-    if let Some(budgets) = options.impact {
-        findings.extend(of_impacts(benched, ground, budgets));
-    }
-    findings
-}
-
-fn of_impacts(benched: &Benched, ground: &Ground, budgets: Budgets) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for impact in &benched.impacts {
-        let Some(migration) = ground.pending().get(impact.place).copied() else { continue };
-        for blocked in &impact.blocked {
-            let held = impact.held.iter().filter(|it| it.relation == blocked.table);
-            let held = held.max_by_key(|it| it.strength());
-            let waited = Waited {
-                table: &blocked.table,
-                reads: blocked.reads,
-                writes: blocked.writes,
-                mode: held.map(|it| it.mode.as_str()),
-            };
-            findings.extend(checks::blocking_lock(migration, &waited, budgets));
-        }
-        for table in &impact.rewritten {
-            let size = (rows(table.rows), table.bytes);
-            findings.push(checks::table_rewrite(migration, &table.name, size, budgets));
-        }
-    }
-    findings
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows")]
-fn rows(rows: f64) -> u64 {
-    rows.max(0.0) as u64
-}
-
-/// What all of it comes to: what nobody can tell is no pass.
-fn verdict(benched: &Benched) -> Verdict {
-    let is_damaged = |it: &Finding| it.check == CheckId::RestoreFailed;
-    if workload::has_moved(&benched.calibrations) || benched.findings.iter().any(is_damaged) {
-        return Verdict::Inconclusive;
-    }
-    let own = benched.queries.iter().filter_map(|it| it.measured.as_ref());
-    let gates = std::iter::once(&benched.overall).chain(own).map(|it| it.gate.verdict);
-    let changes = benched.queries.iter().filter_map(|it| it.compared.as_ref());
-    let changes = changes.map(|it| match it.change {
-        workload::Change::Worse => Verdict::Fail,
-        workload::Change::Unclear => Verdict::Inconclusive,
-        workload::Change::Same | workload::Change::Better => Verdict::Pass,
-    });
-    let is_over = benched.findings.iter().any(|it| it.counts(Severity::Error));
-    let findings = is_over.then_some(Verdict::Fail);
-    let all: Vec<Verdict> = gates.chain(changes).chain(findings).collect();
-    match () {
-        () if all.contains(&Verdict::Fail) => Verdict::Fail,
-        () if all.contains(&Verdict::Inconclusive) => Verdict::Inconclusive,
-        () => Verdict::Pass,
-    }
-}
-
-/// Why a gate is not a plain pass or fail, in words.
-pub fn why(measured: &Measured) -> Option<&'static str> {
-    measured.gate.reason.map(|reason| match reason {
-        Reason::Near => "too near to the budget for so many requests, or runs that differ too much",
-        Reason::Few => "too few requests or runs for a pass: it takes 5 runs of 200",
-        Reason::Blocked => "too many requests waited for a lock",
-        Reason::LateClient => "requests were sent late, since this process did not come to it",
-    })
 }

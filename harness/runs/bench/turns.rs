@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::workload::{self, Burst, Clients, Compared, Outcome, Pair, Plan, Sample, percentile};
+use crate::workload::{
+    self, Burst, Clients, Compared, Curve, Outcome, Pair, Plan, Sample, percentile,
+};
 
 use super::{Bench, RunError};
 use crate::runs::{Event, Watch};
@@ -16,18 +18,58 @@ const FOR_P95: usize = 100;
 /// How often one of all queries may be called slower, or faster, by mistake.
 const ALPHA: f64 = 0.05;
 
-/// How each query's latency changed; `None` for one that can't be compared.
+/// A query on both databases in turns.
+#[derive(Clone, Debug)]
+pub struct Turned {
+    /// How its latency changed.
+    pub compared: Compared,
+    /// Its service times before.
+    pub before: Curve,
+    /// And after.
+    pub after: Curve,
+}
+
+/// Why a query is not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uncompared {
+    /// There is nothing to compare with.
+    NothingPending,
+    /// Nobody wants it.
+    Unwanted,
+    /// The database of before does not know it.
+    New,
+    /// Too few turns have a request of it.
+    Rare,
+}
+
+impl Uncompared {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NothingPending => "nothing is pending",
+            Self::Unwanted => "not compared (--pairs 0)",
+            Self::New => "new: the database of before does not know it",
+            Self::Rare => "too rare to be compared",
+        }
+    }
+}
+
+/// How each query's latency changed, or why it can't be compared.
 pub(super) async fn compare(
     bench: &Bench<'_>,
     watch: &mut (dyn Watch + Send),
-) -> Result<Vec<Option<Compared>>, RunError> {
+) -> Result<Vec<Result<Turned, Uncompared>>, RunError> {
     let count = bench.load.queries.len();
-    if !bench.ground.has_pending() || bench.options.pairs == 0 {
-        return Ok(vec![None; count]);
+    let none = |why| Ok((0..count).map(|_| Err(why)).collect());
+    if !bench.ground.has_pending() {
+        return none(Uncompared::NothingPending);
+    }
+    if bench.options.pairs == 0 {
+        return none(Uncompared::Unwanted);
     }
     let known: Vec<usize> = (0..count).filter(|at| bench.is_known(*at)).collect();
     if known.is_empty() {
-        return Ok(vec![None; count]);
+        return none(Uncompared::New);
     }
     watch.event(Event::Note(&format!(
         "before and after in {} turns of {REQUESTS} requests",
@@ -43,6 +85,7 @@ pub(super) async fn compare(
         workload::warm_up(side, &shares, &bench.tuples, bench.options.seed).await?;
     }
     let mut pairs: BTreeMap<usize, Vec<Pair>> = BTreeMap::new();
+    let mut all: [Vec<Sample>; 2] = Default::default();
     for turn in 0..bench.options.pairs {
         let seed = bench.options.seed ^ (u64::try_from(turn + 1).unwrap_or_default() << 16);
         let plan = Arc::new(Plan::new(&shares, REQUESTS, &bench.tuples, seed));
@@ -61,16 +104,30 @@ pub(super) async fn compare(
             let pair = pair.map(|(before, after)| Pair { before, after });
             pairs.entry(*place).or_default().extend(pair);
         }
+        for (side, burst) in all.iter_mut().zip([one, two]) {
+            side.extend(burst.samples);
+        }
     }
     for side in sides {
         Clients::close(side).await?;
     }
     let alpha = ALPHA / f64::from(u32::try_from(known.len()).unwrap_or(1));
     let of = |place: usize| {
-        let pairs = pairs.get(&place).filter(|pairs| pairs.len() > 1)?;
-        Some(workload::compare(pairs, bench.options.floor, alpha))
+        if !known.contains(&place) {
+            return Err(Uncompared::New);
+        }
+        let pairs = pairs.get(&place).filter(|pairs| pairs.len() > 1).ok_or(Uncompared::Rare)?;
+        let compared = workload::compare(pairs, bench.options.floor, alpha);
+        let [before, after] = all.each_ref().map(|samples| curve(samples, place));
+        Ok(Turned { compared, before, after })
     };
     Ok((0..count).map(of).collect())
+}
+
+/// The service times of one query.
+fn curve(samples: &[Sample], place: usize) -> Curve {
+    let own = samples.iter().filter(|sample| sample.query == place);
+    Curve::of(own.map(Sample::service_time))
 }
 
 /// The p95 of a query's requests in one turn, or their median where they are few: from the moment at

@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use crate::checks;
 use crate::finding::{CheckId, Finding};
 use crate::migrations::{Migration, Script};
 use crate::postgres::quote_literal;
@@ -104,7 +103,7 @@ fn there_and_back(out: &mut String, check: CheckId, finding: &Finding, migration
         }
         return;
     };
-    let is_of_second = compares && finding.message.contains(checks::AGAIN);
+    let is_of_second = compares && finding.is_of_second;
     if is_of_second {
         look(out, "upgraded");
     }

@@ -9,24 +9,33 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::postgres::{PostgresError, Session, Target};
+use crate::postgres::{PostgresError, ResultSet, Session, Target};
 use crate::workload::WorkloadError;
 
-use super::gone;
+use super::{beside, gone, since};
 
 const EVERY: Duration = Duration::from_millis(5);
-/// A server that does not answer for so long is gone.
-const SILENCE: Duration = Duration::from_mins(1);
 
-/// A relation that was locked.
+/// From one moment to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Since when.
+    pub from: Duration,
+    /// Until when.
+    pub until: Duration,
+}
+
+/// A relation that was locked, or that was waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// As SQL.
     pub relation: String,
     /// For example `AccessExclusiveLock`.
     pub mode: String,
-    /// For how long it was seen.
-    pub time: Duration,
+    /// Whether it was had; else it was waited for.
+    pub is_granted: bool,
+    /// When it was seen.
+    pub spans: Vec<Span>,
 }
 
 /// Table locks, the weakest first.
@@ -41,10 +50,23 @@ const MODES: [&str; 8] = [
     "AccessExclusiveLock",
 ];
 
+/// From here on they keep writers out.
+const SHARE: usize = 4;
+
 impl Held {
     /// How strong it is: what conflicts with more is stronger.
     pub fn strength(&self) -> usize {
         MODES.iter().position(|mode| *mode == self.mode).unwrap_or_default()
+    }
+
+    /// Whether nobody else can write meanwhile.
+    pub fn keeps_writers_out(&self) -> bool {
+        self.is_granted && self.strength() >= SHARE
+    }
+
+    /// For how long it was seen.
+    pub fn time(&self) -> Duration {
+        self.spans.iter().map(|span| span.until.saturating_sub(span.from)).sum()
     }
 }
 
@@ -56,17 +78,22 @@ pub struct Holds {
 }
 
 impl Holds {
-    /// Begins to look at the locks of the server's process `backend` in the database of `target`.
-    pub async fn begin(target: &Target, backend: u32) -> Result<Self, WorkloadError> {
+    /// Begins to look at the locks of the server's process `backend` in the database of `target`; moments
+    /// count from `start`.
+    pub async fn begin(
+        target: &Target,
+        backend: u32,
+        start: Instant,
+    ) -> Result<Self, WorkloadError> {
         let ends = Arc::new(AtomicBool::new(false));
-        let (tell, told) = oneshot::channel();
         let (answer, seen) = oneshot::channel();
-        let (target, asked) = (target.clone(), Arc::clone(&ends));
-        std::thread::Builder::new()
-            .name("holds".to_owned())
-            .spawn(move || look(&target, backend, &asked, tell, answer))
-            .map_err(|error| WorkloadError::Threads(error.to_string()))?;
-        told.await.map_err(|_| gone())??;
+        let asked = Arc::clone(&ends);
+        // It ends by itself once it is told to.
+        let _thread = beside("holds", target, async move |mut session| {
+            let _ = answer.send(sampled(&mut session, backend, start, &asked).await);
+            let _ = session.close().await;
+        })
+        .await?;
         Ok(Self { ends, seen })
     }
 
@@ -83,65 +110,99 @@ impl Drop for Holds {
     }
 }
 
-fn look(
-    target: &Target,
-    backend: u32,
-    ends: &AtomicBool,
-    tell: oneshot::Sender<Result<(), WorkloadError>>,
-    answer: oneshot::Sender<Result<Vec<Held>, PostgresError>>,
-) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = tell.send(Err(WorkloadError::Threads(error.to_string())));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        match Session::connect(target, "holds").await {
-            Ok(mut session) => {
-                session.give_up_after(SILENCE);
-                let _ = tell.send(Ok(()));
-                let _ = answer.send(sampled(&mut session, backend, ends).await);
-                let _ = session.close().await;
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error.into()));
-            }
-        }
-    });
-}
-
 async fn sampled(
     session: &mut Session,
     backend: u32,
+    start: Instant,
     ends: &AtomicBool,
 ) -> Result<Vec<Held>, PostgresError> {
     // Indexes and what the catalog holds are nobody's queries.
     let asked = format!(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.mode \
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.mode, l.granted \
          FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE l.pid = {backend} AND l.locktype = 'relation' AND l.granted \
+         WHERE l.pid = {backend} AND l.locktype = 'relation' \
            AND c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_'"
     );
-    let mut times: BTreeMap<(String, String), Duration> = BTreeMap::new();
-    let mut last = Instant::now();
+    let mut seen = Seen::default();
     while !ends.load(Ordering::Relaxed) {
         let rows = session.rows(&asked).await?;
-        let now = Instant::now();
-        let since = now.duration_since(last);
-        last = now;
-        for row in rows {
-            let mut cells = row.into_iter().flatten();
-            if let (Some(relation), Some(mode)) = (cells.next(), cells.next()) {
-                *times.entry((relation, mode)).or_default() += since;
-            }
-        }
+        seen.take(rows, since(start));
         std::thread::sleep(EVERY);
     }
-    let held = times.into_iter().map(|((relation, mode), time)| Held { relation, mode, time });
-    let mut held: Vec<Held> = held.collect();
-    held.sort_by_key(|it| std::cmp::Reverse(it.time));
-    Ok(held)
+    Ok(seen.held())
+}
+
+/// Locks that were seen, by relation, mode and whether they were granted.
+#[derive(Default)]
+struct Seen {
+    spans: BTreeMap<(String, String, bool), Vec<Span>>,
+    /// When it was looked at last.
+    last: Duration,
+}
+
+impl Seen {
+    /// Takes what is there at this moment: it is there since the look before.
+    fn take(&mut self, rows: ResultSet, now: Duration) {
+        let last = std::mem::replace(&mut self.last, now);
+        for row in rows {
+            let mut cells = row.into_iter().flatten();
+            let (Some(relation), Some(mode), Some(granted)) =
+                (cells.next(), cells.next(), cells.next())
+            else {
+                continue;
+            };
+            let spans = self.spans.entry((relation, mode, granted == "t")).or_default();
+            match spans.last_mut() {
+                Some(span) if span.until >= last => span.until = now,
+                _ => spans.push(Span { from: last, until: now }),
+            }
+        }
+    }
+
+    fn held(self) -> Vec<Held> {
+        let held = self.spans.into_iter().map(|((relation, mode, is_granted), spans)| Held {
+            relation,
+            mode,
+            is_granted,
+            spans,
+        });
+        let mut held: Vec<Held> = held.collect();
+        held.sort_by_key(|it| std::cmp::Reverse(it.time()));
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Seen, Span};
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn row(relation: &str, mode: &str, granted: &str) -> Vec<Option<String>> {
+        [relation, mode, granted].iter().map(|cell| Some((*cell).to_owned())).collect()
+    }
+
+    #[test]
+    fn looks_are_put_together_to_spans() {
+        let mut seen = Seen::default();
+        seen.take(vec![], ms(5));
+        seen.take(vec![row("t", "AccessExclusiveLock", "f")], ms(10));
+        seen.take(vec![row("t", "AccessExclusiveLock", "t"), row("u", "ShareLock", "t")], ms(15));
+        seen.take(vec![row("t", "AccessExclusiveLock", "t")], ms(20));
+        seen.take(vec![], ms(25));
+        seen.take(vec![row("t", "AccessExclusiveLock", "t")], ms(31));
+        let held = seen.held();
+        let span = |from, until| Span { from: ms(from), until: ms(until) };
+        assert_eq!(held[0].spans, [span(10, 20), span(25, 31)]);
+        assert_eq!((held[0].time(), held[0].strength()), (ms(16), 7));
+        assert!(held[0].keeps_writers_out() && held.iter().all(|it| it.spans.len() < 3));
+        let waited = held.iter().find(|it| !it.is_granted).unwrap();
+        assert_eq!(waited.spans, [span(5, 10)]);
+        assert!(!waited.keeps_writers_out(), "nobody is kept out by one that waits itself");
+    }
 }

@@ -10,7 +10,7 @@ use crate::postgres::{PostgresError, Session, Target, milliseconds};
 use crate::workload::query::Effect;
 use crate::workload::{Outcome, Request, Sample, WorkloadError};
 
-use super::{Job, Load, Order, Protocol, since};
+use super::{Backends, Job, Load, Order, Protocol, runtime, since};
 
 /// A network that falls silent is given up so long after the server should have given up itself.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -21,34 +21,37 @@ pub(super) struct Line<'a> {
     number: usize,
     target: &'a Target,
     load: &'a Load,
+    backends: &'a Backends,
     /// The queries with numbers for their parameters.
     numbered: Vec<String>,
     /// None if the last one was lost.
     session: Option<Session>,
 }
 
-/// Connects, tells the server's process or why not, and works until nobody gives orders any more.
+/// Connects, tells so or why not, and works until nobody gives orders any more.
 pub(super) fn work(
     number: usize,
     target: &Target,
     load: &Load,
-    tell: oneshot::Sender<Result<u32, WorkloadError>>,
+    backends: &Backends,
+    tell: oneshot::Sender<Result<(), WorkloadError>>,
     orders: &mpsc::Receiver<Order>,
 ) {
     // A thread may be woken up to 50 microseconds late by default; then it is a little less exact.
     let _ = nix::sys::prctl::set_timerslack(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let _ = tell.send(Err(WorkloadError::Threads(error.to_string())));
+            let _ = tell.send(Err(error));
             return;
         }
     };
     runtime.block_on(async {
-        let mut line = match Line::connect(number, target, load).await {
-            Ok((line, backend)) => {
-                let _ = tell.send(Ok(backend));
+        let numbered = load.queries.iter().map(crate::workload::Query::numbered).collect();
+        let mut line = Line { number, target, load, backends, numbered, session: None };
+        let mut line = match line.connect().await {
+            Ok(()) => {
+                let _ = tell.send(Ok(()));
                 line
             }
             Err(error) => {
@@ -66,15 +69,15 @@ pub(super) fn work(
     });
 }
 
-impl<'a> Line<'a> {
-    async fn connect(
-        number: usize,
-        target: &'a Target,
-        load: &'a Load,
-    ) -> Result<(Self, u32), PostgresError> {
-        let numbered = load.queries.iter().map(crate::workload::Query::numbered).collect();
-        let (session, backend) = session(target, load).await?;
-        Ok((Self { number, target, load, numbered, session: Some(session) }, backend))
+impl Line<'_> {
+    /// Connects, and has others know the server's process.
+    async fn connect(&mut self) -> Result<(), PostgresError> {
+        let (session, backend) = session(self.target, self.load).await?;
+        if let Some(slot) = self.backends.get(self.number) {
+            slot.store(backend, Ordering::Relaxed);
+        }
+        self.session = Some(session);
+        Ok(())
     }
 
     /// Takes requests of a plan until none is left: with the place of each.
@@ -82,27 +85,31 @@ impl<'a> Line<'a> {
         let mut samples = Vec::new();
         loop {
             let place = job.next.fetch_add(1, Ordering::Relaxed);
-            let Some(request) = job.plan.requests.get(place) else { return samples };
+            let Some(request) = job.request(place) else { return samples };
             let is_rolled_back = self.is_rolled_back(request);
-            self.reconnect().await;
+            if self.session.is_none() {
+                // What can't be sent fails, one by one.
+                let _ = self.connect().await;
+            }
             if is_rolled_back {
                 self.plain("BEGIN").await;
             }
             let free = since(job.start);
             wait_until(job.start + request.at);
-            if job.stop.load(Ordering::Relaxed) {
+            if job.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                 if is_rolled_back {
                     self.plain("ROLLBACK").await;
                 }
                 return samples;
             }
             let sent = since(job.start);
-            let outcome = if sent > job.until { Outcome::Unsent } else { self.send(request).await };
+            let outcome =
+                if sent > job.until { Outcome::Unsent } else { self.send(&request).await };
             let done = since(job.start);
             if is_rolled_back {
                 self.plain("ROLLBACK").await;
             }
-            let Request { at, query, .. } = *request;
+            let Request { at, query, .. } = request;
             samples.push((
                 place,
                 Sample { query, connection: self.number, at, free, sent, done, outcome },
@@ -110,16 +117,9 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn is_rolled_back(&self, request: &Request) -> bool {
+    fn is_rolled_back(&self, request: Request) -> bool {
         let query = self.load.queries.get(request.query);
         query.is_some_and(|query| query.effect == Effect::RolledBack)
-    }
-
-    /// Connects anew if the connection was lost.
-    async fn reconnect(&mut self) {
-        if self.session.is_none() {
-            self.session = session(self.target, self.load).await.ok().map(|(session, _)| session);
-        }
     }
 
     async fn send(&mut self, request: &Request) -> Outcome {

@@ -12,20 +12,21 @@ mod line;
 mod watcher;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::postgres::Target;
+use crate::postgres::{Session, Target};
 
 use super::query::Query;
 use super::values::Values;
-use super::{Faults, Plan, Sample, Wait, WorkloadError};
+use super::{Faults, Plan, Request, Sample, Wait, WorkloadError};
 
-pub use holds::{Held, Holds};
+pub use holds::{Held, Holds, Span};
 
 use heart::Heart;
 use watcher::Watcher;
@@ -83,15 +84,33 @@ struct Job {
     next: Arc<AtomicUsize>,
     /// What was not sent by then is not sent any more.
     until: Duration,
-    /// Nothing more is sent once this is set.
-    stop: Arc<AtomicBool>,
+    /// Nothing more is sent once this is set; then the plan begins anew whenever it is at its end.
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl Job {
+    /// The request at a place.
+    fn request(&self, place: usize) -> Option<Request> {
+        if self.stop.is_none() {
+            return self.plan.requests.get(place).copied();
+        }
+        let count = self.plan.requests.len();
+        let request = self.plan.requests.get(place.checked_rem(count)?)?;
+        let round = u32::try_from(place / count).unwrap_or(u32::MAX);
+        Some(Request { at: request.at + self.plan.length * round, ..*request })
+    }
 }
 
 /// A job and where to its samples go.
 struct Order(Job, oneshot::Sender<Vec<(usize, Sample)>>);
 
+/// The server's process of each connection, which is another one after a connection was lost.
+type Backends = Arc<Vec<AtomicU32>>;
+
 /// All threads are awake before a plan begins.
 const AHEAD: Duration = Duration::from_millis(20);
+/// A server that does not answer those who only look for so long is gone.
+const SILENCE: Duration = Duration::from_mins(1);
 
 impl Clients {
     /// Connects `count` times. Queries that are prepared are prepared when they are first sent.
@@ -102,20 +121,21 @@ impl Clients {
     ) -> Result<Self, WorkloadError> {
         let mut threads = Vec::new();
         let mut connected = Vec::new();
+        let backends: Backends = Arc::new((0..count).map(|_| AtomicU32::new(0)).collect());
         for number in 0..count {
             let (jobs, orders) = mpsc::channel::<Order>();
             let (tell, told) = oneshot::channel();
-            let (target, load) = (target.clone(), Arc::clone(load));
+            let (target, load, backends) =
+                (target.clone(), Arc::clone(load), Arc::clone(&backends));
             let thread = std::thread::Builder::new()
                 .name(format!("load {number}"))
-                .spawn(move || line::work(number, &target, &load, tell, &orders))
+                .spawn(move || line::work(number, &target, &load, &backends, tell, &orders))
                 .map_err(|error| WorkloadError::Threads(error.to_string()))?;
             threads.push(Client { jobs, thread });
             connected.push(told);
         }
-        let mut backends = Vec::new();
         for told in connected {
-            backends.push(told.await.map_err(|_| gone())??);
+            told.await.map_err(|_| gone())??;
         }
         let watcher = Watcher::begin(target, backends).await?;
         Ok(Self { threads, watcher })
@@ -128,24 +148,35 @@ impl Clients {
         plan: &Arc<Plan>,
         grace: Duration,
     ) -> Result<Burst, WorkloadError> {
-        self.send_until(plan, grace, &Arc::new(AtomicBool::new(false))).await
+        let until = plan.length + grace;
+        self.work(plan, Self::soon(), until, None).await
     }
 
-    /// Likewise, but only up to the moment at which `stop` is set: what is not sent by then is not in
-    /// the burst.
+    /// Sends the requests of `plan` from `start` on, again and again up to the moment at which `stop` is
+    /// set: what is not sent by then is not in the burst.
     pub async fn send_until(
         &mut self,
         plan: &Arc<Plan>,
-        grace: Duration,
+        start: Instant,
         stop: &Arc<AtomicBool>,
     ) -> Result<Burst, WorkloadError> {
-        let job = Job {
-            plan: Arc::clone(plan),
-            start: Instant::now() + AHEAD,
-            next: Arc::new(AtomicUsize::new(0)),
-            until: plan.length + grace,
-            stop: Arc::clone(stop),
-        };
+        self.work(plan, start, Duration::MAX, Some(Arc::clone(stop))).await
+    }
+
+    /// The next moment at which all threads can be awake.
+    pub fn soon() -> Instant {
+        Instant::now() + AHEAD
+    }
+
+    async fn work(
+        &mut self,
+        plan: &Arc<Plan>,
+        start: Instant,
+        until: Duration,
+        stop: Option<Arc<AtomicBool>>,
+    ) -> Result<Burst, WorkloadError> {
+        let (plan, next) = (Arc::clone(plan), Arc::new(AtomicUsize::new(0)));
+        let job = Job { plan, start, next, until, stop };
         let heart = Heart::begin(job.start)?;
         self.watcher.look(job.start);
         let mut answers = Vec::new();
@@ -154,7 +185,7 @@ impl Clients {
             client.jobs.send(Order(job.clone(), answer)).map_err(|_| gone())?;
             answers.push(samples);
         }
-        let mut samples: Vec<(usize, Sample)> = Vec::with_capacity(plan.requests.len());
+        let mut samples: Vec<(usize, Sample)> = Vec::new();
         for answer in answers {
             samples.extend(answer.await.map_err(|_| gone())?);
         }
@@ -177,6 +208,52 @@ impl Clients {
         }
         Ok(())
     }
+}
+
+/// A thread with a session of its own, to look at what others do; gives when it is connected.
+async fn beside(
+    name: &'static str,
+    target: &Target,
+    work: impl AsyncFnOnce(Session) + Send + 'static,
+) -> Result<JoinHandle<()>, WorkloadError> {
+    let (tell, told) = oneshot::channel();
+    let target = target.clone();
+    let connected = async move || {
+        let mut session = Session::connect(&target, name).await?;
+        session.give_up_after(SILENCE);
+        Ok(session)
+    };
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = tell.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(async {
+                match connected().await {
+                    Ok(session) => {
+                        let _ = tell.send(Ok(()));
+                        work(session).await;
+                    }
+                    Err(error) => {
+                        let _ = tell.send(Err(error));
+                    }
+                }
+            });
+        })
+        .map_err(|error| WorkloadError::Threads(error.to_string()))?;
+    told.await.map_err(|_| gone())??;
+    Ok(thread)
+}
+
+/// For what one thread does by itself.
+fn runtime() -> Result<Runtime, WorkloadError> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| WorkloadError::Threads(error.to_string()))
 }
 
 fn gone() -> WorkloadError {

@@ -14,11 +14,9 @@ use tokio::sync::oneshot;
 use crate::postgres::{PostgresError, ResultSet, Session, Target};
 use crate::workload::{Wait, WorkloadError};
 
-use super::{gone, since};
+use super::{Backends, beside, gone, since};
 
 const EVERY: Duration = Duration::from_millis(10);
-/// A server that does not answer for so long is gone.
-const SILENCE: Duration = Duration::from_mins(1);
 
 /// Backend, seconds since it waits, relation, mode, and who holds it. All locks are only looked at for
 /// those that wait.
@@ -49,16 +47,16 @@ struct Order {
 
 impl Watcher {
     /// Connects. `backends` are the server's processes of the connections.
-    pub(super) async fn begin(target: &Target, backends: Vec<u32>) -> Result<Self, WorkloadError> {
+    pub(super) async fn begin(target: &Target, backends: Backends) -> Result<Self, WorkloadError> {
         let (orders, work) = mpsc::channel::<Order>();
-        let (tell, told) = oneshot::channel();
-        let target = target.clone();
-        let thread = std::thread::Builder::new()
-            .name("watcher".to_owned())
-            .spawn(move || watch(&target, &backends, tell, &work))
-            .map_err(|error| WorkloadError::Threads(error.to_string()))?;
-        told.await.map_err(|_| gone())??;
-        Ok(Self { orders, thread, looking: None })
+        let thread = beside("watch", target, async move |mut session| {
+            while let Ok(order) = work.recv() {
+                let seen = look(&mut session, &backends, &order).await;
+                let _ = order.answer.send(seen);
+            }
+            let _ = session.close().await;
+        });
+        Ok(Self { orders, thread: thread.await?, looking: None })
     }
 
     /// Begins to look; moments count from `start`.
@@ -84,69 +82,36 @@ impl Watcher {
     }
 }
 
-fn watch(
-    target: &Target,
-    backends: &[u32],
-    tell: oneshot::Sender<Result<(), WorkloadError>>,
-    orders: &mpsc::Receiver<Order>,
-) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = tell.send(Err(WorkloadError::Threads(error.to_string())));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let mut session = match Session::connect(target, "watch").await {
-            Ok(mut session) => {
-                session.give_up_after(SILENCE);
-                session
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error.into()));
-                return;
-            }
-        };
-        let _ = tell.send(Ok(()));
-        while let Ok(order) = orders.recv() {
-            let seen = look(&mut session, backends, &order).await;
-            let _ = order.answer.send(seen);
-        }
-        let _ = session.close().await;
-    });
-}
-
 /// Looks until it is told to end.
 async fn look(
     session: &mut Session,
-    backends: &[u32],
+    backends: &Backends,
     order: &Order,
 ) -> Result<Vec<Wait>, PostgresError> {
-    let pids = backends.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let asked = WAITING.replace("@pids@", &pids);
-    let mut seen = Seen { backends, open: BTreeMap::new(), waits: Vec::new() };
+    let mut seen = Seen::default();
     while !order.ends.load(Ordering::Relaxed) {
-        let rows = session.rows(&asked).await?;
-        seen.take(rows, since(order.start));
+        let now: Vec<u32> = backends.iter().map(|it| it.load(Ordering::Relaxed)).collect();
+        let pids = now.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let rows = session.rows(&WAITING.replace("@pids@", &pids)).await?;
+        seen.take(rows, &now, since(order.start));
         std::thread::sleep(EVERY);
     }
-    seen.take(ResultSet::new(), since(order.start));
+    seen.take(ResultSet::new(), &[], since(order.start));
     Ok(seen.waits)
 }
 
 /// Waits, those that have not ended by connection.
-struct Seen<'a> {
-    backends: &'a [u32],
+#[derive(Default)]
+struct Seen {
     open: BTreeMap<usize, Wait>,
     waits: Vec<Wait>,
 }
 
-impl Seen<'_> {
+impl Seen {
     /// Takes what is waiting at this moment.
-    fn take(&mut self, rows: ResultSet, now: Duration) {
+    fn take(&mut self, rows: ResultSet, backends: &[u32], now: Duration) {
         let mut waiting = BTreeMap::new();
-        for wait in rows.into_iter().filter_map(|row| self.wait(row, now)) {
+        for wait in rows.into_iter().filter_map(|row| wait(row, backends, now)) {
             waiting.insert(wait.connection, wait);
         }
         let mut left = BTreeMap::new();
@@ -171,31 +136,29 @@ impl Seen<'_> {
             self.waits.extend(std::mem::take(&mut self.open).into_values());
         }
     }
+}
 
-    fn wait(&self, row: Vec<Option<String>>, now: Duration) -> Option<Wait> {
-        let mut cells = row.into_iter();
-        let pid: u32 = cells.next().flatten()?.parse().ok()?;
-        let connection = self.backends.iter().position(|backend| *backend == pid)?;
-        let seconds: f64 =
-            cells.next().flatten().and_then(|it| it.parse().ok()).unwrap_or_default();
-        let waited = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        let relation = cells.next().flatten();
-        let mode = cells.next().flatten().unwrap_or_default();
-        let blockers = cells.next().flatten().unwrap_or_default();
-        Some(Wait {
-            connection,
-            from: now.saturating_sub(waited),
-            until: now,
-            relation,
-            mode,
-            blockers: blockers.split(", ").filter(|it| !it.is_empty()).map(str::to_owned).collect(),
-        })
-    }
+fn wait(row: Vec<Option<String>>, backends: &[u32], now: Duration) -> Option<Wait> {
+    let mut cells = row.into_iter();
+    let pid: u32 = cells.next().flatten()?.parse().ok()?;
+    let connection = backends.iter().position(|backend| *backend == pid)?;
+    let seconds: f64 = cells.next().flatten().and_then(|it| it.parse().ok()).unwrap_or_default();
+    let waited = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let relation = cells.next().flatten();
+    let mode = cells.next().flatten().unwrap_or_default();
+    let blockers = cells.next().flatten().unwrap_or_default();
+    Some(Wait {
+        connection,
+        from: now.saturating_sub(waited),
+        until: now,
+        relation,
+        mode,
+        blockers: blockers.split(", ").filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::Seen;
@@ -211,13 +174,14 @@ mod tests {
 
     #[test]
     fn looks_are_put_together_to_waits() {
-        let mut seen = Seen { backends: &[7, 8], open: BTreeMap::new(), waits: Vec::new() };
-        seen.take(vec![row(8, "0.004")], ms(10));
-        seen.take(vec![row(8, "0.014"), row(7, "0.001"), row(99, "1")], ms(20));
-        seen.take(vec![row(7, "0.011")], ms(30));
+        let mut seen = Seen::default();
+        let backends = [7, 8];
+        seen.take(vec![row(8, "0.004")], &backends, ms(10));
+        seen.take(vec![row(8, "0.014"), row(7, "0.001"), row(99, "1")], &backends, ms(20));
+        seen.take(vec![row(7, "0.011")], &backends, ms(30));
         // Another wait of the same connection.
-        seen.take(vec![row(7, "0.002")], ms(45));
-        seen.take(Vec::new(), ms(50));
+        seen.take(vec![row(7, "0.002")], &backends, ms(45));
+        seen.take(Vec::new(), &backends, ms(50));
         let waits: Vec<_> =
             seen.waits.iter().map(|it| (it.connection, it.from, it.until)).collect();
         assert_eq!(waits, [(1, ms(6), ms(20)), (0, ms(19), ms(30)), (0, ms(43), ms(45))]);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
 
+use crate::finding::Verdict;
+
 use super::percentile;
 
 /// Of all requests so many may be over the limit.
@@ -40,17 +42,6 @@ pub struct RunOf {
     pub over: Vec<bool>,
     /// How long each took; one that failed took longer than any limit.
     pub latencies: Vec<Duration>,
-}
-
-/// The answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The p95 is under the limit.
-    Pass,
-    /// It is over the limit.
-    Fail,
-    /// Nobody can tell.
-    Inconclusive,
 }
 
 /// Why nobody can tell, or why it fails beside the two rules.
@@ -87,17 +78,6 @@ pub struct Gate {
     pub verdict: Verdict,
     /// Why it is not a plain pass or fail.
     pub reason: Option<Reason>,
-}
-
-impl Verdict {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
 }
 
 impl Rule {

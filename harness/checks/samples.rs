@@ -1,0 +1,16 @@
+//! What judges are tested on.
+
+use crate::migrations::{Migration, Script, Wrap};
+
+/// A migration with this upgrade and no downgrade.
+pub(super) fn migration(upgrade: &str) -> Migration {
+    let (path, text, wrap) = ("up/1_step.sql".into(), upgrade.into(), Wrap::Transaction);
+    Migration {
+        revision: "1".to_owned(),
+        version: "1".to_owned(),
+        name: "step".to_owned(),
+        upgrade: Script { path, text, wrap },
+        downgrade: None,
+        claims: Vec::new(),
+    }
+}

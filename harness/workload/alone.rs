@@ -1,0 +1,33 @@
+//! How long a query takes when nothing else is sent.
+//!
+//! Knows one session. Must not know why anybody asks.
+
+use std::time::{Duration, Instant};
+
+use crate::postgres::Session;
+
+use super::percentile;
+use super::query::Query;
+use super::values::Tuple;
+
+/// How often it is timed.
+pub const ALONE: u32 = 15;
+
+/// The median of some executions with these values in turn, in transactions that are rolled back; `None`
+/// if one of them fails.
+pub async fn alone(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<Duration> {
+    let mut took = Vec::new();
+    // Each is sent twice in a row: what is cold says nothing.
+    for (_, tuple) in (0..ALONE).zip(tuples.iter().cycle()) {
+        for is_warm in [false, true] {
+            session.execute("BEGIN").await.ok()?;
+            let start = Instant::now();
+            let done = session.execute(&query.with_literals(tuple)).await;
+            let time = start.elapsed();
+            session.execute("ROLLBACK").await.ok()?;
+            done.ok()?;
+            took.extend(is_warm.then_some(time));
+        }
+    }
+    Some(percentile(&mut took, 0.5))
+}
