@@ -83,6 +83,12 @@ pub enum WorkloadError {
         #[source]
         source: PostgresError,
     },
+    /// The configuration says how many rows a table has that is not there.
+    #[error(
+        "[bench.production-rows] names {0:?}, but there is no such table before or after the \
+         migrations\n  help: name it as in \"public.orders\" = 40000000"
+    )]
+    NoTable(String),
     /// A session failed.
     #[error(transparent)]
     Postgres(#[from] PostgresError),

@@ -3,11 +3,15 @@
 //! One assumption, which every report says: what takes time takes it in proportion to a table's rows. So
 //! only what took long enough on the copy to be due to rows is scaled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::steps::{Footprint, Relation};
+use crate::postgres::Session;
+use crate::runs::RunError;
+use crate::steps::{self, Footprint, Relation};
+use crate::workload::WorkloadError;
 
+use super::ground::Ground;
 use super::impact::Impact;
 
 /// What took less is as much due to everything else as to rows.
@@ -73,6 +77,27 @@ impl Forecast {
     /// What is known of a table.
     pub fn of(&self, table: &str) -> Option<&Scaled> {
         self.tables.iter().find(|it| it.table == table)
+    }
+}
+
+/// Whether all tables that have rows in production are there, before the migrations or after them.
+pub(super) async fn check(
+    production: &BTreeMap<String, u64>,
+    ground: &Ground,
+) -> Result<(), RunError> {
+    if production.is_empty() {
+        return Ok(());
+    }
+    let mut known = BTreeSet::new();
+    for target in [ground.before(), ground.after()] {
+        let mut session = Session::connect(target, "look").await?;
+        let footprint = steps::footprint(&mut session).await?;
+        known.extend(footprint.relations.into_values().map(|it| it.name));
+        session.close().await?;
+    }
+    match production.keys().find(|name| !known.contains(*name)) {
+        Some(name) => Err(WorkloadError::NoTable(name.clone()).into()),
+        None => Ok(()),
     }
 }
 

@@ -157,6 +157,7 @@ async fn measure(
     ground: &Ground,
     watch: &mut (dyn Watch + Send),
 ) -> Result<Benched, RunError> {
+    forecast::check(&options.production_rows, ground).await?;
     let stolen = workload::stolen();
     let mut calibrator = Session::connect(ground.after(), "calibrate").await?;
     let budgets = workload.queries.iter().filter_map(|query| query.budget);
