@@ -26,8 +26,10 @@ pub struct Node {
     pub relation: Option<String>,
     /// The index that it reads by, if there is one.
     pub index: Option<String>,
-    /// How many rows the planner expects.
+    /// How many rows the planner expects each time.
     pub rows: f64,
+    /// How many there were each time; `None` if it was not executed to its end.
+    pub actual: Option<f64>,
     /// The schema of the relation.
     pub(super) schema: Option<String>,
     /// What the query calls the relation.
@@ -40,37 +42,54 @@ pub struct Node {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape(pub Vec<Node>);
 
-/// How the server would execute `query` with these values.
+/// How the server executes `query` with these values: in a transaction that is rolled back, or not at
+/// all if it fails.
 pub async fn shape(
     session: &mut Session,
     query: &Query,
     values: &Tuple,
 ) -> Result<Shape, PostgresError> {
-    let sql = format!("EXPLAIN (FORMAT JSON, VERBOSE) {}", query.with_literals(values));
+    let query = query.with_literals(values);
+    session.execute("BEGIN").await?;
+    let executed = explain(session, "ANALYZE, TIMING OFF, SUMMARY OFF, VERBOSE", &query).await;
+    session.execute("ROLLBACK").await?;
+    match executed {
+        Err(PostgresError::Sql(_)) => explain(session, "VERBOSE", &query).await,
+        other => other,
+    }
+}
+
+async fn explain(session: &mut Session, how: &str, query: &str) -> Result<Shape, PostgresError> {
+    let sql = format!("EXPLAIN (FORMAT JSON, {how}) {query}");
     let text = session.value(&sql).await?.unwrap_or_default();
     let json: Value = serde_json::from_str(&text)
         .map_err(|error| PostgresError::Unexpected(error.to_string()))?;
     let mut nodes = Vec::new();
     if let Some(plan) = json.pointer("/0/Plan") {
-        walk(plan, 0, &mut nodes);
+        walk(plan, 0, false, &mut nodes);
     }
     Ok(Shape(nodes))
 }
 
-fn walk(plan: &Value, depth: usize, nodes: &mut Vec<Node>) {
+fn walk(plan: &Value, depth: usize, is_cut_short: bool, nodes: &mut Vec<Node>) {
     let text = |key: &str| plan.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number = |key: &str| plan.get(key).and_then(Value::as_f64);
     nodes.push(Node {
         depth,
         kind: text("Node Type").unwrap_or_default(),
         relation: text("Relation Name"),
         index: text("Index Name"),
-        rows: plan.get("Plan Rows").and_then(Value::as_f64).unwrap_or_default(),
+        rows: number("Plan Rows").unwrap_or_default(),
+        actual: number("Actual Rows")
+            .filter(|_| !is_cut_short && number("Actual Loops") > Some(0.0)),
         schema: text("Schema"),
         alias: text("Alias"),
         conditions: CONDITIONS.iter().flat_map(|key| texts(plan.get(*key))).collect(),
     });
+    // What is below a limit ends as soon as there are enough.
+    let is_cut_short = is_cut_short || plan.get("Node Type").is_some_and(|kind| kind == "Limit");
     for part in plan.get("Plans").and_then(Value::as_array).into_iter().flatten() {
-        walk(part, depth + 1, nodes);
+        walk(part, depth + 1, is_cut_short, nodes);
     }
 }
 
@@ -110,25 +129,23 @@ impl Shape {
         self.0.iter().filter_map(|node| node.index.as_deref()).collect()
     }
 
-    /// What is another thing in `after`, one line each: nodes, indexes, the order of joins, estimates
-    /// that are off by a factor of ten.
+    /// What is another thing in `after`, one line each: nodes, indexes, the order of joins, and
+    /// estimates of `after` that are off by a factor of ten.
     pub fn differences(&self, after: &Self) -> Vec<String> {
-        if self.lines() == after.lines() {
-            let pairs = self.0.iter().zip(&after.0);
-            let is_off = |(one, two): &(&Node, &Node)| {
-                let (less, more) = (one.rows.min(two.rows), one.rows.max(two.rows));
-                more > OFF * less.max(1.0)
-            };
-            let told = |(one, two): (&Node, &Node)| {
-                format!(
-                    "{}: expects {} rows instead of {}",
-                    two.line().trim_start(),
-                    two.rows,
-                    one.rows
-                )
-            };
-            return pairs.filter(is_off).map(told).collect();
-        }
+        let mut told = if self.lines() == after.lines() { Vec::new() } else { self.others(after) };
+        let off = after.0.iter().filter_map(|node| {
+            let actual = node.actual?;
+            let (less, more) = (node.rows.min(actual), node.rows.max(actual));
+            let line = node.line();
+            let words = format!("{}: expects {} rows, has {actual}", line.trim_start(), node.rows);
+            (more > OFF * less.max(1.0)).then_some(words)
+        });
+        told.extend(off);
+        told
+    }
+
+    /// The nodes of `after` that are others.
+    fn others(&self, after: &Self) -> Vec<String> {
         let scans = |shape: &Self| shape.0.iter().filter_map(Node::scan).collect::<Vec<_>>();
         let (before, now) = (scans(self), scans(after));
         let mut told = Vec::new();
@@ -153,7 +170,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn shape(plan: &serde_json::Value) -> Shape {
         let mut nodes = Vec::new();
-        walk(plan, 0, &mut nodes);
+        walk(plan, 0, false, &mut nodes);
         Shape(nodes)
     }
 
@@ -162,7 +179,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_lost_index_and_an_estimate_that_is_off_are_told() {
+    fn a_lost_index_is_told() {
         let by_index = shape(&scan("Index Scan", Some("orders_by_customer"), 3));
         let whole = shape(&scan("Seq Scan", None, 3));
         assert_eq!(
@@ -171,10 +188,23 @@ pub(super) mod tests {
         );
         assert_eq!(by_index.differences(&by_index), Vec::<String>::new());
         assert_eq!(by_index.indexes(), ["orders_by_customer"]);
-        let more = shape(&scan("Index Scan", Some("orders_by_customer"), 3000));
-        let told = by_index.differences(&more);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("expects 3000 rows instead of 3"), "{told:?}");
+    }
+
+    #[test]
+    fn an_estimate_is_off_by_what_there_was() {
+        let of = |actual: u32, loops: u32| {
+            let mut plan = scan("Seq Scan", None, 3);
+            plan["Actual Rows"] = actual.into();
+            plan["Actual Loops"] = loops.into();
+            plan
+        };
+        let told = |plan: &serde_json::Value| shape(plan).differences(&shape(plan));
+        assert_eq!(told(&of(3000, 1)), ["Seq Scan on orders: expects 3 rows, has 3000"]);
+        assert!(told(&of(20, 1)).is_empty() && told(&of(3000, 0)).is_empty());
+        let mut limit = json!({"Node Type": "Limit", "Plans": [of(3000, 1)]});
+        assert!(told(&limit).is_empty(), "it ended as soon as there were enough");
+        limit["Node Type"] = "Sort".into();
+        assert_eq!(told(&limit).len(), 1);
     }
 
     #[test]
