@@ -4,13 +4,23 @@ use serde_json::Value;
 
 use super::{BY_KEY, ITEMS, NOTHING, SHORT, bench, project, servers, times, words};
 
-const ORDERS: (&str, &str) = (
-    "CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, total int);
-     INSERT INTO orders SELECT n, n % 50000, n FROM generate_series(1, 150000) n;
-     CREATE INDEX orders_by_customer ON orders (customer);
-     CREATE TABLE item (id int PRIMARY KEY);",
-    "DROP TABLE orders, item;",
-);
+/// Orders with an index that matters; a million in the long form.
+fn orders() -> (String, &'static str) {
+    let rows = if times() > 1 { 1_000_000 } else { 150_000 };
+    let up = format!(
+        "CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, total int);
+         INSERT INTO orders SELECT n, n % 50000, n FROM generate_series(1, {rows}) n;
+         CREATE INDEX orders_by_customer ON orders (customer);
+         CREATE TABLE item (id int PRIMARY KEY);"
+    );
+    (up, "DROP TABLE orders, item;")
+}
+
+/// As few requests as a comparison takes, and no more than a server can answer that reads all orders.
+fn short(major: &str) -> Vec<&str> {
+    words(SHORT, &[major, "--rate", if times() > 1 { "40" } else { "200" }])
+}
+
 pub(crate) const OF_CUSTOMER: (&str, &str) = (
     "of_customer.sql",
     "-- stairway: param customer from SELECT DISTINCT customer FROM public.orders\n\
@@ -30,11 +40,12 @@ pub(crate) fn compared<'r>(report: &'r Value, query: &str) -> &'r Value {
 
 #[test]
 fn a_dropped_index_is_named_and_blamed_on_its_migration() {
-    let project = project(&[ORDERS, NOTHING, WITHOUT_INDEX, NOTHING], &[OF_CUSTOMER, BY_NUMBER]);
+    let (up, down) = orders();
+    let scripts = [(up.as_str(), down), NOTHING, WITHOUT_INDEX, NOTHING];
+    let project = project(&scripts, &[OF_CUSTOMER, BY_NUMBER]);
     for major in servers::majors() {
         let major = major.to_string();
-        let args = words(SHORT, &[&major]);
-        let report = bench(project.path(), &args).json();
+        let report = bench(project.path(), &short(&major)).json();
         let found = report["findings"].as_array().unwrap().iter();
         let slow = serde_json::json!(["of_customer"]);
         let found: Vec<&Value> = found.filter(|it| it["objects"] == slow).collect();
@@ -62,10 +73,11 @@ fn a_dropped_index_is_named_and_blamed_on_its_migration() {
 #[test]
 fn an_added_index_is_credited_and_a_comment_is_no_regression() {
     let (drop, create) = WITHOUT_INDEX;
-    let slow = (ORDERS.0.to_owned() + drop, ORDERS.1);
-    let credited = project(&[(&slow.0, slow.1), (create, drop), NOTHING], &[OF_CUSTOMER]);
+    let (up, down) = orders();
+    let slow = up.clone() + drop;
+    let credited = project(&[(&slow, down), (create, drop), NOTHING], &[OF_CUSTOMER]);
     let major = servers::majors()[0].to_string();
-    let args = words(SHORT, &[&major]);
+    let args = short(&major);
     let report = bench(credited.path(), &args).json();
     let faster = compared(&report, "of_customer");
     assert_eq!(
@@ -74,7 +86,7 @@ fn an_added_index_is_credited_and_a_comment_is_no_regression() {
         "{report:#}"
     );
     assert_eq!(report["findings"], serde_json::json!([]));
-    let nothing = project(&[ORDERS, NOTHING], &[OF_CUSTOMER, BY_NUMBER]);
+    let nothing = project(&[(up.as_str(), down), NOTHING], &[OF_CUSTOMER, BY_NUMBER]);
     for _ in 0..times() {
         let report = bench(nothing.path(), &args).json();
         for query in ["of_customer", "by_number"] {
