@@ -207,9 +207,9 @@ fn majors() -> Vec<u32> {
 #[tokio::test]
 async fn verdicts_agree_with_pg_dump() {
     let mut problems = Vec::new();
-    for folder in folders() {
-        for major in majors() {
-            problems.extend(compare(&folder, major).await);
+    for (nth, folder) in folders().iter().enumerate() {
+        for major in majors().into_iter().filter(|it| servers::takes_turn(nth, *it, |_| true)) {
+            problems.extend(compare(folder, major).await);
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));

@@ -180,12 +180,16 @@ fn verdict(case: &Case, ids: &BTreeSet<&str>) -> Verdict {
     }
 }
 
-/// All cases on all servers, in their order.
+/// All cases, each on the servers whose turn it is, in their order.
 fn outcomes() -> Vec<Outcome> {
     let cases = cases();
-    let on = |case| servers::majors().iter().map(move |major| (case, *major));
-    let work: Vec<(&Case, u32)> =
-        cases.iter().flat_map(on).filter(|(case, major)| *major >= case.min_pg).collect();
+    let on =
+        |(nth, case): (usize, _)| servers::majors().iter().map(move |major| (nth, case, *major));
+    let is_due = |(nth, case, major): &(usize, &Case, u32)| {
+        servers::takes_turn(*nth, *major, |major| major >= case.min_pg)
+    };
+    let work = cases.iter().enumerate().flat_map(on).filter(is_due);
+    let work: Vec<(&Case, u32)> = work.map(|(_, case, major)| (case, major)).collect();
     let next = AtomicUsize::new(0);
     let take = || {
         let mut done = BTreeMap::new();

@@ -59,6 +59,19 @@ pub fn blocking_lock(
     Some(over(finding, longest > budgets.blocked))
 }
 
+/// The finding about an upgrade that fails beside the workload and not alone.
+pub fn failed_beside(migration: &Migration, why: &str) -> Finding {
+    let message = format!("the upgrade fails while the workload goes on: {why}");
+    let finding = Finding::new(CheckId::BlockingLock, message)
+        .in_file(&migration.upgrade.path)
+        .detail("alone it does not; later migrations were not watched beside the workload")
+        .help(
+            "take the locks in the order in which the application takes them, in transactions as short \
+             as can be",
+        );
+    over(finding, true)
+}
+
 /// The finding about a lock that keeps writers out of a table for which nobody asked.
 pub fn unprobed_lock(migration: &Migration, held: &Held, budgets: Budgets) -> Option<Finding> {
     let time = held.time();

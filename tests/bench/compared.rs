@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{BY_KEY, ITEMS, NOTHING, SHORT, bench, project, servers, times, words};
+use super::{NOTHING, SHORT, bench, project, servers, times, words};
 
 /// Orders with an index that matters; a million in the long form.
 fn orders() -> (String, &'static str) {
@@ -94,80 +94,4 @@ fn an_added_index_is_credited_and_a_comment_is_no_regression() {
         }
         assert_eq!(report["findings"], serde_json::json!([]), "{report:#}");
     }
-}
-
-#[test]
-fn queries_are_measured_as_they_are_written() {
-    let write = (
-        "rename.sql",
-        "-- stairway: weight 2\n-- stairway: budget 1s\n\
-         -- stairway: param id from SELECT id FROM public.item\n\
-         -- stairway: param name from generated public.item.name\n\
-         UPDATE public.item SET name = :name WHERE id = :id;\n",
-    );
-    let new = ("new.sql", "-- stairway: rate 20\nSELECT count(extra) FROM public.item;\n");
-    let wrong = ("divides.sql", "SELECT 1 / (SELECT 0);\n");
-    let add = ("ALTER TABLE item ADD COLUMN extra int;", "ALTER TABLE item DROP COLUMN extra;");
-    let project = project(&[ITEMS, add], &[BY_KEY, write, new, wrong]);
-    let major = servers::majors()[0].to_string();
-    for protocol in ["prepared", "simple"] {
-        let line = "--rate 400 --requests 600 --pairs 3 --no-impact --scale 1 --format json --server local \
-                    --postgres";
-        let args = words(line, &[&major, "--protocol", protocol]);
-        let ran = bench(project.path(), &args);
-        let report = ran.json();
-        let of = |name: &str| compared(&report, name).clone();
-        assert_eq!(of("rename")["gate"]["verdict"], "pass", "{report:#}");
-        assert_eq!(of("rename")["gate"]["budget"], 1000.0);
-        assert_eq!(
-            (of("rename")["rate"].as_f64(), of("new")["rate"].as_f64()),
-            (Some(190.0), Some(20.0))
-        );
-        assert_eq!(of("new")["compared"], Value::Null);
-        assert_eq!(of("new")["uncompared"], "new: the database of before does not know it");
-        assert_eq!(of("by_key")["failed"], 0);
-        assert_eq!(of("divides")["failed"], of("divides")["latency"]["requests"]);
-        assert!(report["gate"]["failed"]["22012"].as_u64().unwrap() > 300, "{report:#}");
-        assert_eq!(report["gate"]["verdict"], "fail", "{report:#}");
-    }
-}
-
-#[test]
-fn each_database_is_sent_values_of_its_own_types() {
-    let setup = (
-        "CREATE TABLE item (id int PRIMARY KEY, code char(3) NOT NULL, tags int[] NOT NULL);
-         INSERT INTO item SELECT n, lpad(n::text, 3, '0'), ARRAY[n, n + 1] FROM generate_series(1, 200) n;
-         CREATE TABLE used (id int);
-         CREATE FUNCTION uses() RETURNS bigint LANGUAGE plpgsql AS
-           $$ BEGIN RETURN (SELECT count(*) FROM used); END $$;",
-        "DROP FUNCTION uses(); DROP TABLE item, used;",
-    );
-    let change = (
-        "ALTER TABLE item ALTER COLUMN id TYPE text; DROP TABLE used;",
-        "CREATE TABLE used (id int); ALTER TABLE item ALTER COLUMN id TYPE int USING id::int;",
-    );
-    let code = (
-        "by_code.sql",
-        "-- stairway: param code, tag from SELECT code, tags[1] FROM public.item\n\
-         SELECT 1 / count(*) FROM public.item WHERE code = :code AND tags @> ARRAY[:tag]::int[];\n",
-    );
-    let uses = ("uses.sql", "SELECT uses();\n");
-    let project = project(&[setup, change], &[BY_KEY, code, uses]);
-    let major = servers::majors()[0].to_string();
-    let line = "--rate 400 --requests 100 --runs 3 --pairs 3 --no-impact --scale 1 --format json --server local --postgres";
-    let report = bench(project.path(), &words(line, &[&major])).json();
-    for query in ["by_key", "by_code"] {
-        let told = compared(&report, query);
-        assert_eq!(told["failed"], 0, "{query}: {report:#}");
-        assert_ne!(told["compared"], Value::Null);
-    }
-    let broken = compared(&report, "uses");
-    assert_eq!(
-        (&broken["failed"], &broken["compared"]["change"]),
-        (&broken["latency"]["requests"], &"worse".into())
-    );
-    let found = report["findings"].as_array().unwrap().iter();
-    let detail =
-        found.filter(|it| it["check"] == "latency-regression").find_map(|it| it["detail"].as_str());
-    assert!(detail.unwrap().contains("of its requests failed"), "{report:#}");
 }

@@ -7,6 +7,7 @@ mod servers;
 mod compared;
 mod impact;
 mod input;
+mod sent;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

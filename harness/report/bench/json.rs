@@ -97,6 +97,7 @@ fn impact_json(impact: &Impact) -> Value {
     json!({
         "migration": impact.migration,
         "milliseconds": millis(impact.took),
+        "failed": impact.failed,
         "quiet_milliseconds": millis(quiet.took),
         "blocked": impact.blocked.iter().map(blocked).collect::<Vec<_>>(),
         "control": millis(impact.control),

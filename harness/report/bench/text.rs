@@ -95,7 +95,7 @@ fn impacts(benched: &Benched) -> String {
         table.add_row([
             impact.migration.clone(),
             told(impact.quiet.took),
-            told(impact.took),
+            if impact.failed.is_some() { "failed".to_owned() } else { told(impact.took) },
             waited.unwrap_or_else(|| "nothing to send".to_owned()),
             blocked.collect::<Vec<_>>().join(", "),
             told(impact.control),

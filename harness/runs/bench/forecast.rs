@@ -195,6 +195,7 @@ mod tests {
             migration: String::new(),
             quiet: Quiet { took: ms(80), wal: 3_000_000, ..Quiet::default() },
             took: ms(100),
+            failed: None,
             blocked: vec![BlockedTable { table, reads: ms(1), writes: waited, spans }],
             slowed: Duration::ZERO,
             control: Duration::ZERO,

@@ -48,6 +48,8 @@ pub struct Impact {
     pub quiet: Quiet,
     /// How long it took beside the workload.
     pub took: Duration,
+    /// What the server said if it failed beside the workload, which it does not alone.
+    pub failed: Option<String>,
     /// The tables whose readers or writers waited, the longest first.
     pub blocked: Vec<BlockedTable>,
     /// The longest latency on a table that it names, waits for locks taken off.
@@ -119,7 +121,13 @@ async fn all(bench: &Bench<'_>, walk: &Walk<'_>) -> Result<Vec<Impact>, RunError
     let pending = bench.ground.pending();
     for (place, (migration, quiet)) in pending.iter().zip(&bench.ground.quiet).enumerate() {
         let one = scene.one(place, migration, quiet.clone());
-        impacts.push(Box::pin(one).await?);
+        let impact = Box::pin(one).await?;
+        let has_failed = impact.failed.is_some();
+        impacts.push(impact);
+        if has_failed {
+            // What comes after it has no ground to stand on.
+            break;
+        }
     }
     scene.eye.close().await?;
     Ok(impacts)
@@ -160,12 +168,13 @@ impl Scene<'_> {
         };
         let asking = join_all(probes.iter_mut().map(|probe| probe.ask(start, &stop)));
         let (asked, beside, done) = tokio::join!(asking, others.send(start, &stop), work);
-        let Watched { begun, took, held } = done?;
+        let Watched { begun, took, held, failed } = done?;
         let begun = begun.saturating_duration_since(start);
         let mut impact = Impact {
             place,
             migration: named(migration),
             took,
+            failed,
             blocked: Vec::new(),
             slowed: Duration::ZERO,
             control: Duration::ZERO,
@@ -254,6 +263,7 @@ struct Watched {
     begun: Instant,
     took: Duration,
     held: Vec<Held>,
+    failed: Option<String>,
 }
 
 /// Applies a migration and watches its locks.
@@ -270,9 +280,13 @@ async fn watched(walk: &Walk<'_>, migration: &Migration) -> Result<Watched, RunE
     let (schema, name) = ledger.names();
     let own = format!("{}.{}", ident(&schema), ident(&name));
     held.retain(|it| it.relation != own && !it.relation.starts_with(steps::CONTROL_SCHEMA));
-    done?;
+    let failed = match done {
+        Ok(()) => None,
+        Err(RunError::Upgrade { source, .. }) => Some(source.to_string()),
+        Err(other) => return Err(other),
+    };
     session.close().await?;
-    Ok(Watched { begun, took, held })
+    Ok(Watched { begun, took, held, failed })
 }
 
 /// The tables that a migration's upgrade names, as far as they are there before.

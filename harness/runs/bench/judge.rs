@@ -55,7 +55,8 @@ fn of_impacts(benched: &Benched, ground: &Ground, budgets: Budgets) -> Vec<Findi
 }
 
 fn of_impact(impact: &Impact, migration: &Migration, budgets: Budgets) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let failed = impact.failed.iter().map(|why| checks::failed_beside(migration, why));
+    let mut findings: Vec<Finding> = failed.collect();
     for blocked in &impact.blocked {
         let held = impact.held.iter().filter(|it| it.is_granted && it.relation == blocked.table);
         let held = held.max_by_key(|it| it.strength());
