@@ -43,9 +43,9 @@ impl Curve {
     /// The cumulative curve: each latency that was measured and the share of all that is not over it,
     /// the shortest first.
     pub fn points(&self) -> impl Iterator<Item = (f64, Duration)> {
-        self.0.iter_recorded().map(|it| {
-            (it.quantile_iterated_to(), Duration::from_micros(it.value_iterated_to()))
-        })
+        self.0
+            .iter_recorded()
+            .map(|it| (it.quantile_iterated_to(), Duration::from_micros(it.value_iterated_to())))
     }
 
     /// How many there are in each of `steps` ranges that grow by the same factor, from the shortest to

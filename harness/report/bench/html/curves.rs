@@ -12,7 +12,7 @@ use crate::workload::{Curve, Measured};
 
 use super::plot::{Plot, Step, Tick, percent, rising, staircase};
 use super::scale::{Logarithmic, SHARES, brief, stretched};
-use super::words::{bound, plural, share};
+use super::words::{bound, percentile, plural};
 
 /// One line of a plot of latencies.
 struct Line<'a> {
@@ -32,7 +32,9 @@ pub(super) fn of_query(query: &BenchedQuery) -> Markup {
     };
     let how = match &query.turned {
         Ok(_) => "From sending to the answer, on both databases in turns.",
-        Err(_) => "From the moment at which a request was to be sent, on the migrated database only.",
+        Err(_) => {
+            "From the moment at which a request was to be sent, on the migrated database only."
+        }
     };
     if lines.iter().all(|line| line.curve.count() == 0) {
         return html! { p.unknown { "No request of it was sent: there is no curve." } };
@@ -51,7 +53,8 @@ pub(super) fn of_query(query: &BenchedQuery) -> Markup {
 fn cumulative(query: &str, lines: &[Line<'_>]) -> Markup {
     let ends = lines.iter().flat_map(|line| [line.curve.at(0.0), line.curve.longest()]);
     let scale = Logarithmic::over(ends);
-    let told: Vec<String> = lines.iter().map(|line| format!("{} {}", line.name, summary(line.curve))).collect();
+    let told: Vec<String> =
+        lines.iter().map(|line| format!("{} {}", line.name, summary(line.curve))).collect();
     let title = format!("Latencies of {query}: {}", told.join("; "));
     let rows = [0.0, 25.0, 50.0, 75.0, 95.0].map(|at| Tick { at, label: format!("{at} %") });
     let plot = Plot {
@@ -76,12 +79,20 @@ fn ticks(scale: Logarithmic) -> Vec<Tick> {
 /// From the shortest, which nothing is under, to the longest.
 fn rises(curve: &Curve, scale: Logarithmic) -> Vec<(f64, f64)> {
     let first = (scale.at(curve.at(0.0)), 0.0);
-    std::iter::once(first).chain(curve.points().map(|(share, time)| (scale.at(time), share * 100.0))).collect()
+    std::iter::once(first)
+        .chain(curve.points().map(|(share, time)| (scale.at(time), share * 100.0)))
+        .collect()
 }
 
 fn summary(curve: &Curve) -> String {
     let at = |share| told(curve.at(share));
-    format!("p50 {}, p95 {}, p99 {} of {}", at(0.5), at(0.95), at(0.99), plural(curve.count(), "request"))
+    format!(
+        "p50 {}, p95 {}, p99 {} of {}",
+        at(0.5),
+        at(0.95),
+        at(0.99),
+        plural(curve.count(), "request")
+    )
 }
 
 fn legend(line: &Line<'_>) -> Markup {
@@ -102,14 +113,20 @@ pub(super) fn percentiles(curve: &Curve, measured: &Measured) -> Markup {
     }
     let gate = &measured.gate;
     let (low, high) = gate.interval;
-    let times = [curve.at(0.5), curve.at(0.999), gate.p95, low.min(gate.p95), high, gate.rule.limit];
+    let times =
+        [curve.at(0.5), curve.at(0.999), gate.p95, low.min(gate.p95), high, gate.rule.limit];
     let scale = Logarithmic::over(times.into_iter().filter(|it| is_drawn(*it)));
     let title = format!(
         "Percentiles of all requests: p50 {}, p90 {}, p95 {} with an interval from {} to {}, p99 {}; the budget is {}",
-        told(curve.at(0.5)), told(curve.at(0.9)), told(gate.p95), bound(low), bound(high),
-        told(curve.at(0.99)), told(gate.rule.limit),
+        told(curve.at(0.5)),
+        told(curve.at(0.9)),
+        told(gate.p95),
+        bound(low),
+        bound(high),
+        told(curve.at(0.99)),
+        told(gate.rule.limit),
     );
-    let columns = SHARES.map(|it| Tick { at: stretched(it), label: share(it) });
+    let columns = SHARES.map(|it| Tick { at: stretched(it), label: percentile(it) });
     let plot = Plot {
         title: &title,
         along: "percentile, the rarest drawn out",

@@ -27,7 +27,8 @@ use words::{bound, grouped, named_count, named_time, plural, time};
 
 const STYLE: &str = include_str!("style.css");
 /// A browser holds the page to what it says of itself.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The page of a bench.
 pub fn bench_html(benched: &Benched) -> String {

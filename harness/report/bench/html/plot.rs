@@ -127,7 +127,8 @@ mod tests {
         assert_eq!(path(&points, Step::Right), "M0.0 100.0H10.0V50.0H30.0V49.9H30.0V49.9");
         assert_eq!(path(&points[..2], Step::Up), "M0.0 100.0V50.0H10.0");
         assert_eq!(path(&[], Step::Up), "");
-        let many: Vec<(f64, f64)> = (0..100_000).map(|at| f64::from(at) / 1e3).map(|at| (at, at)).collect();
+        let many: Vec<(f64, f64)> =
+            (0..100_000).map(|at| f64::from(at) / 1e3).map(|at| (at, at)).collect();
         assert!(path(&many, Step::Up).len() < 10_000);
     }
 

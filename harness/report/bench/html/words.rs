@@ -26,7 +26,11 @@ pub(super) fn named_count(name: &str, count: usize) -> Markup {
 
 /// Bytes as people read them, and their number.
 pub(super) fn bytes(bytes: u64) -> Markup {
-    html! { data value=(bytes) { (megabytes(bytes)) } }
+    html! {
+        data value=(bytes) {
+            @if bytes < 100_000 { (grouped(bytes)) " B" } @else { (megabytes(bytes)) }
+        }
+    }
 }
 
 /// A bound, which few runs leave open.
@@ -34,9 +38,9 @@ pub(super) fn bound(time: Duration) -> String {
     if time > Duration::from_hours(24 * 365) { "no bound".to_owned() } else { told(time) }
 }
 
-/// A share in percent.
-pub(super) fn share(share: f64) -> String {
-    format!("{} %", (share * 1e4).round() / 1e2)
+/// A share as a percentile.
+pub(super) fn percentile(share: f64) -> String {
+    format!("{}", (share * 1e4).round() / 1e2)
 }
 
 /// A number and its word.
@@ -83,19 +87,23 @@ pub(super) fn visible(character: char) -> char {
 mod tests {
     use std::time::Duration;
 
-    use super::{bound, grouped, plural, share, visible};
+    use super::{bound, grouped, percentile, plural, visible};
 
     #[test]
     fn numbers_are_told_as_people_read_them() {
         assert_eq!((plural(1, "row"), plural(0, "row")), ("1 row".to_owned(), "0 rows".to_owned()));
-        assert_eq!([1, 999, 1000, 1_234_567].map(grouped), ["1", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
-        assert_eq!([0.5, 0.999, 0.12345].map(share), ["50 %", "99.9 %", "12.35 %"]);
+        assert_eq!(
+            [1, 999, 1000, 1_234_567].map(grouped),
+            ["1", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
+        assert_eq!([0.5, 0.999, 0.12345].map(percentile), ["50", "99.9", "12.35"]);
         assert_eq!(bound(Duration::MAX), "no bound");
     }
 
     #[test]
     fn what_hides_can_be_seen() {
-        let text: String = "a\u{0}\u{1b}[31m\r\n\t\u{7f}\u{202e}é😀\u{85}\u{ffff}".chars().map(visible).collect();
+        let text: String =
+            "a\u{0}\u{1b}[31m\r\n\t\u{7f}\u{202e}é😀\u{85}\u{ffff}".chars().map(visible).collect();
         assert_eq!(text, "a␀␛[31m␍\n\t␡\u{fffd}é😀\u{fffd}\u{fffd}");
     }
 }
