@@ -106,7 +106,7 @@ fn rewritten(impact: &Impact) -> Markup {
 }
 
 fn rows(table: &Relation) -> String {
-    format!("{}, {}", plural(format!("{:.0}", table.rows), "row"), megabytes(table.bytes))
+    format!("{}, {}", plural(format!("{:.0}", table.rows).as_str(), "row"), megabytes(table.bytes))
 }
 
 fn reasons(impact: &Impact, table: &Relation) -> Markup {

@@ -139,7 +139,7 @@ mod tests {
             &[ms(1.0), ms(1.0)],
             &[Duration::from_micros(1), Duration::from_hours(1)],
             &[Duration::MAX],
-            &[Duration::from_millis(999), Duration::from_millis(1000)],
+            &[Duration::from_millis(999), Duration::from_secs(1)],
         ];
         for times in all {
             let scale = Logarithmic::over(times.iter().copied());

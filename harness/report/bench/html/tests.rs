@@ -187,7 +187,7 @@ fn full(word: &str) -> Benched {
 fn closed(page: &str) -> String {
     let mut text = page.replace("<br>", "").replace(" open>", ">");
     while let Some(start) = ["<!DOCTYPE", "<meta "].iter().find_map(|open| text.find(open)) {
-        let end = start + text[start..].find('>').unwrap();
+        let end = start + text.get(start..).and_then(|rest| rest.find('>')).unwrap();
         text.replace_range(start..=end, "");
     }
     text
@@ -198,7 +198,7 @@ fn read(page: &str) -> (Vec<String>, String) {
     let text = closed(page);
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let elements = document.descendants().filter(roxmltree::Node::is_element);
-    let texts = document.descendants().filter(|it| it.is_text()).filter_map(|it| it.text());
+    let texts = document.descendants().filter(roxmltree::Node::is_text).filter_map(|it| it.text());
     (elements.map(|it| it.tag_name().name().to_owned()).collect(), texts.collect())
 }
 
@@ -259,8 +259,8 @@ fn what_is_unknown_is_said() {
 #[test]
 fn a_long_script_is_cut_and_that_is_said() {
     let mut benched = full("x");
-    let lines: String = (0..5000).map(|at| format!("SELECT {at};\n")).collect();
-    benched.scripts[0].text = lines.into();
+    let lines: Vec<String> = (0..5000).map(|at| format!("SELECT {at};")).collect();
+    benched.scripts[0].text = lines.join("\n").into();
     let (_, text) = read(&bench_html(&benched));
     assert!(text.contains("SELECT 399;") && !text.contains("SELECT 400;"));
     assert!(text.contains("4\u{202f}600 more lines of it are not shown."));

@@ -2,6 +2,7 @@
 //!
 //! Knows units. Must not know what they are of.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use maud::{Markup, html};
@@ -44,13 +45,13 @@ pub(super) fn percentile(share: f64) -> String {
 }
 
 /// A number and its word.
-pub(super) fn plural(count: impl ToString, word: &str) -> String {
+pub(super) fn plural(count: impl Display + Copy, word: &str) -> String {
     let count = count.to_string();
     if count == "1" { format!("1 {word}") } else { format!("{} {word}s", in_groups(&count)) }
 }
 
 /// A number with a thin space between its thousands.
-pub(super) fn grouped(count: impl ToString) -> String {
+pub(super) fn grouped(count: impl Display + Copy) -> String {
     in_groups(&count.to_string())
 }
 
@@ -77,8 +78,11 @@ pub(super) fn visible(character: char) -> char {
         '\n' | '\t' => character,
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        '\u{80}'..='\u{9f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{fffe}'
+        | '\u{ffff}' => '\u{fffd}',
         _ => character,
     }
 }
