@@ -155,6 +155,12 @@ pub const REQUIRE_PGBOUNCER: Variable = Variable {
     meaning: "in tests: fail where there is no pgbouncer",
 };
 
+/// In tests: a machine without Chromium fails instead of skipping.
+pub const REQUIRE_CHROMIUM: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_CHROMIUM",
+    meaning: "in tests: fail where there is no chromium",
+};
+
 /// All of them, in the order of the README's table.
 pub const ALL: &[Variable] = &[
     SERVER,
@@ -187,6 +193,7 @@ pub const ALL: &[Variable] = &[
     TOOLS,
     REQUIRE_TOOLS,
     REQUIRE_PGBOUNCER,
+    REQUIRE_CHROMIUM,
 ];
 
 /// The system's own: where programs are looked for.

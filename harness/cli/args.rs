@@ -193,7 +193,7 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Write another report into a file, in any form of --format; may be given more than once
-    #[arg(long, value_name = "FORM=PATH", value_parser = reports::wanted)]
+    #[arg(long, value_name = "FORM=PATH", value_parser = reports::wanted::<Format>)]
     pub(super) report: Vec<Wanted>,
     /// The folder for scripts that show a finding again with psql
     #[arg(long, value_name = "DIR", default_value = ".stairway/repro")]

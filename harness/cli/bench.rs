@@ -8,14 +8,14 @@ use clap::{Args as Arguments, ValueEnum};
 use crate::checks::Budgets;
 use crate::config::Config;
 use crate::finding::Verdict;
-use crate::report::{Style, bench_json, bench_text};
-use crate::runs::{self, BenchOptions};
+use crate::report::{Style, bench_html, bench_json, bench_text};
+use crate::runs::{self, BenchOptions, Benched};
 use crate::workload::{self, Protocol};
 
 use super::args::{FolderArgs, ServerArgs};
 use super::printer::Printer;
 use super::progress::Narrator;
-use super::reports::{cannot_write, put, writable};
+use super::reports::{Wanted, all_writable, cannot_write, put, wanted};
 use super::{Exit, Failure, Outcome, settings};
 
 /// Requests a second.
@@ -31,7 +31,8 @@ const RATES: std::ops::RangeInclusive<f64> = 0.1..=100_000.0;
                         tell, 2 usage or configuration, 3 no server could be had.\n\n\
                         Examples:\n  stairway bench --backup nightly.dump --budget 150ms\n  \
                         stairway bench --since -3 --scale 50000 --rate 400\n  \
-                        stairway bench --backup nightly.dump --format json --output p95.json"
+                        stairway bench --backup nightly.dump --format json --output p95.json\n  \
+                        stairway bench --backup nightly.dump --format html --output bench.html"
 )]
 pub(super) struct BenchArgs {
     /// The folder of migrations, like --migrations
@@ -91,6 +92,9 @@ pub(super) struct BenchArgs {
     /// Write the report into a file instead of to stdout
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Write another report into a file, in any form of --format; may be given more than once
+    #[arg(long, value_name = "FORM=PATH", value_parser = wanted::<BenchFormat>)]
+    pub(super) report: Vec<Wanted<BenchFormat>>,
     /// Say nothing but the report
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -110,6 +114,8 @@ pub(super) enum BenchFormat {
     Text,
     /// For programs
     Json,
+    /// One page that needs no network, with curves and timelines
+    Html,
 }
 
 fn pairs(text: &str) -> Result<u32, String> {
@@ -131,27 +137,33 @@ pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
     }
     let config = Config::load().map_err(Failure::usage)?;
     let options = options(&args, &config)?;
-    if let Some(path) = &args.output {
-        writable(path)?;
-    }
+    let mut files = args.report.clone();
+    files.extend(args.output.clone().map(|path| Wanted { form: args.format, path }));
+    all_writable(&files)?;
     let mut narrator = Narrator { printer, quiet: args.quiet };
     let benched = Box::pin(runs::bench(&options, &mut narrator)).await;
     printer.finish_bar();
     let benched = benched.map_err(|error| Failure::new(error.exit(), error))?;
-    let text = match args.format {
-        BenchFormat::Json => bench_json(&benched),
-        BenchFormat::Text if args.output.is_some() => bench_text(&benched, Style::Plain),
-        BenchFormat::Text => bench_text(&benched, Style::Coloured),
-    };
-    match &args.output {
-        Some(path) => put(path, &text).map_err(|error| cannot_write(path, error))?,
-        None => printer.result(&text),
+    if args.output.is_none() {
+        printer.result(&text(args.format, &benched, Style::Coloured));
+    }
+    for Wanted { form, path } in &files {
+        let text = text(*form, &benched, Style::Plain);
+        put(path, &text).map_err(|error| cannot_write(path, error))?;
     }
     Ok(match benched.verdict {
         Verdict::Pass => Exit::Clean,
         Verdict::Fail => Exit::Findings,
         Verdict::Inconclusive => Exit::GateInconclusive,
     })
+}
+
+fn text(form: BenchFormat, benched: &Benched, style: Style) -> String {
+    match form {
+        BenchFormat::Text => bench_text(benched, style),
+        BenchFormat::Json => bench_json(benched),
+        BenchFormat::Html => bench_html(benched),
+    }
 }
 
 fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::ValueEnum as _;
+use clap::ValueEnum;
 
 use crate::exit::Exit;
 use crate::finding::Severity;
@@ -20,18 +20,18 @@ use super::printer::Printer;
 
 /// `FORM=PATH` of `--report`.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    form: Format,
-    path: PathBuf,
+pub(super) struct Wanted<F = Format> {
+    pub(super) form: F,
+    pub(super) path: PathBuf,
 }
 
 /// Reads `FORM=PATH`.
-pub(super) fn wanted(word: &str) -> Result<Wanted, String> {
+pub(super) fn wanted<F: ValueEnum>(word: &str) -> Result<Wanted<F>, String> {
     let (form, path) = word
         .split_once('=')
         .ok_or_else(|| "give a form and a path, for example junit=target/junit.xml".to_owned())?;
-    let form = Format::from_str(form, false).map_err(|_| {
-        let known = Format::value_variants().iter().filter_map(Format::to_possible_value);
+    let form = F::from_str(form, false).map_err(|_| {
+        let known = F::value_variants().iter().filter_map(F::to_possible_value);
         let known: Vec<String> = known.map(|form| form.get_name().to_owned()).collect();
         format!("no form is called {form:?}; known are {}", known.join(", "))
     })?;
@@ -65,18 +65,7 @@ impl Reports {
         let output =
             args.output.iter().map(|path| Wanted { form: args.format, path: path.clone() });
         files.extend(output);
-        let mut places: Vec<PathBuf> = Vec::new();
-        for wanted in &files {
-            let place = place(&wanted.path);
-            if places.contains(&place) {
-                let path = wanted.path.display();
-                return Err(Failure::usage(format!("two reports would be written to {path}")));
-            }
-            places.push(place);
-        }
-        for wanted in &files {
-            writable(&wanted.path)?;
-        }
+        all_writable(&files)?;
         let stdout = args.output.is_none().then_some(args.format);
         let folder = folder.to_owned();
         Ok(Self { files: Some(files), stdout, folder, fail_on, start: Instant::now() })
@@ -169,6 +158,20 @@ fn place(path: &Path) -> PathBuf {
     })
 }
 
+/// Whether each can be written, and to a place of its own.
+pub(super) fn all_writable<F>(files: &[Wanted<F>]) -> Result<(), Failure> {
+    let mut places: Vec<PathBuf> = Vec::new();
+    for wanted in files {
+        let place = place(&wanted.path);
+        if places.contains(&place) {
+            let path = wanted.path.display();
+            return Err(Failure::usage(format!("two reports would be written to {path}")));
+        }
+        places.push(place);
+    }
+    files.iter().try_for_each(|wanted| writable(&wanted.path))
+}
+
 pub(super) fn writable(path: &Path) -> Result<(), Failure> {
     let tried = if path.exists() {
         std::fs::OpenOptions::new().append(true).open(path).map(drop)
@@ -223,10 +226,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use super::{is_special, place, put, wanted, writable};
+    use super::{Format, is_special, place, put, wanted, writable};
 
     #[test]
     fn a_report_is_a_form_and_a_path() {
+        let wanted = wanted::<Format>;
         let junit = wanted("junit=a=b.xml").unwrap();
         assert_eq!(junit.path, Path::new("a=b.xml"));
         assert!(wanted("junit").unwrap_err().contains("junit=target/junit.xml"));

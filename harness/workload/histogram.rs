@@ -40,6 +40,14 @@ impl Curve {
         Duration::from_micros(self.0.max())
     }
 
+    /// The cumulative curve: each latency that was measured and the share of all that is not over it,
+    /// the shortest first.
+    pub fn points(&self) -> impl Iterator<Item = (f64, Duration)> {
+        self.0
+            .iter_recorded()
+            .map(|it| (it.quantile_iterated_to(), Duration::from_micros(it.value_iterated_to())))
+    }
+
     /// How many there are in each of `steps` ranges that grow by the same factor, from the shortest to
     /// the longest: upper end and number.
     pub fn bars(&self, steps: u32) -> Vec<(Duration, u64)> {
@@ -100,6 +108,15 @@ mod tests {
         assert_eq!(percentile(&mut hundred, 1.0), Duration::from_millis(100));
         assert_eq!(percentile(&mut millis([7]), 0.95), Duration::from_millis(7));
         assert_eq!(percentile(&mut [], 0.95), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_curve_rises_to_all_of_them() {
+        let curve = Curve::of(millis([1, 1, 2, 50]));
+        let points: Vec<(f64, u128)> =
+            curve.points().map(|(share, at)| (share, at.as_millis())).collect();
+        assert_eq!(points, [(0.5, 1), (0.75, 2), (1.0, 50)]);
+        assert_eq!(Curve::of([]).points().count(), 0);
     }
 
     #[test]

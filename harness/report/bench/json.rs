@@ -1,7 +1,5 @@
 //! A bench as JSON, for programs.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::report::FindingReport;
@@ -9,7 +7,7 @@ use crate::runs::{Benched, BenchedQuery, Beside, BlockedTable, Forecast, Impact,
 use crate::steps::Relation;
 use crate::workload::{Compared, Curve, Held, Measured, Span};
 
-use super::reason;
+use super::{millis, reason};
 
 /// The JSON of a bench, with a line break at its end. Times are in milliseconds.
 pub fn bench_json(benched: &Benched) -> String {
@@ -183,9 +181,4 @@ fn compared_json(compared: &Compared) -> Value {
         "ratio": compared.ratio,
         "interval": [compared.interval.0, compared.interval.1],
     })
-}
-
-fn millis(time: Duration) -> f64 {
-    // To the microsecond: more is noise.
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

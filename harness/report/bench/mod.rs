@@ -2,11 +2,15 @@
 //!
 //! Knows the outcome of a bench and nothing else: no value of a row or a parameter is in it.
 
+mod html;
 mod json;
 mod text;
 
+pub use html::bench_html;
 pub use json::bench_json;
 pub use text::bench_text;
+
+use std::time::Duration;
 
 use crate::finding::{CheckId, Verdict};
 use crate::runs::{Benched, why};
@@ -39,4 +43,9 @@ fn reason(benched: &Benched) -> Option<String> {
         }
         None => "whether a query became slower can't be told; --pairs gives more turns".to_owned(),
     })
+}
+
+fn millis(time: Duration) -> f64 {
+    // To the microsecond: more is noise.
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }

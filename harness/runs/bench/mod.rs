@@ -120,10 +120,12 @@ pub async fn bench(
     let version = ground.server.version().to_string();
     let backend = ground.server.backend().to_string();
     let names = ground.pending().iter().map(|it| named(it)).collect();
+    let scripts = ground.pending().iter().map(|it| it.upgrade.clone()).collect();
     let ended = Box::pin(ground.close()).await;
     let mut benched = measured?;
     ended?;
     (benched.server_version, benched.backend, benched.migrations) = (version, backend, names);
+    benched.scripts = scripts;
     benched.seconds = start.elapsed().as_secs_f64();
     Ok(benched)
 }
@@ -314,6 +316,7 @@ impl Bench<'_> {
             BenchedQuery {
                 name: query.name.clone(),
                 file: query.file.clone(),
+                text: query.text.clone(),
                 rate: self.shares.of(place),
                 curve: latencies(Some(place)),
                 measured: query.budget.map(|limit| workload::judge(Rule { limit }, bursts, is_it)),
@@ -328,6 +331,7 @@ impl Bench<'_> {
             server_version: String::new(),
             backend: String::new(),
             migrations: Vec::new(),
+            scripts: Vec::new(),
             rate: self.shares.rate,
             curve: latencies(None),
             queries: queries.collect(),

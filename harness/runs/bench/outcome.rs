@@ -1,9 +1,10 @@
 //! What came of a bench: plain data, which reports are made of.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::finding::{Finding, Verdict};
+use crate::migrations::Script;
 use crate::workload::{self, Compared, Curve, Measured, MissingIndex, Shape};
 
 use super::blame::Blamed;
@@ -19,6 +20,8 @@ pub struct Benched {
     pub backend: String,
     /// The pending migrations that were measured.
     pub migrations: Vec<String>,
+    /// Their upgrade scripts, in the same order.
+    pub scripts: Vec<Script>,
     /// Requests a second.
     pub rate: f64,
     /// All requests on the migrated database.
@@ -48,6 +51,8 @@ pub struct BenchedQuery {
     pub name: String,
     /// Its file.
     pub file: PathBuf,
+    /// The statement as it is written, with the names of parameters and without their values.
+    pub text: String,
     /// Requests a second.
     pub rate: f64,
     /// Its latencies on the migrated database.
@@ -77,5 +82,12 @@ impl Benched {
     /// Whether the machine became faster or slower meanwhile, and by how much.
     pub fn moved(&self) -> f64 {
         workload::moved(&self.calibrations)
+    }
+
+    /// The SQL of a file that a finding points at: an upgrade script's, or a query's.
+    pub fn source(&self, file: &Path) -> Option<&str> {
+        let script = self.scripts.iter().find(|it| it.path == file).map(|it| it.text.as_ref());
+        let mut queries = self.queries.iter();
+        script.or_else(|| queries.find(|it| it.file == file).map(|it| it.text.as_str()))
     }
 }
