@@ -11,6 +11,7 @@ mod folder;
 mod gate;
 mod header;
 mod histogram;
+mod import;
 mod measure;
 mod probe;
 mod query;
@@ -28,6 +29,10 @@ pub use folder::Workload;
 pub use gate::{Gate, Reason, Rule, RunOf, Verdict};
 pub use header::duration;
 pub use histogram::{Curve, percentile};
+pub use import::{
+    By, ImportError, ImportOptions, Imported, Made as ImportedQuery, Skip, from_logs,
+    from_statements, write as write_imported,
+};
 pub use measure::{Measured, judge, warm_up};
 pub use probe::{reader, writer};
 pub use query::{Effect, Query, Share, Source};
