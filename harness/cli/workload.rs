@@ -200,7 +200,7 @@ fn closing(imported: &Imported, folder: &Path, is_dry: bool) -> Vec<String> {
         imported.found, imported.source
     )];
     if !imported.skipped.is_empty() {
-        let told = imported.skipped.iter().map(|(why, count)| format!("{count} {why}"));
+        let told = imported.skipped.iter().map(|(why, count)| format!("{why} ({count})"));
         lines.push(format!("skipped: {}", told.collect::<Vec<_>>().join(", ")));
     }
     let tables = imported.made.iter().filter(|it| it.values.is_some()).count();

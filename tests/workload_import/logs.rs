@@ -120,7 +120,10 @@ fn what_is_no_log_and_what_is_bad_in_one_is_told() {
     fs::write(path("plain.log"), "2026-01-31 10:00:00 UTC [7] LOG:  statement: SELECT a FROM t\n")
         .unwrap();
     fs::write(path("idle.csv"), query("shop", "BEGIN") + &query("shop", "SELECT 1")).unwrap();
-    let two = query("shop", "SELECT a FROM t WHERE b = 1") + &query("crm", "SELECT c FROM d");
+    let maintenance = query("postgres", "VACUUM");
+    let two = query("shop", "SELECT a FROM t WHERE b = 1")
+        + &query("crm", "SELECT c FROM d")
+        + &maintenance;
     fs::write(path("two.csv"), two).unwrap();
     for (args, parts) in [
         (
@@ -129,7 +132,7 @@ fn what_is_no_log_and_what_is_bad_in_one_is_told() {
         ),
         (&["plain.log"], &["no log in the csv or json form", "log_destination = 'csvlog'"]),
         (&["none.csv"], &["can't read none.csv"]),
-        (&["idle.csv"], &["2 entries", "1 transaction control", "log_min_duration_statement"]),
+        (&["idle.csv"], &["2 entries", "transaction control (1)", "log_min_duration_statement"]),
         (&["two.csv"], &["crm (1), shop (1)", "--database"]),
         (&["two.csv", "--database", "shop", "--min-calls", "9"], &["lower --min-calls"]),
         (&["--values"], &["--values", "LOG"]),

@@ -87,6 +87,7 @@ fn what_was_counted_is_measured() {
             [
                 "-- stairway: weight 43.5",
                 "-- stairway: param customer_id, placed_at from SELECT customer_id, placed_at FROM public.orders",
+                "-- Nobody knows :limit: 10, which is a guess.",
                 "-- stairway: param limit from VALUES (10)",
                 "SELECT id, total FROM orders WHERE customer_id = :customer_id AND placed_at > :placed_at::timestamptz ORDER BY 2 LIMIT :limit;",
             ],

@@ -84,7 +84,7 @@ impl Catalog {
             match table.keys.last_mut().filter(|_| !is_new) {
                 Some(key) => key.columns.push(pair),
                 None => {
-                    table.keys.push(ForeignKey { columns: vec![pair], schema: to.0, table: to.1 })
+                    table.keys.push(ForeignKey { columns: vec![pair], schema: to.0, table: to.1 });
                 }
             }
         }

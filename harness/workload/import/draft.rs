@@ -122,7 +122,12 @@ fn parameters(normal: &Normal<'_>, variant: &Variant, context: Context<'_>) -> V
             continue;
         }
         known.insert(key, filled.len());
-        let plain = plain(variant, nth, slot, usage.role);
+        let is_interval = slot.from < slot.at && normal.words.is(slot.from, "interval");
+        let is_plain = match usage.role {
+            Role::Limit | Role::Offset => true,
+            role => is_interval && role == Role::Argument,
+        };
+        let plain = if is_plain { plain(variant, nth) } else { Vec::new() };
         let row = normal.words.open(slot.at);
         let parameter = Parameter { name: String::new(), usage, row, plain };
         filled.push(Filled { slots: vec![nth], parameter });
@@ -162,7 +167,7 @@ fn kept<'t>(words: &Words<'t>, slot: &Slot) -> Option<&'t str> {
         let is_equal = own.len() == their.len() && own.iter().zip(&their).all(fits);
         Some(other + offset).filter(|at| is_equal && is_literal(at)).map(|at| words.text(at))
     };
-    brackets.filter_map(literal).next().filter(|_| open > 0)
+    brackets.filter(|_| open > 0).find_map(literal)
 }
 
 fn name(filled: &mut [Filled]) {
@@ -196,11 +201,7 @@ fn word(name: &str) -> String {
 }
 
 /// What was seen where that says nothing about anybody: of LIMIT and OFFSET, and of intervals.
-fn plain(variant: &Variant, nth: usize, slot: &Slot, role: Role) -> Vec<String> {
-    let is_interval = slot.from < slot.at && variant.text.to_ascii_lowercase().contains("interval");
-    if !matches!(role, Role::Limit | Role::Offset) && !(is_interval && role == Role::Argument) {
-        return Vec::new();
-    }
+fn plain(variant: &Variant, nth: usize) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for cells in &variant.tuples {
         if let Some(Cell::Text(text)) = cells.get(nth)
@@ -350,7 +351,7 @@ mod tests {
     fn drafted(texts: &[&str], context: Context<'_>) -> Draft {
         let mut tally = Tally::new();
         for text in texts {
-            tally.add(Sent { text, calls: 1, millis: None, bound: Vec::new() });
+            tally.add(&Sent { text, calls: 1, millis: None, bound: Vec::new() });
         }
         let groups = tally.into_groups();
         assert_eq!(groups.len(), 1, "{groups:?}");
@@ -423,7 +424,7 @@ mod tests {
         for (a, b) in [("1", "x, y"), ("2", ""), ("3", "z")] {
             let bound = vec![Cell::of(a.to_owned()), Cell::of(b.to_owned())];
             let text = "SELECT * FROM t WHERE a = $1 AND b <> $2";
-            tally.add(Sent { text, calls: 1, millis: None, bound });
+            tally.add(&Sent { text, calls: 1, millis: None, bound });
         }
         let (_, group) = tally.into_groups().remove(0);
         assert!(draft(&group, context()).unwrap().seen.is_none());

@@ -93,13 +93,13 @@ impl Parts {
 
     /// What was skipped, in one line.
     pub(super) fn told_skipped(&self) -> String {
-        let told = self.sorted_skipped().into_iter().map(|(why, count)| format!("{count} {why}"));
+        let told = self.sorted_skipped().into_iter().map(|(why, count)| format!("{why} ({count})"));
         let told = told.collect::<Vec<_>>().join(", ");
         if told.is_empty() { "nothing else either".to_owned() } else { told }
     }
 
     /// Gives names to the files and writes their headers.
-    pub(super) fn imported(mut self, options: &ImportOptions) -> Result<Imported, ImportError> {
+    pub(super) fn imported(mut self, options: &ImportOptions) -> Imported {
         let skipped = self.sorted_skipped();
         let drafts = std::mem::take(&mut self.drafts);
         let all: u64 = drafts.iter().map(|(_, group)| group.calls).sum();
@@ -125,7 +125,7 @@ impl Parts {
         }
         let rate = seconds.map(|seconds| made.iter().map(|it| rate(it.calls, seconds)).sum());
         let Self { source, span, found, refused, notes, .. } = self;
-        Ok(Imported { source, span, made, found, skipped, refused, notes, rate })
+        Imported { source, span, made, found, skipped, refused, notes, rate }
     }
 
     /// One file; what can't be read again is not written.
@@ -150,21 +150,18 @@ impl Parts {
         }
         for origin in &draft.origins {
             let names = origin.names.join(", ");
-            match &origin.from {
-                Some(from) => {
-                    let _ = writeln!(text, "-- stairway: param {names} from {from}");
+            if let Some(from) = &origin.from {
+                if origin.is_guess {
+                    let _ = writeln!(text, "-- Nobody knows :{names}: {}.", origin.told);
                 }
-                None => {
-                    let _ = writeln!(
-                        text,
-                        "-- Where values of :{names} come from can't be told: {}.",
-                        origin.told
-                    );
-                    let _ = writeln!(text, "-- Complete the next line and take TODO away.");
-                    let _ =
-                        writeln!(text, "-- TODO stairway: param {names} from SELECT .. FROM ..");
-                    open.extend(origin.names.iter().cloned());
-                }
+                let _ = writeln!(text, "-- stairway: param {names} from {from}");
+            } else {
+                let why = &origin.told;
+                let _ =
+                    writeln!(text, "-- Where values of :{names} come from can't be told: {why}.");
+                let _ = writeln!(text, "-- Complete the next line and take TODO away.");
+                let _ = writeln!(text, "-- TODO stairway: param {names} from SELECT .. FROM ..");
+                open.extend(origin.names.iter().cloned());
             }
             parameters.push((names, origin.told.clone()));
         }

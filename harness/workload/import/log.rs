@@ -58,8 +58,7 @@ impl Log {
         }
         let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
         let form = match first {
-            Some(b'{') => Form::Json(reader),
-            None => Form::Json(reader),
+            None | Some(b'{') => Form::Json(reader),
             Some(_) if is_csv(start) => {
                 let mut builder = csv::ReaderBuilder::new();
                 let reader = builder.has_headers(false).flexible(true).from_reader(reader);
@@ -116,7 +115,7 @@ fn is_csv(start: &[u8]) -> bool {
     first.len() < 48
         && first.first().is_some_and(u8::is_ascii_digit)
         && !first.contains(&b'[')
-        && line.iter().filter(|byte| **byte == b',').count() >= 10
+        && line.split(|byte| *byte == b',').nth(10).is_some()
 }
 
 fn from_csv(record: &csv::ByteRecord) -> Option<Entry> {

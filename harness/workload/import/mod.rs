@@ -103,7 +103,7 @@ pub async fn from_statements(
     let context =
         Context { catalog: Some(&catalog), values: false, is_normalised: true, unifies: false };
     choose(groups, context, Some(session), options, &mut parts).await?;
-    parts.imported(options)
+    Ok(parts.imported(options))
 }
 
 /// Makes a workload from logs in the csv or json form; the session's database, if one is given, tells which
@@ -117,7 +117,9 @@ pub async fn from_logs(
     for path in paths {
         reading.read(path, options.database.as_deref()).await?;
     }
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    // Where they lie is nobody's concern who reads the files.
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let names: Vec<String> = paths.iter().filter_map(name).collect();
     let mut parts = Parts::new(names.join(", "), &reading.tally);
     reading.tell(&mut parts);
     if reading.databases.len() > 1 {
@@ -139,7 +141,7 @@ pub async fn from_logs(
     let (catalog, values) = (catalog.as_ref(), options.values);
     let context = Context { catalog, values, is_normalised: false, unifies: false };
     choose(groups, context, session, options, &mut parts).await?;
-    parts.imported(options)
+    Ok(parts.imported(options))
 }
 
 /// Logs that are being read.
@@ -193,7 +195,7 @@ impl Reading {
                     }
                 }
             }
-            if (self.entries + self.bad) % BREATH == 0 {
+            if (self.entries + self.bad).is_multiple_of(BREATH) {
                 tokio::task::yield_now().await;
             }
         }
@@ -209,19 +211,23 @@ impl Reading {
             self.elsewhere += 1;
             return;
         }
-        *self.databases.entry(entry.database.clone()).or_default() += 1;
         if self.first.as_ref().is_none_or(|first| entry.at < *first) {
             self.first = Some(entry.at.clone());
         }
         if self.last.as_ref().is_none_or(|last| entry.at > *last) {
             self.last = Some(entry.at.clone());
         }
-        let Ok(statements) = sql::split(sql) else { return self.tally.skip(Skip::Unreadable) };
+        let Ok(statements) = sql::split(sql) else {
+            // COPY .. FROM STDIN does not split, since its rows would follow.
+            return self.tally.skip(skip::by_kind(sql).unwrap_or(Skip::Unreadable));
+        };
         // The time of several statements in one message is nobody's.
         let millis = millis.filter(|_| statements.len() == 1);
         for statement in &statements {
             let bound = message::bound(&entry.detail);
-            self.tally.add(Sent { text: statement.text(sql), calls: 1, millis, bound });
+            if self.tally.add(&Sent { text: statement.text(sql), calls: 1, millis, bound }) {
+                *self.databases.entry(entry.database.clone()).or_default() += 1;
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Origin {
     pub(super) from: Option<String>,
     /// The same for people, or why nobody can.
     pub(super) told: String,
+    /// Whether it is the usual value, since nothing tells it.
+    pub(super) is_guess: bool,
 }
 
 /// A column of a table.
@@ -108,18 +110,32 @@ impl<'w> Work<'w> {
     }
 
     fn open(&mut self, name: &str, why: String) {
-        self.done.push(Origin { names: vec![name.to_owned()], from: None, told: why });
+        self.done.push(Origin {
+            names: vec![name.to_owned()],
+            from: None,
+            told: why,
+            is_guess: false,
+        });
     }
 
     fn one(&mut self, name: &str, from: String, told: String) {
-        self.done.push(Origin { names: vec![name.to_owned()], from: Some(from), told });
+        self.done.push(Origin {
+            names: vec![name.to_owned()],
+            from: Some(from),
+            told,
+            is_guess: false,
+        });
     }
 
     /// As they were seen, else `usual`, which is said.
     fn counted(&mut self, parameter: &Parameter, usual: &str) {
         if parameter.plain.is_empty() {
-            let from = format!("VALUES ({usual})");
-            return self.one(&parameter.name, from, format!("{usual}, which is a guess"));
+            return self.done.push(Origin {
+                names: vec![parameter.name.clone()],
+                from: Some(format!("VALUES ({usual})")),
+                told: format!("{usual}, which is a guess"),
+                is_guess: true,
+            });
         }
         let is_number = |value: &String| value.parse::<i64>().is_ok();
         let quoted = parameter.plain.iter().map(|value| {
@@ -318,7 +334,7 @@ impl Together {
             _ => format!("{}, of one row", self.table),
         };
         let from = format!("SELECT {columns} FROM {}{conditions}", self.table);
-        Origin { names: self.names, from: Some(from), told }
+        Origin { names: self.names, from: Some(from), told, is_guess: false }
     }
 }
 
@@ -327,7 +343,7 @@ fn referred(names: Vec<String>, key: &ForeignKey) -> Origin {
     let columns: Vec<String> = key.columns.iter().map(|(_, other)| ident(other)).collect();
     let columns = columns.join(", ");
     let told = format!("{table}.{columns}, which it refers to");
-    Origin { names, from: Some(format!("SELECT {columns} FROM {table}")), told }
+    Origin { names, from: Some(format!("SELECT {columns} FROM {table}")), told, is_guess: false }
 }
 
 /// A relation's name in SQL, as it is written.

@@ -329,7 +329,6 @@ impl<'w, 't> Walk<'w, 't> {
             "from" if before("distinct") && self.words.is_one_of(at - 2, &["is", "not"]) => return,
             "from" | "join" => Clause::From,
             "using" if self.words.text(at + 1) != "(" || verb == "merge" => Clause::From,
-            "using" => return,
             "where" | "on" | "having" => Clause::Where,
             "set" => Clause::Set,
             "values" => Clause::Values,

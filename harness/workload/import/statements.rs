@@ -12,7 +12,7 @@ use crate::postgres::{PostgresError, Session, quote_ident};
 use crate::workload::Query;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Must be done before anything is asked: from then on the session can't write.
 pub(super) async fn settle(session: &mut Session) -> Result<(), PostgresError> {
@@ -82,7 +82,7 @@ pub(super) async fn count(session: &mut Session, tally: &mut Tally) -> Result<Si
             tally.skip(Skip::Nested);
         } else {
             let millis = millis.and_then(|cell| cell.parse().ok());
-            tally.add(Sent { text: &text, calls: number(calls), millis, bound: Vec::new() });
+            tally.add(&Sent { text: &text, calls: number(calls), millis, bound: Vec::new() });
         }
     }
     since(session, database, &schema).await

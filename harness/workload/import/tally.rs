@@ -109,28 +109,34 @@ impl Tally {
         *self.skipped.entry(why).or_default() += 1;
     }
 
-    /// Counts one statement.
-    pub(super) fn add(&mut self, sent: Sent<'_>) {
+    /// Counts one statement; whether it is a query of an application.
+    pub(super) fn add(&mut self, sent: &Sent<'_>) -> bool {
         if let Some((keys, slots)) = self.known.get(sent.text) {
             let (keys, slots) = (keys.clone(), slots.clone());
-            return self.count(keys, &slots, sent);
+            self.count(keys, &slots, sent);
+            return true;
         }
-        if let Some(why) = by_kind(sent.text) {
-            return self.skip(why);
-        }
-        let Some(normal) = Normal::read(sent.text) else { return self.skip(Skip::Unreadable) };
-        if let Some(why) = by_names(&normal) {
-            return self.skip(why);
-        }
+        let normal = match by_kind(sent.text) {
+            Some(why) => Err(why),
+            None => Normal::read(sent.text).ok_or(Skip::Unreadable),
+        };
+        let normal = match normal.and_then(|it| by_names(&it).map_or(Ok(it), Err)) {
+            Ok(normal) => normal,
+            Err(why) => {
+                self.skip(why);
+                return false;
+            }
+        };
         let (keys, slots) = (normal.keys(), normal.slots);
         // Texts with placeholders come again and again.
         if self.known.len() < KNOWN && slots.iter().any(|slot| slot.number.is_some()) {
             self.known.insert(sent.text.to_owned(), (keys.clone(), slots.clone()));
         }
         self.count(keys, &slots, sent);
+        true
     }
 
-    fn count(&mut self, keys: Keys, slots: &[Slot], sent: Sent<'_>) {
+    fn count(&mut self, keys: Keys, slots: &[Slot], sent: &Sent<'_>) {
         if self.groups.len() >= QUERIES && !self.groups.contains_key(&keys.query) {
             self.crowded += sent.calls;
             return;
@@ -211,7 +217,7 @@ mod tests {
     fn queries_are_counted_by_what_they_have_in_common() {
         let mut tally = Tally::new();
         for number in 0..3000 {
-            tally.add(sent(&format!("SELECT a FROM t WHERE b = {number} AND c = 'x'")));
+            tally.add(&sent(&format!("SELECT a FROM t WHERE b = {number} AND c = 'x'")));
         }
         for text in [
             "SELECT a FROM t WHERE d IN (1)",
@@ -221,7 +227,7 @@ mod tests {
             "COMMIT",
             "SELECT 'a",
         ] {
-            tally.add(sent(text));
+            tally.add(&sent(text));
         }
         assert_eq!((tally.skipped[&Skip::Transaction], tally.skipped[&Skip::Unreadable]), (2, 1));
         let mut groups = tally.into_groups();
@@ -243,7 +249,7 @@ mod tests {
         for (one, two) in [("1", "x"), ("2", "y")] {
             let bound = vec![Cell::of(one.to_owned()), Cell::of(two.to_owned())];
             let text = "SELECT a FROM t WHERE b = $2 AND c = $1 AND d = 5";
-            tally.add(Sent { text, calls: 1, millis: None, bound });
+            tally.add(&Sent { text, calls: 1, millis: None, bound });
         }
         let groups = tally.into_groups();
         let usual = groups[0].1.usual().unwrap();

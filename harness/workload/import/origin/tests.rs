@@ -1,3 +1,5 @@
+//! Origins of parameters, from the text alone and with a catalog.
+
 use super::{Parameter, origins};
 use crate::workload::import::catalog::{Catalog, Facts, ForeignKey, Table};
 use crate::workload::import::normal::Normal;
