@@ -248,6 +248,7 @@ fn help_says_what_there_is() {
     ];
     let mut shown = vec![stairway(&["--help"]).shown()];
     shown.extend(verbs.iter().map(|verb| stairway(&[verb, "--help"]).shown()));
+    shown.push(stairway(&["workload", "import", "--help"]).shown());
     assert_snapshot!(shown.join("\n\n"));
 }
 

@@ -15,6 +15,7 @@ pub(super) use super::run_args::{
     AccountFormat, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs, RestoreArgs, RunArgs,
     StampArgs, UpgradeArgs, ValidateArgs,
 };
+pub(super) use super::workload::WorkloadArgs;
 
 /// Tells you before you deploy whether a `PostgreSQL` migration is safe to run and whether you can
 /// get back.
@@ -51,6 +52,8 @@ pub(super) enum Verb {
     Baseline(Box<BaselineArgs>),
     /// Measure the p95 of queries before and after the pending migrations, against a budget
     Bench(Box<BenchArgs>),
+    /// Make a workload for `bench` out of what an application does
+    Workload(Box<WorkloadArgs>),
     /// Move a database forward: backup, rehearsal on a copy, apply, validation, a way back
     Upgrade(Box<UpgradeArgs>),
     /// Move a database back by its downgrades, with the same steps

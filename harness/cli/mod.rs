@@ -24,6 +24,7 @@ mod settings;
 mod signals;
 mod snapshot;
 mod verify;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -107,6 +108,7 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     };
     let undone = match &args.verb {
         Some(Verb::Backup(_)) => "what was written of the backup is removed",
+        Some(Verb::Workload(_)) => "nothing was written",
         _ => "the server is stopped and removed",
     };
     tokio::select! {
@@ -129,6 +131,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Verify(args) => verify::run(*args, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
         Verb::Bench(args) => bench::run(*args, printer).await,
+        Verb::Workload(args) => workload::run(&args, printer).await,
         // Those are led to their ends elsewhere.
         Verb::Upgrade(_)
         | Verb::Downgrade(_)

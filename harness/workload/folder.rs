@@ -43,7 +43,7 @@ fn read(path: &Path) -> Result<Query, WorkloadError> {
     parse(path, &text)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Query, WorkloadError> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Query, WorkloadError> {
     let statements = sql::split(text)
         .map_err(|source| WorkloadError::Split { path: path.to_owned(), source })?;
     let [statement] = statements.as_slice() else {

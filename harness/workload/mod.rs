@@ -13,6 +13,7 @@ mod folder;
 mod gate;
 mod header;
 mod histogram;
+mod import;
 mod measure;
 mod probe;
 mod query;
@@ -32,6 +33,10 @@ pub use folder::Workload;
 pub use gate::{Gate, Reason, Rule, RunOf};
 pub use header::duration;
 pub use histogram::{Curve, percentile};
+pub use import::{
+    By, ImportError, ImportOptions, Imported, Made as ImportedQuery, Skip, from_logs,
+    from_statements, write as write_imported,
+};
 pub use measure::{Measured, judge, warm_up};
 pub use probe::{reader, writer};
 pub use query::{Effect, Query, Share, Source};

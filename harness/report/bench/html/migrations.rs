@@ -44,8 +44,8 @@ pub(super) fn all(benched: &Benched) -> Markup {
 
 fn watched(benched: &Benched) -> Markup {
     let rows: Vec<Vec<Markup>> = benched.impacts.iter().map(row).collect();
-    let mut assumptions: Vec<&str> =
-        benched.impacts.iter().map(|it| it.forecast.basis.assumption()).collect();
+    let scaled = benched.impacts.iter().filter(|it| !it.forecast.tables.is_empty());
+    let mut assumptions: Vec<&str> = scaled.map(|it| it.forecast.basis.assumption()).collect();
     assumptions.dedup();
     html! {
         (table("On copies of the data, on this machine", &COLUMNS, &rows))
@@ -70,7 +70,7 @@ fn row(impact: &Impact) -> Vec<Markup> {
     vec![
         html! { (impact.migration) },
         time(quiet.took),
-        time(impact.took),
+        took(impact),
         waited(impact.beside.as_ref()),
         rewritten(impact),
         html! { (bytes(quiet.wal)) br; (bytes(quiet.temporary)) },
@@ -81,6 +81,13 @@ fn row(impact: &Impact) -> Vec<Markup> {
         },
         forecast(impact),
     ]
+}
+
+/// How long it took beside the workload, or why it did not end there.
+fn took(impact: &Impact) -> Markup {
+    html! {
+        @if let Some(why) = &impact.failed { b { "failed" } ": " (why) } @else { (time(impact.took)) }
+    }
 }
 
 fn waited(beside: Option<&Beside>) -> Markup {
