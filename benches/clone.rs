@@ -17,7 +17,7 @@ mod ratio;
 
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, SamplingMode};
+use criterion::Criterion;
 use ground::Ground;
 use ratio::Result;
 use stairway::migrations::History;
@@ -43,7 +43,6 @@ fn report(criterion: &mut Criterion, ground: &Ground) -> Result<()> {
     ];
     let mut admin = ground.runtime.block_on(Session::connect(ground.server.admin(), "floor"))?;
     let mut group = criterion.benchmark_group("clone");
-    group.sampling_mode(SamplingMode::Flat);
     for (id, what, history) in &histories {
         let template = ground.at_head(history)?;
         let names = (what.as_str(), "CREATE DATABASE .. TEMPLATE");

@@ -18,7 +18,7 @@ mod ratio;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, SamplingMode};
+use criterion::Criterion;
 use ground::Ground;
 use ratio::Result;
 use sha2::{Digest, Sha256};
@@ -69,7 +69,6 @@ fn rows(criterion: &mut Criterion, ground: &Ground) -> Result<()> {
         Result::Ok(())
     })?;
     let mut group = criterion.benchmark_group("fingerprint");
-    group.sampling_mode(SamplingMode::Flat);
     let mut bare = || ground.runtime.block_on(bare(&mut floor));
 
     let what = format!("the fingerprint of {count} rows");

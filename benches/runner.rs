@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, SamplingMode};
+use criterion::Criterion;
 use ground::Ground;
 use ratio::Result;
 use stairway::migrations::{History, Wrap};
@@ -41,7 +41,6 @@ fn report(criterion: &mut Criterion, ground: &Ground) -> Result<()> {
     let history = ground::clinic()?;
     let count = history.migrations.len();
     let mut group = criterion.benchmark_group("runner");
-    group.sampling_mode(SamplingMode::Flat);
 
     let what = format!("{count} migrations applied");
     let ours = || on_empty(ground, |target| ground.runtime.block_on(applied(target, &history)));

@@ -21,7 +21,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, SamplingMode};
+use criterion::Criterion;
 use ground::Ground;
 use ratio::Result;
 use stairway::migrations::History;
@@ -54,7 +54,6 @@ fn report(criterion: &mut Criterion, ground: &Ground, pg_dump: &Path) -> Result<
     for (id, name, history) in &histories {
         let database = ground.at_head(history)?;
         let mut group = criterion.benchmark_group(format!("snapshot/{id}"));
-        group.sampling_mode(SamplingMode::Flat);
         let major = ground.server.version().major;
         let dump = || dump(pg_dump, &database.target);
         let whole = || ground.runtime.block_on(whole(&database.target, major));

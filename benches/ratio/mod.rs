@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion};
+use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -90,6 +90,8 @@ pub(crate) fn compare(
         Ok(took) => took,
         Err(error) => panic!("{who}: {error}"),
     };
+    // As many turns in each sample: what is slow need not be done ten times as often at the end.
+    group.sampling_mode(SamplingMode::Flat);
     group.bench_function(id, |bencher| {
         bencher.iter_custom(|count| {
             let mut total = Duration::ZERO;
