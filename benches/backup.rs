@@ -12,17 +12,18 @@
 //! STAIRWAY_BENCH_ROUNDS=5 cargo bench --bench backup
 //! ```
 
+mod ratio;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ratio::{Result, Turns};
 use stairway::backup::{self, Archive, Backup, Dump, Format, Kind, Store};
 use stairway::postgres::{Session, Target};
 use stairway::server::{Database, Programs, Server, ServerSpec, Template, client_programs};
 use stairway::steps::{self, BackupRequest, contents};
 use tokio::sync::watch;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// About 160 bytes a row with its index, in two tables: one of numbers and one of words.
 const SCHEMA: &str = "
@@ -35,15 +36,11 @@ CREATE INDEX ON reading (sensor, at);
 const WAIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<()> {
-    // `cargo test --benches` only wants to know that this starts.
-    if std::env::args().any(|arg| arg == "--test") {
+    if ratio::is_list() {
         return Ok(());
     }
-    let number = |name: &str, usual: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-    };
-    let (megabytes, rounds) =
-        (number("STAIRWAY_BENCH_MB", 100), number("STAIRWAY_BENCH_ROUNDS", 3));
+    let megabytes = ratio::number("STAIRWAY_BENCH_MB", 100, 20)?;
+    let rounds = ratio::rounds(3, 3)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = Server::acquire(&ServerSpec::from_env()?).await?;
@@ -53,18 +50,23 @@ fn main() -> Result<()> {
     })
 }
 
-async fn report(server: &Server, megabytes: u64, rounds: u64) -> Result<()> {
-    let programs = client_programs(server.version().major)?;
+async fn report(server: &Server, megabytes: u32, rounds: u32) -> Result<()> {
+    let programs = match client_programs(server.version().major) {
+        Ok(programs) => programs,
+        Err(none) => {
+            ratio::skip("backup", none.to_string().lines().next().unwrap_or_default());
+            return Ok(());
+        }
+    };
     let database = server.create_database(Template::Empty).await?;
     let target = &database.target;
     let size = fill(target, megabytes).await?;
     println!(
-        "PostgreSQL {}, a database of {size}: the median of {rounds} rounds, in seconds",
+        "PostgreSQL {}, a database of {size}; wall time, the median of {rounds} rounds",
         server.version()
     );
     let scratch = tempfile::tempdir()?;
     let formats = [("-Fc", Format::Custom), ("-Fd -j 2", Format::Directory { jobs: 2 })];
-    println!("{:10} {:>10} {:>8} {:>8} {:>8}", "", "", "bare", "ours", "ratio");
     for (name, format) in formats {
         let mut measured: Vec<[Duration; 5]> = Vec::new();
         for round in 0..rounds {
@@ -78,34 +80,29 @@ async fn report(server: &Server, megabytes: u64, rounds: u64) -> Result<()> {
             measured.push([bare, dumped, took, floor, restored]);
             std::fs::remove_dir_all(&folder)?;
         }
-        for (what, floor, ours) in [("dump", 0, 1), ("backup", 0, 2), ("restore", 3, 4)] {
-            let ratio = |it: &[Duration; 5]| it[ours].as_secs_f64() / it[floor].as_secs_f64();
-            let seconds = |at: usize| median(measured.iter().map(|it| it[at].as_secs_f64()));
-            println!(
-                "{name:10} {what:>10} {:>8.2} {:>8.2} {:>8.3}",
-                seconds(floor),
-                seconds(ours),
-                median(measured.iter().map(ratio))
-            );
+        let pairs = [
+            ("dump", "pg_dump", 0, 1),
+            ("backup", "pg_dump", 0, 2),
+            ("restore", "pg_restore", 3, 4),
+        ];
+        for (what, program, floor, ours) in pairs {
+            let mut turns = Turns::default();
+            for times in &measured {
+                turns.add(times[ours], times[floor]);
+            }
+            turns.say(&format!("{what} {name} of {size}"), program);
         }
     }
-    let took = count(target).await?;
-    println!("{:10} {:>10} {:>8} {:>8.2}", "", "counting", "", took.as_secs_f64());
+    println!("counting alone: {:.2} s", count(target).await?.as_secs_f64());
     server.drop_database(database).await?;
     Ok(())
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// Fills it and gives its size, as people write it.
-async fn fill(target: &Target, megabytes: u64) -> Result<String> {
+async fn fill(target: &Target, megabytes: u32) -> Result<String> {
     let mut session = Session::connect(target, "fill").await?;
     session.execute(SCHEMA).await?;
-    let rows = megabytes * 3_500;
+    let rows = u64::from(megabytes) * 3_500;
     session
         .execute(&format!(
             "INSERT INTO reading SELECT n, n % 977, '2024-01-01'::timestamptz + n * interval '1 s', \

@@ -9,32 +9,28 @@
 //! STAIRWAY_BENCH_ROUNDS=9 STAIRWAY_BENCH_RATE=1000 cargo bench --bench latency
 //! ```
 
+mod ratio;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ratio::{Result, Turns, median};
 use stairway::postgres::Session;
 use stairway::server::{Profile, Server, ServerSpec, Template};
 use stairway::workload::{
     Clients, Load, Plan, Protocol, Sample, Shares, Values, Workload, percentile, warm_up,
 };
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
 const CONNECTIONS: usize = 8;
-const SECONDS: u32 = 10;
 
 fn main() -> Result<()> {
-    // `cargo test --benches` only wants to know that this starts.
-    if std::env::args().any(|arg| arg == "--test") {
+    if ratio::is_list() {
         return Ok(());
     }
-    let number = |name: &str, otherwise: u32| -> Result<u32> {
-        Ok(std::env::var(name).ok().map(|text| text.parse()).transpose()?.unwrap_or(otherwise))
-    };
-    let rounds = number("STAIRWAY_BENCH_ROUNDS", 5)?;
-    let rate = number("STAIRWAY_BENCH_RATE", 400)?;
+    let rounds = ratio::rounds(5, 3)?;
+    let rate = ratio::number("STAIRWAY_BENCH_RATE", 400, 400)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let spec = ServerSpec { profile: Profile::Faithful, ..ServerSpec::from_env()? };
@@ -46,11 +42,17 @@ fn main() -> Result<()> {
 }
 
 async fn report(server: &Server, rounds: u32, rate: u32) -> Result<()> {
-    let programs = server.programs().ok_or("no client programs of this server")?;
+    let program = server.programs().map(|folder| folder.join("pgbench"));
+    let Some(program) = program.filter(|path| path.is_file()) else {
+        ratio::skip("latency", "there is no pgbench for this server");
+        return Ok(());
+    };
+    // How long each side sends, and how large the table is.
+    let (seconds, scale) = if ratio::is_short() { (2, "1") } else { (10, "10") };
     let database = server.create_database(Template::Empty).await?;
     let target = &database.target;
     let pgbench = |args: &[&str], folder: &Path| -> Result<()> {
-        let mut command = Command::new(programs.join("pgbench"));
+        let mut command = Command::new(&program);
         command.args(args).current_dir(folder);
         for (name, value) in target.libpq_environment() {
             command.env(name, value);
@@ -62,7 +64,7 @@ async fn report(server: &Server, rounds: u32, rate: u32) -> Result<()> {
         Ok(())
     };
     let scratch = tempfile::tempdir()?;
-    pgbench(&["-i", "-s", "10", "-q"], scratch.path())?;
+    pgbench(&["-i", "-s", scale, "-q"], scratch.path())?;
     let folder = scratch.path().join("workload");
     std::fs::create_dir(&folder)?;
     std::fs::write(
@@ -86,14 +88,15 @@ async fn report(server: &Server, rounds: u32, rate: u32) -> Result<()> {
     );
     println!("{:>14} {:>14} {:>8} {:>8}", "pgbench", "stairway", "p50", "p95");
     let mut ratios = (Vec::new(), Vec::new());
+    let mut turns = (Turns::default(), Turns::default());
     for round in 0..rounds {
         let mut theirs = Vec::new();
         let mut ours = Vec::new();
         for side in if round % 2 == 0 { [true, false] } else { [false, true] } {
             if side {
-                theirs = paced(&pgbench, rate)?;
+                theirs = paced(&pgbench, rate, seconds)?;
             } else {
-                let count = usize::try_from(rate * SECONDS)?;
+                let count = usize::try_from(rate * seconds)?;
                 let plan = Arc::new(Plan::new(&shares, count, &tuples, u64::from(round)));
                 let burst = clients.send(&plan, timeout).await?;
                 ours = burst.samples.iter().map(Sample::latency).collect();
@@ -113,20 +116,28 @@ async fn report(server: &Server, rounds: u32, rate: u32) -> Result<()> {
             p50.1 / p50.0,
             p95.1 / p95.0
         );
+        turns.0.add_seconds(p50.1 / 1e6, p50.0 / 1e6);
+        turns.1.add_seconds(p95.1 / 1e6, p95.0 / 1e6);
         ratios.0.push(p50.1 / p50.0);
         ratios.1.push(p95.1 / p95.0);
     }
     println!("{:>29} {:>8.3} {:>8.3}", "median", median(ratios.0), median(ratios.1));
+    turns.0.say("the median latency", "pgbench -R");
+    turns.1.say("the p95 of latencies", "pgbench -R");
     clients.close().await?;
     server.drop_database(database).await?;
     Ok(())
 }
 
 /// The latencies of pgbench's requests, from its log.
-fn paced(pgbench: &dyn Fn(&[&str], &Path) -> Result<()>, rate: u32) -> Result<Vec<Duration>> {
+fn paced(
+    pgbench: &dyn Fn(&[&str], &Path) -> Result<()>,
+    rate: u32,
+    seconds: u32,
+) -> Result<Vec<Duration>> {
     let folder = tempfile::tempdir()?;
     let (connections, seconds, rate) =
-        (CONNECTIONS.to_string(), SECONDS.to_string(), rate.to_string());
+        (CONNECTIONS.to_string(), seconds.to_string(), rate.to_string());
     let args = ["-n", "-S", "-M", "prepared", "-l", "-R", &rate, "-T", &seconds];
     let args = [&args[..], &["-c", &connections, "-j", &connections]].concat();
     pgbench(&args, folder.path())?;
@@ -139,9 +150,4 @@ fn paced(pgbench: &dyn Fn(&[&str], &Path) -> Result<()>, rate: u32) -> Result<Ve
         }
     }
     Ok(latencies)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

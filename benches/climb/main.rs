@@ -11,12 +11,17 @@
 //! Wall time is printed where it is what matters: two lanes against one, and the whole run, with its
 //! parts, when only the last migration is new. Both are worth something on idle cores only.
 //!
+//! The ratios in the table are those of its columns, medians of all rounds. The lines below each row are
+//! about the ratios of single rounds.
+//!
 //! ```text
 //! cargo bench --bench climb                    # synthetic histories of 50, 200 and 1000
 //! cargo bench --bench climb -- FOLDER..        # these histories
 //! STAIRWAY_BENCH_ROUNDS=5 cargo bench --bench climb
 //! ```
 
+#[path = "../ratio/mod.rs"]
+mod ratio;
 mod synthetic;
 
 use std::path::{Path, PathBuf};
@@ -24,12 +29,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use ratio::{Result, Turns, median};
 use stairway::migrations::{History, Script};
 use stairway::postgres::Session;
 use stairway::runs::{Caching, Options, Parts, Silent, verify};
 use stairway::server::{Backend, Server, ServerSpec, Template, survey};
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const RUN: &str = "STAIRWAY_BENCH_RUN";
 
@@ -40,13 +44,18 @@ fn main() -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         return runtime.block_on(one_run(&what, &folders[0]));
     }
-    // `cargo test --benches` only wants to know that this starts.
-    if std::env::args().any(|arg| arg == "--test") {
+    if ratio::is_list() {
         return Ok(());
     }
-    let rounds = std::env::var("STAIRWAY_BENCH_ROUNDS").map_or(3, |text| text.parse().unwrap_or(3));
+    let rounds = ratio::rounds(3, 3)?;
     let scratch = tempfile::tempdir()?;
-    let folders = if folders.is_empty() { synthetic::histories(scratch.path())? } else { folders };
+    let folders = if folders.is_empty() {
+        let counts: &[usize] = if ratio::is_short() { &[50] } else { &[50, 200, 1000] };
+        let made = counts.iter().map(|count| synthetic::history(scratch.path(), *count));
+        made.collect::<std::io::Result<_>>()?
+    } else {
+        folders
+    };
     println!("CPU ms for each migration; wall s of one lane, of two, and their ratio");
     println!(
         "{:>10} {:>8} {:>8} {:>8} {:>8} {:>11} {:>8} {:>8} {:>8} {:>8} {:>8}",
@@ -77,7 +86,7 @@ fn main() -> Result<()> {
 }
 
 /// Fills a cache with all but the last migration, and then verifies all of them.
-fn one_new(folder: &Path, rounds: usize) -> Result<()> {
+fn one_new(folder: &Path, rounds: u32) -> Result<()> {
     let history = History::load(folder, None)?;
     let count = history.migrations.len();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -129,7 +138,7 @@ fn one_new(folder: &Path, rounds: usize) -> Result<()> {
 }
 
 /// Runs every kind in alternation and prints the medians.
-fn report(folder: &Path, rounds: usize) -> Result<()> {
+fn report(folder: &Path, rounds: u32) -> Result<()> {
     let count = History::load(folder, None)?.migrations.len();
     let mut costs: [Vec<f64>; 6] = Default::default();
     let mut walls: [Vec<f64>; 6] = Default::default();
@@ -140,6 +149,7 @@ fn report(folder: &Path, rounds: usize) -> Result<()> {
             walls[at].push(wall.as_secs_f64());
         }
     }
+    let rounds = Rounds { costs: costs.clone(), walls: walls.clone() };
     let [start, up, floor, rows, tool, _] = costs.map(median);
     let [.., one, two] = walls.map(median);
     let migrations = f64::from(u32::try_from(count)?);
@@ -155,12 +165,35 @@ fn report(folder: &Path, rounds: usize) -> Result<()> {
         each(rows) / each(tool),
         two / one,
     );
+    rounds.say(count, start, migrations);
     Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// What was measured in each round, by kind of run.
+struct Rounds {
+    costs: [Vec<f64>; 6],
+    walls: [Vec<f64>; 6],
+}
+
+impl Rounds {
+    fn say(&self, count: usize, start: f64, migrations: f64) {
+        let [_, _, floor, rows, tool, _] = &self.costs;
+        let each = |cost: &f64| (cost - start) / migrations;
+        let pairs = |ours: &[f64], floor: &[f64], each: &dyn Fn(&f64) -> f64| {
+            let mut turns = Turns::default();
+            for (ours, floor) in ours.iter().zip(floor) {
+                turns.add_seconds(each(ours), each(floor));
+            }
+            turns
+        };
+        let what = format!("CPU for each of {count} migrations");
+        pairs(tool, floor, &each).say(&what, "raw up, down, up");
+        pairs(rows, tool, &each).say(&format!("{what}, with rows"), "the same without rows");
+        let [.., one, two] = &self.walls;
+        let whole = |wall: &f64| *wall;
+        let what = format!("wall time of {count} migrations in two lanes");
+        pairs(two, one, &whole).say(&what, "one lane");
+    }
 }
 
 /// One run in a process of its own: CPU time of it and everything below it, and wall time.

@@ -1,16 +1,12 @@
-//! Histories made up for the bench: what a growing service asks of its schema, each step with its
+//! Histories made up for benches: what a growing service asks of its schema, each step with its
 //! exact inverse.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Histories of 50, 200 and 1,000 migrations, in sqlx layout, below `folder`.
-pub(crate) fn histories(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    [50, 200, 1000].into_iter().map(|count| history(folder, count)).collect()
-}
-
-fn history(folder: &Path, count: usize) -> io::Result<PathBuf> {
+/// A history of `count` migrations, in sqlx layout, in a folder below `folder`.
+pub(crate) fn history(folder: &Path, count: usize) -> io::Result<PathBuf> {
     let folder = folder.join(format!("history-{count}"));
     fs::create_dir_all(&folder)?;
     for at in 0..count {

@@ -1,0 +1,115 @@
+//! The table of `ci/bench`: what benches print is what `ci/ratios` reads, and what can't be read is no
+//! result; and `ci/bench` runs every bench that there is.
+
+#[path = "../benches/ratio/mod.rs"]
+mod ratio;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use ratio::Turns;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn table(words: &[&str], printed: &str) -> Output {
+    let mut child = Command::new(root().join("ci/ratios"))
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A script that wants no input is gone by now; its output tells.
+    let _ = child.stdin.take().unwrap().write_all(printed.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Measured in as many turns as there are numbers, in milliseconds, against a floor of 2 ms.
+fn line(what: &str, milliseconds: &[u64]) -> String {
+    let mut turns = Turns::default();
+    for ours in milliseconds {
+        turns.add(Duration::from_millis(*ours), Duration::from_millis(2));
+    }
+    turns.line(what, "the floor").unwrap()
+}
+
+#[test]
+fn a_line_has_medians_and_quartiles() {
+    assert_eq!(
+        line("work", &[9, 1, 5, 7, 3]),
+        "ratio: work (5.00 ms) against the floor (2.00 ms): 2.50 (quartiles of 5 rounds: 1.50 to 3.50)"
+    );
+    assert!(Turns::default().line("nothing", "the floor").is_none());
+}
+
+#[test]
+fn times_and_ratios_have_three_digits() {
+    let said = |ours: f64, floor: f64| {
+        let mut turns = Turns::default();
+        turns.add_seconds(ours, floor);
+        turns.line("it", "that").unwrap()
+    };
+    let start = |ours, floor| said(ours, floor).split(" (quartiles").next().unwrap().to_owned();
+    assert_eq!(start(123.4, 0.1234), "ratio: it (123 s) against that (123 ms): 1000");
+    assert_eq!(start(12.34e-6, 1.234e-3), "ratio: it (12.3 us) against that (1.23 ms): 0.0100");
+    assert_eq!(start(0.5e-9, 1e-9), "ratio: it (0.500 ns) against that (1.00 ns): 0.500");
+    // What is less than the noise of its start is still a line that can be read.
+    for (ours, floor) in [(1.0, 0.0), (-0.002, 0.1), (0.0, 0.0)] {
+        let output = table(&["odd"], &said(ours, floor));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn lines_become_rows() {
+    let head = table(&[], "");
+    assert!(head.status.success());
+    let columns = |line: &str| line.matches('|').count();
+    let widths: Vec<usize> = text(&head.stdout).lines().map(columns).collect();
+    assert_eq!(widths, [9, 9]);
+
+    let printed = format!(
+        "sql/split    time:   [3.1 ms 3.2 ms 3.3 ms]\n{}\nsome table 1 2 3\n{}\nskipped: work/more: no pgbench\n",
+        line("work (all of it)", &[1, 5, 3]),
+        line("work against time", &[8]),
+    );
+    let rows = table(&["work"], &printed);
+    assert!(rows.status.success(), "{}", text(&rows.stderr));
+    assert_eq!(
+        text(&rows.stdout),
+        "| work | work (all of it) | 3.00 ms | the floor | 2.00 ms | 1.50 | 0.500 to 2.50 | 3 |\n\
+         | work | work against time | 8.00 ms | the floor | 2.00 ms | 4.00 | 4.00 to 4.00 | 1 |\n\
+         | work | work/more: no pgbench | | skipped | | | | |\n"
+    );
+    assert!(text(&rows.stdout).lines().all(|row| columns(row) == 9));
+}
+
+#[test]
+fn silence_is_no_result() {
+    for printed in ["", "all is well\n", "ratio: work is fast\n"] {
+        let output = table(&["work"], printed);
+        assert!(!output.status.success(), "{printed:?}");
+        assert!(text(&output.stderr).contains("work"), "{printed:?}");
+    }
+}
+
+#[test]
+fn every_bench_is_run() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let names = manifest.split("[[bench]]\nname = \"").skip(1);
+    let mut there: Vec<&str> = names.map(|rest| rest.split('"').next().unwrap()).collect();
+    let script = std::fs::read_to_string(root().join("ci/bench")).unwrap();
+    let all = script.lines().find_map(|line| line.strip_prefix("all=\"")).unwrap();
+    let mut run: Vec<&str> = all.trim_end_matches('"').split(' ').collect();
+    there.sort_unstable();
+    run.sort_unstable();
+    assert_eq!(run, there);
+}
