@@ -248,7 +248,7 @@ fn what_is_unknown_is_said() {
         "nothing to send",
         "how long others wait was not asked",
         "No lock on a table was seen",
-        "nobody says how many rows production has",
+        "nobody can tell how long it takes",
         "accepted by a claim: x",
         "no bound",
         "counts as ten budgets",
