@@ -1,5 +1,6 @@
 //! `blocking-lock`: others waited for the locks of an upgrade.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::finding::{CheckId, Finding};
@@ -59,6 +60,28 @@ pub fn blocking_lock(
     Some(over(finding, longest > budgets.blocked))
 }
 
+/// The finding if requests of the workload waited for the upgrade, which no table's readers or writers did:
+/// for rows, for example. `waited` is how long at most, how many requests, and of how many.
+pub fn workload_waited(
+    migration: &Migration,
+    (longest, blocked, count): (Duration, usize, u64),
+    waited_for: &BTreeSet<String>,
+    budgets: Budgets,
+) -> Option<Finding> {
+    if longest < SHORT.min(budgets.blocked) {
+        return None;
+    }
+    let message = format!("requests of the workload wait {} for the upgrade", millis(longest));
+    let waited_for = waited_for.iter().map(|lock| format!("waited for: {lock}"));
+    let lines = std::iter::once(format!("{blocked} of {count} requests waited")).chain(waited_for);
+    let finding = Finding::new(CheckId::BlockingLock, message)
+        .in_file(&migration.upgrade.path)
+        .about([migration.revision.clone()])
+        .detail(lines.collect::<Vec<_>>().join("\n"))
+        .help(safer(&migration.upgrade.text));
+    Some(over(finding, longest > budgets.blocked))
+}
+
 /// The finding about an upgrade that fails beside the workload and not alone.
 pub fn failed_beside(migration: &Migration, why: &str) -> Finding {
     let message = format!("the upgrade fails while the workload goes on: {why}");
@@ -74,7 +97,7 @@ pub fn failed_beside(migration: &Migration, why: &str) -> Finding {
 
 /// The finding about a lock that keeps writers out of a table for which nobody asked.
 pub fn unprobed_lock(migration: &Migration, held: &Held, budgets: Budgets) -> Option<Finding> {
-    let time = held.time();
+    let time = held.least;
     if time < SHORT.min(budgets.blocked) {
         return None;
     }
@@ -134,7 +157,8 @@ mod tests {
             relation: "public.t".to_owned(),
             mode: "AccessExclusiveLock".to_owned(),
             is_granted: true,
-            spans: vec![Span { from: Duration::ZERO, until }],
+            spans: vec![Span { from: Duration::ZERO, until: until + ms(900) }],
+            least: until,
         };
         let of = |until| unprobed_lock(&migration("SELECT f()"), &held(until), Budgets::default());
         assert_eq!(of(ms(20)), None);

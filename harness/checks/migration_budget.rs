@@ -32,6 +32,7 @@ pub fn migration_budget(
     let finding = |message: String, is_forecast: bool| {
         let finding = Finding::new(CheckId::MigrationBudget, message)
             .in_file(&migration.upgrade.path)
+            .about([migration.revision.clone()])
             .help(safer(&migration.upgrade.text));
         if is_forecast { finding.detail(format!("assumed: {}", spent.assumption)) } else { finding }
     };

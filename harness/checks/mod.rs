@@ -37,9 +37,9 @@ mod times;
 mod unfetched;
 mod upgrade_failed;
 
-pub use blocking_lock::{Waited, blocking_lock, failed_beside, unprobed_lock};
+pub use blocking_lock::{Waited, blocking_lock, failed_beside, unprobed_lock, workload_waited};
 pub use broken_object::{lost_routines, may_be_older, may_break};
-pub use claims::{accept_measured, came_true, claimed_table, settle};
+pub use claims::{accept, accept_measured, came_true, claimed_table, settle};
 pub use data_dependent_failure::{advice, named_rows};
 pub use defaults::{Whose, doubts};
 pub use explain::explain;

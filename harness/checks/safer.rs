@@ -69,7 +69,7 @@ pub(super) fn safer(script: &str) -> String {
             K::CreateIndex if !has(&["concurrently"]) => {
                 &["CREATE INDEX CONCURRENTLY, in a script without a transaction"]
             }
-            K::AlterTable if has(&["type"]) => &[
+            K::AlterTable if has(&["table", "alter", "type"]) => &[
                 "a new column of the new type, filled in batches, kept by a trigger meanwhile, and swapped \
                  by name",
             ],
@@ -116,6 +116,7 @@ mod tests {
             ("ALTER TABLE t ADD COLUMN a timestamptz DEFAULT clock_timestamp()", "SET DEFAULT"),
             ("UPDATE t SET a = 1", "batches"),
             ("LOCK TABLE t", "nobody works"),
+            ("ALTER TABLE t ADD COLUMN type text DEFAULT f()", "SET DEFAULT"),
         ] {
             assert!(safer(script).contains(part), "{script}: {}", safer(script));
         }

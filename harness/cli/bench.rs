@@ -27,7 +27,7 @@ const RATES: std::ops::RangeInclusive<f64> = 0.1..=100_000.0;
                         -- stairway: weight 3\n  -- stairway: budget 20ms\n  \
                         -- stairway: param customer from SELECT id FROM public.customer\n  \
                         SELECT * FROM public.orders WHERE customer_id = :customer\n\n\
-                        Exit codes: 0 within the budget and nothing slower, 1 over it or slower, 15 nobody can \
+                        Exit codes: 0 within all budgets and nothing slower, 1 findings that are errors, 15 nobody can \
                         tell, 2 usage or configuration, 3 no server could be had.\n\n\
                         Examples:\n  stairway bench --backup nightly.dump --budget 150ms\n  \
                         stairway bench --since -3 --scale 50000 --rate 400\n  \

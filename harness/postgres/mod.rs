@@ -24,7 +24,7 @@ pub use discreet::Speaker;
 pub use failure::{PostgresError, SqlFailure};
 pub use ident::{ident, qualified, quote_ident, quote_literal};
 pub use profile::{Profile, milliseconds};
-pub use session::{ResultSet, Session};
+pub use session::{ResultSet, Session, application};
 pub use target::Target;
 pub use timed::BinaryValue;
 pub use version::Version;

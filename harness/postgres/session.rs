@@ -35,7 +35,7 @@ pub struct Session {
 impl Session {
     /// Connects; `purpose` is shown in `pg_stat_activity` as `stairway <purpose>`.
     pub async fn connect(target: &Target, purpose: &str) -> Result<Self, PostgresError> {
-        let options = target.0.clone().application_name(&format!("stairway {purpose}"));
+        let options = target.0.clone().application_name(&application(purpose));
         let connection = PgConnection::connect_with(&options)
             .await
             .map_err(|source| PostgresError::Connect { target: target.to_string(), source })?;
@@ -194,6 +194,11 @@ impl Session {
         let closed = within(self.limit, &mut self.is_silent, closed).await?;
         closed.map_err(PostgresError::from)
     }
+}
+
+/// What a session for `purpose` is called by the server.
+pub fn application(purpose: &str) -> String {
+    format!("stairway {purpose}")
 }
 
 /// All rows of all statements of `sql`, those before an error as well.

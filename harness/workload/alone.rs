@@ -4,23 +4,29 @@
 
 use std::time::{Duration, Instant};
 
-use crate::postgres::Session;
+use crate::postgres::{Session, milliseconds};
 
 use super::percentile;
 use super::query::Query;
 use super::values::Tuple;
 
 /// How often it is timed.
-pub const ALONE: u32 = 15;
+const TIMES: u32 = 15;
 
 /// The median of some executions with these values in turn, in transactions that are rolled back; `None`
-/// if one of them fails.
-pub async fn alone(session: &mut Session, query: &Query, tuples: &[Tuple]) -> Option<Duration> {
+/// if one of them fails or takes longer than `limit`.
+pub async fn alone(
+    session: &mut Session,
+    query: &Query,
+    tuples: &[Tuple],
+    limit: Duration,
+) -> Option<Duration> {
+    let begin = format!("BEGIN; SET LOCAL statement_timeout = {}", milliseconds(limit));
     let mut took = Vec::new();
     // Each is sent twice in a row: what is cold says nothing.
-    for (_, tuple) in (0..ALONE).zip(tuples.iter().cycle()) {
+    for (_, tuple) in (0..TIMES).zip(tuples.iter().cycle()) {
         for is_warm in [false, true] {
-            session.execute("BEGIN").await.ok()?;
+            session.execute(&begin).await.ok()?;
             let start = Instant::now();
             let done = session.execute(&query.with_literals(tuple)).await;
             let time = start.elapsed();

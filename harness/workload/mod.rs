@@ -23,10 +23,10 @@ mod schedule;
 mod shape;
 mod values;
 
-pub use alone::{ALONE, alone};
+pub use alone::alone;
 pub use calibrate::{calibrate, has_moved, moved, stolen};
 pub use candidate::{Candidate, MissingIndex, candidates};
-pub use clients::{Burst, Clients, Held, Holds, Load, Protocol, Span};
+pub use clients::{Burst, Clients, Held, Holds, Load, Protocol, Span, Stop};
 pub use error::WorkloadError;
 pub use fault::{Faults, Wait};
 pub use folder::Workload;

@@ -2,13 +2,17 @@
 //!
 //! Knows `EXPLAIN (FORMAT JSON)`. Must not know why a plan is as it is.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::postgres::{PostgresError, Session};
+use crate::postgres::{PostgresError, Session, milliseconds};
 
 use super::query::Query;
 use super::values::Tuple;
 
+/// What is not executed by then is explained only.
+const LONGEST: Duration = Duration::from_mins(1);
 /// An estimate that is off by this factor is another one.
 const OFF: f64 = 10.0;
 
@@ -50,7 +54,8 @@ pub async fn shape(
     values: &Tuple,
 ) -> Result<Shape, PostgresError> {
     let query = query.with_literals(values);
-    session.execute("BEGIN").await?;
+    let limit = milliseconds(LONGEST);
+    session.execute(&format!("BEGIN; SET LOCAL statement_timeout = {limit}")).await?;
     let executed = explain(session, "ANALYZE, TIMING OFF, SUMMARY OFF, VERBOSE", &query).await;
     session.execute("ROLLBACK").await?;
     match executed {
@@ -86,10 +91,8 @@ fn walk(plan: &Value, depth: usize, is_cut_short: bool, nodes: &mut Vec<Node>) {
         alias: text("Alias"),
         conditions: CONDITIONS.iter().flat_map(|key| texts(plan.get(*key))).collect(),
     });
-    // What is below a limit ends as soon as there are enough.
-    let is_cut_short = is_cut_short || plan.get("Node Type").is_some_and(|kind| kind == "Limit");
     for part in plan.get("Plans").and_then(Value::as_array).into_iter().flatten() {
-        walk(part, depth + 1, is_cut_short, nodes);
+        walk(part, depth + 1, is_cut_short || may_end_early(plan, part), nodes);
     }
 }
 
@@ -101,6 +104,18 @@ fn texts(value: Option<&Value>) -> Vec<String> {
         None => &[],
     };
     all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether `part` may end as soon as `plan` has enough: below limits, joins that look for one partner or
+/// walk through both sides at once, and in subqueries.
+fn may_end_early(plan: &Value, part: &Value) -> bool {
+    let is = |value: &Value, key: &str, words: &[&str]| {
+        value.get(key).and_then(Value::as_str).is_some_and(|word| words.contains(&word))
+    };
+    is(plan, "Node Type", &["Limit", "Merge Join"])
+        || is(plan, "Join Type", &["Semi", "Anti"])
+        || plan.get("Inner Unique").and_then(Value::as_bool) == Some(true)
+        || is(part, "Parent Relationship", &["SubPlan", "InitPlan"])
 }
 
 impl Node {
@@ -205,6 +220,8 @@ pub(super) mod tests {
         assert!(told(&limit).is_empty(), "it ended as soon as there were enough");
         limit["Node Type"] = "Sort".into();
         assert_eq!(told(&limit).len(), 1);
+        limit["Join Type"] = "Semi".into();
+        assert!(told(&limit).is_empty(), "one partner is enough");
     }
 
     #[test]

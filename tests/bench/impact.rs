@@ -29,7 +29,9 @@ const BRIEF: &str =
 async fn outside(server: &servers::TestServer, reads: bool) -> f64 {
     let mut admin = server.session("postgres").await;
     let watched = "SELECT datname FROM pg_stat_activity WHERE application_name = 'stairway holds'";
+    let begun = std::time::Instant::now();
     let database = loop {
+        assert!(begun.elapsed() < Duration::from_mins(3), "nothing is watched");
         if let Some(database) = admin.value(watched).await.unwrap() {
             break database;
         }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::postgres::Session;
 use crate::steps;
-use crate::workload::{self, ALONE, Change};
+use crate::workload::{self, Change};
 
 use super::ground::Walk;
-use super::{Bench, Benched, RunError};
+use super::{Bench, Benched, RunError, SILENCE};
 use crate::runs::{Event, Watch};
 
 /// What is to blame, or to thank.
@@ -105,13 +105,14 @@ async fn timed(
     changed: &[usize],
 ) -> Result<Vec<Option<Duration>>, RunError> {
     let mut session = Session::connect(walk.target(), "blame").await?;
-    session.give_up_after(bench.load.timeout * ALONE);
+    let limit = bench.load.timeout;
+    session.give_up_after(limit + SILENCE);
     let mut times = Vec::new();
     for place in changed {
         let query = bench.load.queries.get(*place);
         let tuples = bench.load.values.get(*place).map(|values| values.tuples.as_slice());
         times.push(match query.zip(tuples) {
-            Some((query, tuples)) => workload::alone(&mut session, query, tuples).await,
+            Some((query, tuples)) => workload::alone(&mut session, query, tuples, limit).await,
             None => None,
         });
     }

@@ -135,9 +135,11 @@ impl<'a> Scale<'a> {
             Scaled { table: relation.name.clone(), here: whole(relation.rows), rows, blocked }
         });
         let tables: Vec<Scaled> = tables.collect();
-        // The table that grows most: an upper bound where others grow less.
-        let factors = known.iter().filter_map(|it| factor(it, self.rows(it)));
-        let most = factors.max_by(f64::total_cmp);
+        // The table that grows most: an upper bound where others grow less, and nothing where one may grow
+        // in a way that nobody knows.
+        let with_rows = known.iter().filter(|it| it.rows > 0.0);
+        let factors = with_rows.map(|it| factor(it, self.rows(it))).collect::<Option<Vec<f64>>>();
+        let most = factors.and_then(|all| all.into_iter().max_by(f64::total_cmp));
         let wal = impact.quiet.wal;
         Forecast {
             basis,
@@ -209,22 +211,26 @@ mod tests {
 
     fn before() -> Footprint {
         let relation =
-            |name: &str| Relation { name: name.to_owned(), file: 1, rows: 1000.0, bytes: 8192 };
+            |name: &str| Relation { name: name.to_owned(), rows: 1000.0, ..Relation::default() };
         let relations = [(1, relation("public.t")), (2, relation("public.u"))];
         Footprint { relations: relations.into(), ..Footprint::default() }
     }
 
     #[test]
     fn what_is_due_to_rows_grows_with_them() {
-        let tables = ["public.t".to_owned(), "public.u".to_owned()];
+        let both = ["public.t".to_owned(), "public.u".to_owned()];
         let production = BTreeMap::from([("public.t".to_owned(), 50_000)]);
-        let of = |production, has_backup, waited| {
-            Scale::new(production, has_backup).forecast(&impact(waited), &tables, &before())
+        let of_tables = |tables: &[String], production, has_backup, waited| {
+            Scale::new(production, has_backup).forecast(&impact(waited), tables, &before())
         };
+        let of =
+            |production, has_backup, waited| of_tables(&both[..1], production, has_backup, waited);
+        let unknown = of_tables(&both, &production, false, ms(60));
+        assert_eq!(unknown.of("public.u").unwrap().rows, None, "nobody says");
+        assert_eq!((unknown.took, unknown.wal), (None, None));
         let told = of(&production, false, ms(60));
         assert_eq!(told.basis, Basis::Configured);
         assert_eq!(told.of("public.t").unwrap().blocked, Some(ms(3000)));
-        assert_eq!(told.of("public.u").unwrap().rows, None, "nobody says");
         assert_eq!((told.took, told.wal), (Some(ms(4000)), Some(150_000_000)));
         let short = of(&production, false, ms(20));
         assert_eq!(short.of("public.t").unwrap().blocked, None, "it may be due to anything");

@@ -21,6 +21,8 @@ use super::BenchOptions;
 use super::quiet::{Quiet, quietly};
 use crate::runs::{Event, RunError, Watch};
 
+/// What the session of a migration is called.
+pub(super) const MIGRATOR: &str = "migrate";
 /// How many rows are made up for values of parameters.
 const MADE: usize = 500;
 
@@ -216,7 +218,7 @@ impl Walk<'_> {
 
     /// A session that can apply them.
     pub(super) async fn session(&self) -> Result<(Session, Ledger), RunError> {
-        let mut session = Session::connect(&self.database.target, "migrate").await?;
+        let mut session = Session::connect(&self.database.target, MIGRATOR).await?;
         let ledger = Ledger::ensure(&mut session, self.ground.history.tool).await?;
         Ok((session, ledger))
     }

@@ -7,23 +7,20 @@
 //! before, when nobody else was at work.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-
-use futures_util::future::join_all;
 
 use crate::migrations::Migration;
 use crate::postgres::{Session, Target, ident};
 use crate::sql;
 use crate::steps::{self, CONTROL, Footprint, Rewrite};
 use crate::workload::{
-    self, Burst, Clients, Curve, Held, Holds, Load, Outcome, Plan, Protocol, Query, Sample, Shares,
-    Span, Values, Wait,
+    self, Burst, Clients, Curve, Faults, Held, Holds, Load, Outcome, Plan, Protocol, Query, Sample,
+    Shares, Span, Stop, Values, Wait,
 };
 
 use super::forecast::{Forecast, Scale};
-use super::ground::Walk;
+use super::ground::{MIGRATOR, Walk};
 use super::quiet::Quiet;
 use super::{Bench, RunError, named};
 use crate::runs::{Event, Watch};
@@ -87,13 +84,13 @@ pub struct BlockedTable {
 pub struct Beside {
     /// The latencies of the requests that were due or on their way meanwhile.
     pub curve: Curve,
-    /// How many of them waited for a lock.
+    /// How many of them waited for a lock of the migration, or behind somebody who did.
     pub blocked: usize,
-    /// How long one waited at most.
+    /// How long one waited for that at most.
     pub longest: Duration,
     /// How many failed.
     pub failed: usize,
-    /// What they waited for, and who held it.
+    /// What those waited for, and who held it.
     pub waited_for: BTreeSet<String>,
 }
 
@@ -152,22 +149,21 @@ impl Scene<'_> {
         let before = steps::footprint(&mut self.eye).await?;
         let mut tables = touched(migration, &before);
         tables.truncate(TABLES);
-        let mut probes = Vec::new();
-        for table in tables.iter().map(String::as_str).chain([CONTROL]) {
-            probes.push(Probes::open(self.walk.target(), table).await?);
-        }
+        let probed: Vec<&str> = tables.iter().map(String::as_str).chain([CONTROL]).collect();
+        let mut probes = Probes::open(self.walk.target(), &probed).await?;
         let mut others = Others::open(self.bench, self.walk.target()).await?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop: Stop = Arc::new(OnceLock::new());
         let start = Clients::soon();
         let work = async {
             tokio::time::sleep(CALM).await;
-            let done = watched(self.walk, migration).await;
+            let done = watched(self.walk, migration, start).await;
             tokio::time::sleep(CALM).await;
-            stop.store(true, Ordering::Relaxed);
+            // Set once and nowhere else.
+            let _ = stop.set(Instant::now());
             done
         };
-        let asking = join_all(probes.iter_mut().map(|probe| probe.ask(start, &stop)));
-        let (asked, beside, done) = tokio::join!(asking, others.send(start, &stop), work);
+        let (asked, beside, done) =
+            tokio::join!(probes.ask(start, &stop), others.send(start, &stop), work);
         let Watched { begun, took, held, failed } = done?;
         let begun = begun.saturating_duration_since(start);
         let mut impact = Impact {
@@ -185,12 +181,12 @@ impl Scene<'_> {
             forecast: Forecast::default(),
             quiet,
         };
-        for (probe, asked) in probes.iter().zip(asked) {
-            impact.take(&probe.table, asked?, begun);
+        let asked = asked?;
+        for (at, table) in probed.iter().enumerate() {
+            let (reads, writes) = (asked.of_connection(2 * at), asked.of_connection(2 * at + 1));
+            impact.take(table, &reads, &writes, begun);
         }
-        for probe in probes {
-            probe.close().await?;
-        }
+        probes.close().await?;
         others.close().await?;
         impact.blocked.sort_by_key(|it| std::cmp::Reverse(it.reads.max(it.writes)));
         if self.notes {
@@ -205,14 +201,14 @@ impl Scene<'_> {
 
 impl Impact {
     /// Takes what a reader and a writer of `table` met.
-    fn take(&mut self, table: &str, (reads, writes): (Burst, Burst), begun: Duration) {
+    fn take(&mut self, table: &str, reads: &Burst, writes: &Burst, begun: Duration) {
         if table == CONTROL {
             let all = reads.samples.iter().chain(&writes.samples);
             self.control = all.map(Sample::latency).max().unwrap_or_default();
             return;
         }
-        let (by_reads, by_writes) = (longest(&reads), longest(&writes));
-        for burst in [&reads, &writes] {
+        let (by_reads, by_writes) = (longest(reads), longest(writes));
+        for burst in [reads, writes] {
             let slowed = burst.samples.iter().zip(burst.faults.of_locks(&burst.samples));
             let slowed = slowed.map(|(sample, locks)| sample.latency().saturating_sub(locks)).max();
             self.slowed = self.slowed.max(slowed.unwrap_or_default());
@@ -221,11 +217,8 @@ impl Impact {
             return;
         }
         let waits = reads.faults.waits.iter().chain(&writes.faults.waits);
-        let spans = waits.map(|wait| Span {
-            from: wait.from.saturating_sub(begun),
-            until: wait.until.saturating_sub(begun),
-        });
-        let mut spans: Vec<Span> = spans.collect();
+        let spans = waits.map(|wait| Span { from: wait.from, until: wait.until });
+        let mut spans: Vec<Span> = spans.map(|span| since(span, begun)).collect();
         spans.sort_unstable();
         let (table, reads, writes) = (table.to_owned(), by_reads, by_writes);
         self.blocked.push(BlockedTable { table, reads, writes, spans });
@@ -235,7 +228,9 @@ impl Impact {
 impl Beside {
     /// Of the requests that were due or on their way between the two moments.
     fn of(burst: &Burst, from: Duration, until: Duration) -> Self {
-        let locks = burst.faults.of_locks(&burst.samples);
+        let faults =
+            Faults { waits: due_to_the_migration(&burst.faults.waits), ..burst.faults.clone() };
+        let locks = faults.of_locks(&burst.samples);
         let meanwhile = burst.samples.iter().zip(locks);
         let meanwhile = meanwhile.filter(|(it, _)| it.at <= until && it.done >= from);
         let meanwhile: Vec<(&Sample, Duration)> = meanwhile.collect();
@@ -245,17 +240,38 @@ impl Beside {
             blocked: meanwhile.iter().filter(|(_, locks)| !locks.is_zero()).count(),
             longest: meanwhile.iter().map(|(_, locks)| *locks).max().unwrap_or_default(),
             failed: meanwhile.iter().filter(|(sample, _)| is_failed(sample)).count(),
-            waited_for: burst.faults.waits.iter().map(Wait::words).collect(),
+            waited_for: faults.waits.iter().map(Wait::words).collect(),
         }
     }
 }
 
+/// Those who waited for the migration, and those who waited meanwhile, since they stood behind one of them.
+fn due_to_the_migration(waits: &[Wait]) -> Vec<Wait> {
+    let migrator = crate::postgres::application(MIGRATOR);
+    let is_direct = |wait: &&Wait| wait.blockers.contains(&migrator);
+    let direct: Vec<&Wait> = waits.iter().filter(is_direct).collect();
+    let overlaps = |wait: &&Wait| {
+        direct.iter().any(|other| wait.from < other.until && other.from < wait.until)
+    };
+    waits.iter().filter(|wait| is_direct(wait) || overlaps(wait)).cloned().collect()
+}
+
+/// The same from the moment at which a migration began.
+fn since(span: Span, begun: Duration) -> Span {
+    Span { from: span.from.saturating_sub(begun), until: span.until.saturating_sub(begun) }
+}
+
 /// Locks that keep writers out of tables of before for which nobody asked.
 fn unprobed(held: &[Held], probed: &[String], before: &Footprint) -> Vec<Held> {
-    let is_old = |it: &&Held| before.relations.values().any(|old| old.name == it.relation);
-    let is_probed = |it: &Held| probed.contains(&it.relation);
-    let kept_out = held.iter().filter(|it| it.keeps_writers_out() && !is_probed(it));
-    kept_out.filter(is_old).cloned().collect()
+    let old = |it: &Held| before.relations.values().find(|old| old.name == it.relation);
+    let is_probed = |name: &String| probed.contains(name);
+    // A writer of a partitioned table asks for its partitions as well.
+    let is_open = |it: &&Held| {
+        old(it)
+            .is_some_and(|old| !is_probed(&old.name) && !old.root.as_ref().is_some_and(is_probed))
+    };
+    let kept_out = held.iter().filter(|it| it.keeps_writers_out());
+    kept_out.filter(is_open).cloned().collect()
 }
 
 /// How a migration went.
@@ -267,15 +283,22 @@ struct Watched {
 }
 
 /// Applies a migration and watches its locks.
-async fn watched(walk: &Walk<'_>, migration: &Migration) -> Result<Watched, RunError> {
+async fn watched(
+    walk: &Walk<'_>,
+    migration: &Migration,
+    clock: Instant,
+) -> Result<Watched, RunError> {
     let (mut session, ledger) = walk.session().await?;
     let backend = session.backend().await?;
+    let holds = Holds::begin(walk.target(), backend, clock).await?;
     let begun = Instant::now();
-    let holds = Holds::begin(walk.target(), backend, begun).await?;
-    let start = Instant::now();
     let done = walk.upgrade(&mut session, &ledger, migration).await;
-    let took = start.elapsed();
+    let took = begun.elapsed();
     let mut held = holds.end().await?;
+    let before = begun.saturating_duration_since(clock);
+    for span in held.iter_mut().flat_map(|it| &mut it.spans) {
+        *span = since(*span, before);
+    }
     // The tool's own table is nobody else's, and so are ours.
     let (schema, name) = ledger.names();
     let own = format!("{}.{}", ident(&schema), ident(&name));
@@ -293,11 +316,8 @@ async fn watched(walk: &Walk<'_>, migration: &Migration) -> Result<Watched, RunE
 fn touched(migration: &Migration, before: &Footprint) -> Vec<String> {
     let names = sql::names(&migration.upgrade.text);
     let spoken: BTreeSet<String> = names.into_iter().filter_map(|mut it| it.parts.pop()).collect();
-    let is_named = |name: &&String| {
-        let last = name.rsplit_once('.').map_or(name.as_str(), |(_, last)| last);
-        spoken.contains(last.trim_matches('"'))
-    };
-    before.relations.values().map(|relation| &relation.name).filter(is_named).cloned().collect()
+    let named = before.relations.values().filter(|relation| spoken.contains(&relation.bare));
+    named.map(|relation| relation.name.clone()).collect()
 }
 
 /// The longest that a request of a burst waited for a lock.
@@ -324,11 +344,7 @@ impl Others {
         Ok(Self { clients, plan })
     }
 
-    async fn send(
-        &mut self,
-        start: Instant,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<Option<Burst>, RunError> {
+    async fn send(&mut self, start: Instant, stop: &Stop) -> Result<Option<Burst>, RunError> {
         let Some(clients) = &mut self.clients else { return Ok(None) };
         Ok(Some(clients.send_until(&self.plan, start, stop).await?))
     }
@@ -341,17 +357,16 @@ impl Others {
     }
 }
 
-/// A reader and a writer of one table, each with a connection of its own: one that waits must not
-/// keep others from asking.
+/// A reader and a writer of each table, with connections of their own: one that waits must not keep others
+/// from asking.
 struct Probes {
-    table: String,
-    reader: Clients,
-    writer: Clients,
+    clients: Clients,
     plan: Arc<Plan>,
 }
 
 impl Probes {
-    async fn open(target: &Target, table: &str) -> Result<Self, RunError> {
+    /// Of each table first the reader.
+    async fn open(target: &Target, tables: &[&str]) -> Result<Self, RunError> {
         let load = |query: Query| {
             Arc::new(Load {
                 queries: vec![query],
@@ -361,25 +376,19 @@ impl Probes {
                 timeout: Duration::from_hours(1),
             })
         };
-        let reader = Clients::open(target, &load(workload::reader(table)), 1).await?;
-        let writer = Clients::open(target, &load(workload::writer(table)), 1).await?;
+        let asked =
+            tables.iter().flat_map(|table| [workload::reader(table), workload::writer(table)]);
+        let loads: Vec<Arc<Load>> = asked.map(load).collect();
+        let clients = Clients::open_each(target, &loads).await?;
         let plan = Arc::new(Plan::new(&Shares::of_one(RATE), ROUND, &[1], 0));
-        Ok(Self { table: table.to_owned(), reader, writer, plan })
+        Ok(Self { clients, plan })
     }
 
-    async fn ask(
-        &mut self,
-        start: Instant,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<(Burst, Burst), RunError> {
-        let reads = self.reader.send_until(&self.plan, start, stop);
-        let writes = self.writer.send_until(&self.plan, start, stop);
-        let (reads, writes) = tokio::join!(reads, writes);
-        Ok((reads?, writes?))
+    async fn ask(&mut self, start: Instant, stop: &Stop) -> Result<Burst, RunError> {
+        Ok(self.clients.send_until(&self.plan, start, stop).await?)
     }
 
     async fn close(self) -> Result<(), RunError> {
-        self.reader.close().await?;
-        Ok(self.writer.close().await?)
+        Ok(self.clients.close().await?)
     }
 }

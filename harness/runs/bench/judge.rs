@@ -7,6 +7,7 @@ use crate::workload::{self, Change, Measured, Reason};
 
 use super::ground::Ground;
 use super::impact::Impact;
+use super::quiet::Quiet;
 use super::{BenchOptions, Benched};
 
 pub(super) fn findings(options: &BenchOptions, benched: &Benched, ground: &Ground) -> Vec<Finding> {
@@ -36,20 +37,33 @@ pub(super) fn findings(options: &BenchOptions, benched: &Benched, ground: &Groun
             missing_index: query.missing.as_ref(),
             failed: query.failed,
         };
-        findings.extend(checks::slower(&slower));
+        let found = checks::slower(&slower).into_iter().collect();
+        findings.extend(match migration {
+            Some(migration) => checks::accept(migration, found),
+            None => found,
+        });
     }
     if let Some(budgets) = options.impact {
-        findings.extend(of_impacts(benched, ground, budgets));
+        findings.extend(of_impacts(options, benched, ground, budgets));
     }
     findings
 }
 
-fn of_impacts(benched: &Benched, ground: &Ground, budgets: Budgets) -> Vec<Finding> {
+fn of_impacts(
+    options: &BenchOptions,
+    benched: &Benched,
+    ground: &Ground,
+    budgets: Budgets,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for impact in &benched.impacts {
-        let Some(migration) = ground.pending().get(impact.place).copied() else { continue };
-        let of_one = of_impact(impact, migration, budgets);
-        findings.extend(checks::accept_measured(migration, of_one));
+    // What a migration does alone is known also of those that could not be watched beside the workload.
+    for (place, (migration, quiet)) in ground.pending().into_iter().zip(&ground.quiet).enumerate() {
+        let impact = benched.impacts.iter().find(|it| it.place == place);
+        let mut of_one = impact.map(|it| of_impact(it, migration, budgets)).unwrap_or_default();
+        of_one.extend(of_quiet(options, quiet, impact, migration, budgets));
+        let touched = impact.iter().flat_map(|it| &it.forecast.tables);
+        let empty = touched.filter(|it| it.here == 0).map(|it| it.table.as_str());
+        findings.extend(checks::accept_measured(migration, of_one, &empty.collect::<Vec<_>>()));
     }
     findings
 }
@@ -73,24 +87,46 @@ fn of_impact(impact: &Impact, migration: &Migration, budgets: Budgets) -> Vec<Fi
     for held in &impact.unprobed {
         findings.extend(checks::unprobed_lock(migration, held, budgets));
     }
-    let noted = impact.rewrites.iter().flatten();
-    for table in &impact.quiet.rewritten {
+    let is_told = !findings.is_empty();
+    if let Some(beside) = impact.beside.as_ref().filter(|_| !is_told) {
+        findings.extend(checks::workload_waited(
+            migration,
+            (beside.longest, beside.blocked, beside.curve.count()),
+            &beside.waited_for,
+            budgets,
+        ));
+    }
+    findings
+}
+
+/// What a migration takes and writes by itself.
+fn of_quiet(
+    options: &BenchOptions,
+    quiet: &Quiet,
+    impact: Option<&Impact>,
+    migration: &Migration,
+    budgets: Budgets,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let noted = impact.iter().flat_map(|it| &it.rewrites).flatten();
+    for table in &quiet.rewritten {
         let reasons = noted.clone().find(|it| it.table == table.name);
         let written = Written {
             table: &table.name,
             rows: rows(table.rows),
             bytes: table.bytes,
             reasons: reasons.map(|it| it.reasons.as_slice()).unwrap_or_default(),
-            in_production: impact.forecast.of(&table.name).and_then(|it| it.rows),
+            in_production: options.production_rows.get(&table.name).copied(),
         };
         findings.push(checks::table_rewrite(migration, &written, budgets));
     }
+    let forecast = impact.map(|it| &it.forecast);
     let spent = Spent {
-        took: impact.took.max(impact.quiet.took),
-        wal: impact.quiet.wal,
-        took_in_production: impact.forecast.took,
-        wal_in_production: impact.forecast.wal,
-        assumption: impact.forecast.basis.assumption(),
+        took: impact.map_or(quiet.took, |it| it.took.max(quiet.took)),
+        wal: quiet.wal,
+        took_in_production: forecast.and_then(|it| it.took),
+        wal_in_production: forecast.and_then(|it| it.wal),
+        assumption: forecast.map(|it| it.basis.assumption()).unwrap_or_default(),
     };
     findings.extend(checks::migration_budget(migration, &spent, budgets));
     findings

@@ -5,11 +5,13 @@ use std::time::Duration;
 use crate::finding::Verdict;
 use crate::postgres::{PostgresError, Session};
 use crate::steps;
-use crate::workload::{self, ALONE, Candidate, Change, MissingIndex, candidates};
+use crate::workload::{self, Candidate, Change, MissingIndex, candidates};
 
-use super::{Bench, Benched, BenchedQuery, RunError};
+use super::{Bench, Benched, BenchedQuery, RunError, SILENCE};
 use crate::runs::{Event, Watch};
 
+/// An index that takes longer to make is not tried.
+const LONGEST: Duration = Duration::from_mins(10);
 /// It helps if the query takes no more than this part of what it took.
 const HELPS: f64 = 0.5;
 /// One with more columns must be better than one with fewer by this part.
@@ -37,7 +39,7 @@ pub(super) async fn look(
     watch.event(Event::Note("looking for an index that is missing"));
     let copy = bench.ground.copy().await?;
     let mut session = Session::connect(&copy.target, "indexes").await?;
-    session.give_up_after((bench.load.timeout * ALONE).max(Duration::from_mins(10)));
+    session.give_up_after(bench.load.timeout.max(LONGEST) + SILENCE);
     let mut found = Vec::new();
     for place in slow {
         found.push((place, tried(bench, &mut session, place).await?));
@@ -71,13 +73,15 @@ async fn tried(
     if wanted.is_empty() {
         return Ok(None);
     }
-    let Some(without) = workload::alone(session, query, tuples).await else { return Ok(None) };
+    let Some(without) = workload::alone(session, query, tuples, bench.load.timeout).await else {
+        return Ok(None);
+    };
     let mut best: Option<(Candidate, Duration)> = None;
     for candidate in wanted {
-        if !steps::make_index(session, &candidate.definition()).await? {
+        if !steps::make_index(session, &candidate.definition(), LONGEST).await? {
             continue;
         }
-        let with = workload::alone(session, query, tuples).await;
+        let with = workload::alone(session, query, tuples, bench.load.timeout).await;
         steps::drop_made_index(session).await?;
         let Some(with) = with else { continue };
         let is_better = match &best {

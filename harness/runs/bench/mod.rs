@@ -31,6 +31,9 @@ use crate::workload::{
 
 use super::{Event, RunError, Watch};
 
+/// A server that says nothing so long after it should have given up by itself is gone.
+const SILENCE: Duration = Duration::from_secs(30);
+
 pub use blame::Blamed;
 pub use forecast::{Basis, Forecast, Scaled};
 use ground::{Ground, made_up};

@@ -7,7 +7,7 @@ use crate::postgres::{Session, Target};
 use crate::runs::RunError;
 use crate::steps::{self, Ledger, Relation};
 
-use super::ground::upgrade;
+use super::ground::{MIGRATOR, upgrade};
 
 /// What one migration did by itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +38,7 @@ pub(super) async fn quietly(
     let before = steps::footprint(eye).await?;
     let invalid = steps::invalid_index_names(eye).await?;
     // In production a deployment has a session of its own, too.
-    let mut session = Session::connect(target, "migrate").await?;
+    let mut session = Session::connect(target, MIGRATOR).await?;
     let start = Instant::now();
     upgrade(has_backup, target, &mut session, ledger, migration).await?;
     let took = start.elapsed();

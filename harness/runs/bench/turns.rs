@@ -124,9 +124,10 @@ pub(super) async fn compare(
     Ok((0..count).map(of).collect())
 }
 
-/// The service times of one query.
+/// The service times of one query's answers.
 fn curve(samples: &[Sample], place: usize) -> Curve {
-    let own = samples.iter().filter(|sample| sample.query == place);
+    let is_own = |it: &&Sample| it.query == place && it.outcome == Outcome::Answered;
+    let own = samples.iter().filter(is_own);
     Curve::of(own.map(Sample::service_time))
 }
 

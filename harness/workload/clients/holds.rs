@@ -34,8 +34,10 @@ pub struct Held {
     pub mode: String,
     /// Whether it was had; else it was waited for.
     pub is_granted: bool,
-    /// When it was seen.
+    /// When it was seen, each time since the look before.
     pub spans: Vec<Span>,
+    /// How long it was there at least: from the first look that saw it to the last.
+    pub least: Duration,
 }
 
 /// Table locks, the weakest first.
@@ -136,7 +138,7 @@ async fn sampled(
 /// Locks that were seen, by relation, mode and whether they were granted.
 #[derive(Default)]
 struct Seen {
-    spans: BTreeMap<(String, String, bool), Vec<Span>>,
+    spans: BTreeMap<(String, String, bool), Vec<(Span, Duration)>>,
     /// When it was looked at last.
     last: Duration,
 }
@@ -154,8 +156,8 @@ impl Seen {
             };
             let spans = self.spans.entry((relation, mode, granted == "t")).or_default();
             match spans.last_mut() {
-                Some(span) if span.until >= last => span.until = now,
-                _ => spans.push(Span { from: last, until: now }),
+                Some((span, _)) if span.until >= last => span.until = now,
+                _ => spans.push((Span { from: last, until: now }, now)),
             }
         }
     }
@@ -165,7 +167,8 @@ impl Seen {
             relation,
             mode,
             is_granted,
-            spans,
+            least: spans.iter().map(|(span, first)| span.until.saturating_sub(*first)).sum(),
+            spans: spans.into_iter().map(|(span, _)| span).collect(),
         });
         let mut held: Vec<Held> = held.collect();
         held.sort_by_key(|it| std::cmp::Reverse(it.time()));
@@ -200,6 +203,7 @@ mod tests {
         let span = |from, until| Span { from: ms(from), until: ms(until) };
         assert_eq!(held[0].spans, [span(10, 20), span(25, 31)]);
         assert_eq!((held[0].time(), held[0].strength()), (ms(16), 7));
+        assert_eq!(held[0].least, ms(5), "it was seen at 15 and 20, and once at 31");
         assert!(held[0].keeps_writers_out() && held.iter().all(|it| it.spans.len() < 3));
         let waited = held.iter().find(|it| !it.is_granted).unwrap();
         assert_eq!(waited.spans, [span(5, 10)]);

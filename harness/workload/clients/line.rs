@@ -10,10 +10,12 @@ use crate::postgres::{PostgresError, Session, Target, milliseconds};
 use crate::workload::query::Effect;
 use crate::workload::{Outcome, Request, Sample, WorkloadError};
 
-use super::{Backends, Job, Load, Order, Protocol, runtime, since};
+use super::{Backends, Job, Load, Order, Protocol, Stop, runtime, since};
 
 /// A network that falls silent is given up so long after the server should have given up itself.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long it sleeps at most before it asks whether there is an end by now.
+const SLICE: Duration = Duration::from_millis(50);
 /// The SQLSTATE of a connection that is lost.
 const LOST: &str = "08006";
 
@@ -95,8 +97,7 @@ impl Line<'_> {
                 self.plain("BEGIN").await;
             }
             let free = since(job.start);
-            wait_until(job.start + request.at);
-            if job.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            if !wait_until(job.start + request.at, job.stop.as_ref()) {
                 if is_rolled_back {
                     self.plain("ROLLBACK").await;
                 }
@@ -172,9 +173,17 @@ async fn session(target: &Target, load: &Load) -> Result<(Session, u32), Postgre
     Ok((session, backend))
 }
 
-fn wait_until(moment: Instant) {
-    let left = moment.saturating_duration_since(Instant::now());
-    if !left.is_zero() {
-        std::thread::sleep(left);
+/// Sleeps up to `moment`; gives whether it is before that of `stop`.
+fn wait_until(moment: Instant, stop: Option<&Stop>) -> bool {
+    loop {
+        if stop.and_then(|stop| stop.get()).is_some_and(|stop| moment > *stop) {
+            return false;
+        }
+        let left = moment.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        // Nobody waits for a request that is due long after the end.
+        std::thread::sleep(if stop.is_some() { left.min(SLICE) } else { left });
     }
 }

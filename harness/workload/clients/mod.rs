@@ -11,9 +11,9 @@ mod holds;
 mod line;
 mod watcher;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -63,12 +63,34 @@ pub struct Burst {
     pub faults: Faults,
 }
 
+impl Burst {
+    /// What came of one of the connections, as if it had been alone.
+    #[must_use]
+    pub fn of_connection(&self, connection: usize) -> Self {
+        let samples = self.samples.iter().filter(|it| it.connection == connection);
+        let waits = self.faults.waits.iter().filter(|it| it.connection == connection);
+        Self {
+            samples: samples.map(|it| Sample { connection: 0, ..it.clone() }).collect(),
+            faults: Faults {
+                waits: waits.map(|it| Wait { connection: 0, ..it.clone() }).collect(),
+                stalls: self.faults.stalls.clone(),
+                connections: 1,
+            },
+        }
+    }
+}
+
 /// Connections with their threads. Closed when dropped, by leaving.
 #[derive(Debug)]
 pub struct Clients {
     threads: Vec<Client>,
     watcher: Watcher,
+    /// Whether each connection has a plan to itself.
+    is_each: bool,
 }
+
+/// The moment at which a plan that begins anew again and again ends; not known before.
+pub type Stop = Arc<OnceLock<Instant>>;
 
 #[derive(Debug)]
 struct Client {
@@ -84,8 +106,8 @@ struct Job {
     next: Arc<AtomicUsize>,
     /// What was not sent by then is not sent any more.
     until: Duration,
-    /// Nothing more is sent once this is set; then the plan begins anew whenever it is at its end.
-    stop: Option<Arc<AtomicBool>>,
+    /// The plan begins anew whenever it is at its end, up to this moment.
+    stop: Option<Stop>,
 }
 
 impl Job {
@@ -119,10 +141,24 @@ impl Clients {
         load: &Arc<Load>,
         count: usize,
     ) -> Result<Self, WorkloadError> {
+        Self::connect(target, &vec![Arc::clone(load); count], false).await
+    }
+
+    /// Connects once for each load. Each connection has all of a plan to itself, so that one that waits
+    /// keeps no other from asking.
+    pub async fn open_each(target: &Target, loads: &[Arc<Load>]) -> Result<Self, WorkloadError> {
+        Self::connect(target, loads, true).await
+    }
+
+    async fn connect(
+        target: &Target,
+        loads: &[Arc<Load>],
+        is_each: bool,
+    ) -> Result<Self, WorkloadError> {
         let mut threads = Vec::new();
         let mut connected = Vec::new();
-        let backends: Backends = Arc::new((0..count).map(|_| AtomicU32::new(0)).collect());
-        for number in 0..count {
+        let backends: Backends = Arc::new(loads.iter().map(|_| AtomicU32::new(0)).collect());
+        for (number, load) in loads.iter().enumerate() {
             let (jobs, orders) = mpsc::channel::<Order>();
             let (tell, told) = oneshot::channel();
             let (target, load, backends) =
@@ -138,7 +174,7 @@ impl Clients {
             told.await.map_err(|_| gone())??;
         }
         let watcher = Watcher::begin(target, backends).await?;
-        Ok(Self { threads, watcher })
+        Ok(Self { threads, watcher, is_each })
     }
 
     /// Sends the requests of `plan` and waits for all answers. What is not sent when `grace` has passed
@@ -152,13 +188,13 @@ impl Clients {
         self.work(plan, Self::soon(), until, None).await
     }
 
-    /// Sends the requests of `plan` from `start` on, again and again up to the moment at which `stop` is
-    /// set: what is not sent by then is not in the burst.
+    /// Sends the requests of `plan` from `start` on, again and again, up to the last one that is due before
+    /// the moment of `stop`.
     pub async fn send_until(
         &mut self,
         plan: &Arc<Plan>,
         start: Instant,
-        stop: &Arc<AtomicBool>,
+        stop: &Stop,
     ) -> Result<Burst, WorkloadError> {
         self.work(plan, start, Duration::MAX, Some(Arc::clone(stop))).await
     }
@@ -173,7 +209,7 @@ impl Clients {
         plan: &Arc<Plan>,
         start: Instant,
         until: Duration,
-        stop: Option<Arc<AtomicBool>>,
+        stop: Option<Stop>,
     ) -> Result<Burst, WorkloadError> {
         let (plan, next) = (Arc::clone(plan), Arc::new(AtomicUsize::new(0)));
         let job = Job { plan, start, next, until, stop };
@@ -182,7 +218,11 @@ impl Clients {
         let mut answers = Vec::new();
         for client in &self.threads {
             let (answer, samples) = oneshot::channel();
-            client.jobs.send(Order(job.clone(), answer)).map_err(|_| gone())?;
+            let mut job = job.clone();
+            if self.is_each {
+                job.next = Arc::new(AtomicUsize::new(0));
+            }
+            client.jobs.send(Order(job, answer)).map_err(|_| gone())?;
             answers.push(samples);
         }
         let mut samples: Vec<(usize, Sample)> = Vec::new();

@@ -101,8 +101,10 @@ fn impact(word: &str) -> Impact {
         mode: mode.to_owned(),
         is_granted,
         spans: vec![span(0, 30), span(40, 41)],
+        least: ms(26),
     };
-    let relation = Relation { name: word.to_owned(), file: 1, rows: 1e6, bytes: 5_000_000 };
+    let relation =
+        Relation { name: word.to_owned(), rows: 1e6, bytes: 5_000_000, ..Relation::default() };
     Impact {
         place: 0,
         migration: word.to_owned(),
