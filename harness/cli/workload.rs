@@ -38,9 +38,10 @@ enum WorkloadAction {
                         from is told by the columns that they are compared with, and by the catalog of the \
                         database. What nobody can tell is said, and to be completed by hand.\n\n\
                         Values that a log has are those of people: they are written, into files beside the \
-                        queries, with --values only. A literal that was the same in 20 calls, or that stands \
-                        beside placeholders, belongs to its query and stays in the text: look through the files \
-                        before you commit them.\n\n\
+                        queries, with --values only. LIMIT, OFFSET and intervals are the exception: up to five \
+                        values of each are in the header. A literal that was the same in 20 calls, or that stands \
+                        beside placeholders, and keys of JSON values behind -> belong to their query and stay in the \
+                        text; a file in which text in quotes stayed says so: look it through before you commit it.\n\n\
                         Exit codes: 0 written, 2 usage, a log that can't be read, no extension or no connection.\n\n\
                         Examples:\n  stairway workload import --database-url postgres://localhost/shop\n  \
                         stairway workload import --by time --top 10 --dry-run\n  \
@@ -110,7 +111,14 @@ pub(super) async fn run(args: &WorkloadArgs, printer: &mut Printer) -> Outcome {
     if args.dry_run {
         printer.result(&files(&imported, &folder));
     } else {
-        write_imported(&imported, &folder, args.force).map_err(Failure::usage)?;
+        let left = write_imported(&imported, &folder, args.force).map_err(Failure::usage)?;
+        if !left.is_empty() {
+            printer.status(&format!(
+                "note: of an import before are left in {}, and `bench` reads them as well: {}",
+                folder.display(),
+                left.join(", ")
+            ));
+        }
     }
     printer.result(&table(&imported));
     for line in closing(&imported, &folder, args.dry_run) {
@@ -209,6 +217,22 @@ fn closing(imported: &Imported, folder: &Path, is_dry: bool) -> Vec<String> {
             "warning: {tables} files of values hold what was sent in production; keep {folder}/*.csv out of \
              commits"
         ));
+    }
+    let kept: Vec<&str> =
+        imported.made.iter().filter(|it| it.keeps_text).map(|it| it.file.as_str()).collect();
+    if !kept.is_empty() {
+        lines.push(format!(
+            "text in quotes stayed in {}, look {} through before you commit: {}",
+            if kept.len() == 1 { "1 file".to_owned() } else { format!("{} files", kept.len()) },
+            if kept.len() == 1 { "it" } else { "them" },
+            kept.join(", ")
+        ));
+    }
+    if !imported.is_tried {
+        lines.push(
+            "no server has tried these queries; --database-url names a database that does"
+                .to_owned(),
+        );
     }
     let open: Vec<&str> =
         imported.made.iter().filter(|it| !it.open.is_empty()).map(|it| it.file.as_str()).collect();

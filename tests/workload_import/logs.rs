@@ -120,6 +120,7 @@ fn what_is_no_log_and_what_is_bad_in_one_is_told() {
     fs::write(path("plain.log"), "2026-01-31 10:00:00 UTC [7] LOG:  statement: SELECT a FROM t\n")
         .unwrap();
     fs::write(path("idle.csv"), query("shop", "BEGIN") + &query("shop", "SELECT 1")).unwrap();
+    fs::write(path("bad.csv"), query("shop", "BEGIN") + "torn,line\n").unwrap();
     let maintenance = query("postgres", "VACUUM");
     let two = query("shop", "SELECT a FROM t WHERE b = 1")
         + &query("crm", "SELECT c FROM d")
@@ -134,6 +135,14 @@ fn what_is_no_log_and_what_is_bad_in_one_is_told() {
         (&["none.csv"], &["can't read none.csv"]),
         (&["idle.csv"], &["2 entries", "transaction control (1)", "log_min_duration_statement"]),
         (&["two.csv"], &["crm (1), shop (1)", "--database"]),
+        (
+            &["two.csv", "--database", "shpo"],
+            &[
+                "no query",
+                "queries of other databases are left out: crm (1), postgres (1), shop (1)",
+            ],
+        ),
+        (&["bad.csv"], &["no query", "1 line is no entry of a log: bad.csv:2"]),
         (&["two.csv", "--database", "shop", "--min-calls", "9"], &["lower --min-calls"]),
         (&["--values"], &["--values", "LOG"]),
         (&[], &["--database-url"]),
@@ -153,4 +162,28 @@ fn what_is_no_log_and_what_is_bad_in_one_is_told() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("1 line is no entry of a log: torn.csv:2"), "{}", ran.stderr);
     assert!(crate::text(project.path(), "select_t_by_b.sql").contains(": 2 calls, 2.5 ms each."));
+    assert!(ran.stderr.contains("no server has tried these queries"), "{}", ran.stderr);
+
+    // What stays in a text, what is left out, and what could not be had are all said.
+    let long = vec!["7"; 10_000].join(", ");
+    let text = query("shop", "SELECT d->>'mine' FROM t WHERE b = 1")
+        + &query("shop", "SELECT a FROM u WHERE e = ''")
+        + &query("shop", "SELECT a FROM u WHERE e = 'x'")
+        + &query("shop", "SELECT a FROM v WHERE e = $1")
+        + &query("shop", &format!("SELECT a FROM w WHERE e IN ({long})"));
+    fs::write(path("said.csv"), text).unwrap();
+    let ran = import(project.path(), &["said.csv", "--values"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let ran = import(project.path(), &["said.csv", "--values", "--force"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for part in [
+        "text in quotes stayed in 1 file, look it through before you commit: select_t_by_b.sql",
+        "select_w is left out: it has 10000 parameters",
+        "the log has no whole set of values for select_v_by_e.sql",
+        "1 of the sets of values have an empty text",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(crate::text(project.path(), "select_t_by_b.sql").contains("-- Text in quotes stayed"));
+    assert_eq!(crate::text(project.path(), "select_u_by_e.csv"), "e\nx\n");
 }

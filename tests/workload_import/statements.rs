@@ -140,6 +140,14 @@ fn what_was_counted_is_measured() {
             "{rated:?}"
         );
         assert!(text(project.path(), "insert_orders.sql").contains("weight"));
+        assert!(
+            forced.stderr.contains("of an import before are left in workload")
+                && forced.stderr.contains(": insert_orders.sql, select_customer_by_id.sql, "),
+            "{}",
+            forced.stderr
+        );
+        let one = import(project.path(), &["--database-url", &url, "--top", "2"]);
+        assert!(one.stderr.contains("and 1 other;"), "{}", one.stderr);
     }
 }
 
@@ -184,6 +192,63 @@ fn what_is_missing_is_told_with_what_to_do() {
     let bench = crate::stairway(project.path(), &["bench", "--server", "local"]);
     assert_eq!(bench.code, 2);
     assert!(bench.stderr.contains("the parameter :email has no values"), "{}", bench.stderr);
+}
+
+/// Through a pooler each transaction may be of another of its sessions: nothing may outlive one.
+#[test]
+fn all_that_is_asked_is_one_transaction() {
+    let server = Watched::counting(servers::majors()[0]);
+    server.execute("shop", TABLES);
+    server.execute("shop", "CREATE TABLE old (a int); CREATE TABLE pg_own (a int)");
+    server.execute("shop", "SELECT a FROM old WHERE a = 1");
+    server.execute("shop", "SELECT a FROM pg_own WHERE a = 1");
+    server.execute("shop", "SELECT id FROM orders WHERE id = 1");
+    server.execute("shop", "DROP TABLE old");
+    let project = project();
+    let url = server.url("postgres");
+    let ran = import(project.path(), &["--database-url", &url]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("select_old_by_a is left out"), "{}", ran.stderr);
+    assert_eq!(
+        names(project.path(), ".sql"),
+        ["select_orders_by_id.sql", "select_pg_own_by_a.sql"]
+    );
+    let none = import(project.path(), &["--database-url", &url, "--min-calls", "1000"]);
+    assert_eq!(none.code, 2, "{}", none.stderr);
+
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_path(server.log("csv"))
+        .unwrap();
+    let mut sessions: Vec<(String, Vec<String>)> = Vec::new();
+    for entry in reader.records().map(Result::unwrap) {
+        let Some((_, sent)) = entry[13].split_once("statement: ") else { continue };
+        if &entry[22] != "stairway workload import" {
+            continue;
+        }
+        match sessions.iter_mut().find(|(id, _)| *id == entry[5]) {
+            Some((_, all)) => all.push(sent.to_owned()),
+            None => sessions.push((entry[5].to_owned(), vec![sent.to_owned()])),
+        }
+    }
+    assert_eq!(sessions.len(), 2);
+    for (_, all) in &sessions {
+        let begun =
+            all.iter().position(|sent| sent.starts_with("BEGIN READ ONLY; SET LOCAL")).unwrap();
+        assert_eq!(all.last().unwrap(), "ROLLBACK", "{all:#?}");
+        let inside = &all[begun + 1..all.len() - 1];
+        assert!(!inside.iter().any(|sent| sent.starts_with("SET ")), "{all:#?}");
+        let prepared = inside.iter().filter(|sent| sent.starts_with("PREPARE")).count();
+        let points = inside.iter().filter(|sent| sent.starts_with("SAVEPOINT")).count();
+        // That of the table that is gone is refused before it is written down.
+        assert!(
+            prepared <= points
+                && points == inside.iter().filter(|it| it.contains("RELEASE")).count()
+        );
+        // What is asked before does not change the session.
+        assert!(!all[..begun].iter().any(|sent| sent.to_uppercase().contains("SET ")), "{all:#?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Knows the catalog. Must not know any query.
 
+use std::collections::HashSet;
+
 use crate::postgres::{PostgresError, Session, ident};
 
 /// One table.
@@ -57,6 +59,19 @@ const KEYS: &str = "SELECT n.nspname, c.relname, fn.nspname, f.relname, k.oid, a
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.one \
     JOIN pg_catalog.pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = u.other \
     WHERE k.contype = 'f' ORDER BY k.oid, u.one";
+
+const OWN: &str = "SELECT c.relname FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname LIKE 'pg\\_%' AND n.nspname NOT LIKE 'pg\\_%' \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.relname = c.relname \
+                    AND s.relnamespace = 'pg_catalog'::pg_catalog.regnamespace) \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND d.objid = c.oid \
+                    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)";
+
+/// Tables that are called like the server's and belong neither to it nor to an extension.
+pub(super) async fn own(session: &mut Session) -> Result<HashSet<String>, PostgresError> {
+    Ok(session.rows(OWN).await?.into_iter().flatten().flatten().collect())
+}
 
 impl Catalog {
     /// Reads what the session's database has.

@@ -3,21 +3,19 @@
 //! Knows how a query is written with named parameters, how they are called, and what a header says. Must
 //! not know where the query was seen, nor touch the disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::catalog::Catalog;
 use super::normal::{Normal, Slot};
 use super::origin::{Origin, Parameter, origins};
-use super::tally::{Cell, Group, Variant};
+use super::tally::{Cell, Group, PARAMETERS, Variant};
 use super::usage::{Role, usage};
 use super::words::{Gap, Words};
 use crate::sql::TokenKind;
 
 /// A literal that was the same in so many calls belongs to the query.
 const SAME: u64 = 20;
-/// So many values of LIMIT are listed.
-const PLAIN: usize = 5;
 /// The name of a file has so many letters at most.
 const LONGEST: usize = 60;
 
@@ -43,6 +41,10 @@ pub(super) struct Draft {
     pub(super) origins: Vec<Origin>,
     /// Values that were seen, by parameters.
     pub(super) seen: Option<Seen>,
+    /// Whether values were wanted and none is known.
+    pub(super) lacks_values: bool,
+    /// Whether text in quotes stayed in it, which may be anybody's.
+    pub(super) keeps_text: bool,
 }
 
 /// Values that were seen.
@@ -50,6 +52,8 @@ pub(super) struct Draft {
 pub(super) struct Seen {
     pub(super) names: Vec<String>,
     pub(super) rows: Vec<Vec<Option<String>>>,
+    /// So many were left out, since an empty text can't be told from NULL there.
+    pub(super) empty: usize,
 }
 
 /// A parameter with the slots that it fills; the first one speaks for the others.
@@ -80,18 +84,37 @@ pub(super) fn draft(group: &Group, context: Context<'_>) -> Option<Draft> {
             "Both bounds of {column} are drawn by themselves: say how far apart they are."
         ));
     }
+    let patterns: Vec<&str> = filled
+        .iter()
+        .filter(|it| it.parameter.usage.is_pattern && it.parameter.usage.column.is_some())
+        .map(|it| it.parameter.name.as_str())
+        .collect();
+    let keeps_text = keeps_text(&normal, &filled);
+    if keeps_text {
+        notes.push("Text in quotes stayed in it: look it through before you commit it.".to_owned());
+    }
     let seen = context.values.then(|| seen(variant, &filled)).flatten();
+    if !patterns.is_empty() && seen.is_none() {
+        notes.push(format!(
+            "Values of :{} are whole ones of the column: LIKE may be sent others.",
+            patterns.join(", :")
+        ));
+    }
+    let lacks_values = context.values && seen.is_none() && !filled.is_empty();
     let parameters: Vec<Parameter> = filled.into_iter().map(|it| it.parameter).collect();
     let origins = match &seen {
         Some(_) => Vec::new(),
         None => origins(&parameters, &normal.scopes, context.catalog),
     };
-    Some(Draft { stem, sql, notes, origins, seen })
+    Some(Draft { stem, sql, notes, origins, seen, lacks_values, keeps_text })
 }
 
 /// The parameters, those of placeholders with one number as one.
 fn parameters(normal: &Normal<'_>, variant: &Variant, context: Context<'_>) -> Vec<Filled> {
-    let keeps = context.is_normalised || variant.has_placeholders || variant.calls >= SAME;
+    // Statistics have some texts as they came: then one stands for all calls, whatever they had.
+    let is_normalised = context.is_normalised && variant.has_placeholders;
+    let is_settled = !context.is_normalised && variant.calls >= SAME;
+    let keeps = variant.has_placeholders || is_settled;
     let mut filled: Vec<Filled> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (nth, slot) in normal.slots.iter().enumerate() {
@@ -101,11 +124,11 @@ fn parameters(normal: &Normal<'_>, variant: &Variant, context: Context<'_>) -> V
         }
         let usage = usage(&normal.words, &normal.scopes, slot);
         let is_argument = usage.column.is_none() && usage.role == Role::Argument;
-        if context.is_normalised && is_argument && kept(&normal.words, slot).is_some() {
+        if is_normalised && is_argument && kept(&normal.words, slot).is_some() {
             continue;
         }
         let key = match slot.number {
-            Some(_) if context.unifies && is_argument && normal.words.open(slot.at) > 0 => {
+            _ if context.unifies && is_argument && normal.words.open(slot.at) > 0 => {
                 around(&normal.words, slot)
             }
             Some(number) => format!("${number}"),
@@ -122,12 +145,8 @@ fn parameters(normal: &Normal<'_>, variant: &Variant, context: Context<'_>) -> V
             continue;
         }
         known.insert(key, filled.len());
-        let is_interval = slot.from < slot.at && normal.words.is(slot.from, "interval");
-        let is_plain = match usage.role {
-            Role::Limit | Role::Offset => true,
-            role => is_interval && role == Role::Argument,
-        };
-        let plain = if is_plain { plain(variant, nth) } else { Vec::new() };
+        let is_plain = matches!(usage.role, Role::Limit | Role::Offset | Role::Argument);
+        let plain = variant.plain.get(&nth).filter(|_| is_plain).cloned().unwrap_or_default();
         let row = normal.words.open(slot.at);
         let parameter = Parameter { name: String::new(), usage, row, plain };
         filled.push(Filled { slots: vec![nth], parameter });
@@ -171,7 +190,7 @@ fn kept<'t>(words: &Words<'t>, slot: &Slot) -> Option<&'t str> {
 }
 
 fn name(filled: &mut [Filled]) {
-    let mut taken: Vec<String> = Vec::new();
+    let mut names = Names::default();
     for (nth, it) in filled.iter_mut().enumerate() {
         let usage = &it.parameter.usage;
         let base = match (usage.role, &usage.column) {
@@ -180,16 +199,30 @@ fn name(filled: &mut [Filled]) {
             (_, Some(column)) => word(&column.name),
             (_, None) => format!("p{}", nth + 1),
         };
-        it.parameter.name = free(&base, &taken);
-        taken.push(it.parameter.name.clone());
+        it.parameter.name = names.free(&base);
     }
 }
 
-/// `base`, or with a number behind it if that is taken.
-pub(super) fn free(base: &str, taken: &[String]) -> String {
-    let numbered = (2..).map(|number| format!("{base}_{number}"));
-    let mut all = std::iter::once(base.to_owned()).chain(numbered);
-    all.find(|name| !taken.contains(name)).unwrap_or_default()
+/// Names that are given.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// How often each was asked for.
+    asked: HashMap<String, u32>,
+}
+
+impl Names {
+    /// `base`, or with a number behind it if that is taken.
+    pub(super) fn free(&mut self, base: &str) -> String {
+        let asked = self.asked.entry(base.to_owned()).or_default();
+        loop {
+            *asked += 1;
+            let name = if *asked == 1 { base.to_owned() } else { format!("{base}_{asked}") };
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
 }
 
 /// A name as one word.
@@ -200,18 +233,20 @@ fn word(name: &str) -> String {
     if begins { plain } else { format!("_{plain}") }
 }
 
-/// What was seen where that says nothing about anybody: of LIMIT and OFFSET, and of intervals.
-fn plain(variant: &Variant, nth: usize) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for cells in &variant.tuples {
-        if let Some(Cell::Text(text)) = cells.get(nth)
-            && !found.contains(text)
-            && found.len() < PLAIN
-        {
-            found.push(text.clone());
-        }
-    }
-    found
+/// Whether a string is left where no parameter stands.
+fn keeps_text(normal: &Normal<'_>, filled: &[Filled]) -> bool {
+    let gone: HashSet<usize> = (filled.iter().flat_map(|it| &it.slots))
+        .filter_map(|nth| normal.slots.get(*nth).map(|slot| slot.at))
+        .collect();
+    let is_string =
+        |at: usize| matches!(normal.words.kind(at), TokenKind::String | TokenKind::DollarString);
+    normal.words.places().any(|at| is_string(at) && !gone.contains(&at))
+}
+
+/// What the file of a query would be called that has too many parameters for one.
+pub(super) fn too_long(group: &Group) -> Option<(String, usize)> {
+    let variant = group.usual().filter(|it| it.same.len() > PARAMETERS)?;
+    Some((stem(&Normal::read(&variant.text)?, &[]), variant.same.len()))
 }
 
 /// The column of which two values are compared, neither of them as equal.
@@ -237,7 +272,12 @@ fn seen(variant: &Variant, filled: &[Filled]) -> Option<Seen> {
     let rows: Vec<Vec<Option<String>>> =
         tuples.filter_map(|cells| filled.iter().map(|it| cell(cells, it)).collect()).collect();
     let names = filled.iter().map(|it| it.parameter.name.clone()).collect();
-    (!rows.is_empty() && !filled.is_empty()).then_some(Seen { names, rows })
+    let has_empty = |cells: &&Vec<Cell>| {
+        let cells = filled.iter().filter_map(|it| cells.get(*it.slots.first()?));
+        cells.into_iter().any(|cell| matches!(cell, Cell::Text(text) if text.is_empty()))
+    };
+    let empty = variant.tuples.iter().filter(has_empty).count();
+    (!rows.is_empty() && !filled.is_empty()).then_some(Seen { names, rows, empty })
 }
 
 /// The text with named parameters.
@@ -340,116 +380,4 @@ fn stem(normal: &Normal<'_>, filled: &[Filled]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Context, Draft, draft};
-    use crate::workload::import::tally::{Cell, Sent, Tally};
-
-    fn context() -> Context<'static> {
-        Context { catalog: None, values: false, is_normalised: false, unifies: false }
-    }
-
-    fn drafted(texts: &[&str], context: Context<'_>) -> Draft {
-        let mut tally = Tally::new();
-        for text in texts {
-            tally.add(&Sent { text, calls: 1, millis: None, bound: Vec::new() });
-        }
-        let groups = tally.into_groups();
-        assert_eq!(groups.len(), 1, "{groups:?}");
-        draft(&groups[0].1, context).unwrap()
-    }
-
-    #[test]
-    fn parameters_are_named_by_columns() {
-        for (text, sql, stem) in [
-            (
-                "SELECT * FROM orders o WHERE o.customer_id=$1 AND o.\"Due at\">$2 LIMIT $3",
-                "SELECT * FROM orders o WHERE o.customer_id=:customer_id AND o.\"Due at\">:Due_at LIMIT :limit",
-                "select_orders_by_customer_id_due_at",
-            ),
-            (
-                "SELECT count(*) FROM t WHERE a IN ($1, $2) AND b BETWEEN $3 AND $4",
-                "SELECT count(*) FROM t WHERE a IN (:a, :a_2) AND b BETWEEN :b AND :b_2",
-                "count_t_by_a_b",
-            ),
-            (
-                "SELECT a FROM t WHERE $1 IS NULL OR a = $1",
-                "SELECT a FROM t WHERE :a IS NULL OR a = :a",
-                "select_t_by_a",
-            ),
-            (
-                "SELECT tags[$1:$2], x[1:n] FROM t WHERE a > now() - interval $3 AND b = $4::int[]",
-                "SELECT tags[:p1 : :p2], x[1: n] FROM t WHERE a > now() - :p3::interval AND b = :b::int[]",
-                "select_t_by_b",
-            ),
-            (
-                "INSERT INTO s.\"Big T\" (a, b) VALUES ($1, $2)",
-                "INSERT INTO s.\"Big T\" (a, b) VALUES (:a, :b)",
-                "insert_big_t",
-            ),
-            (
-                "WITH x AS (SELECT 1) UPDATE t SET a = a + $1 WHERE id = $2",
-                "WITH x AS (SELECT 1) UPDATE t SET a = a + :a WHERE id = :id",
-                "update_t_by_id",
-            ),
-            ("SELECT place_order($1)", "SELECT place_order(:p1)", "select_place_order"),
-        ] {
-            let draft = drafted(&[text], context());
-            assert_eq!((draft.sql.as_str(), draft.stem.as_str()), (sql, stem), "{text}");
-        }
-    }
-
-    #[test]
-    fn lines_lose_their_margin_and_comments() {
-        let text =
-            "SELECT a -- what\n        FROM t\n          WHERE b = $1 /* id=7 */\n        LIMIT 1";
-        assert_eq!(drafted(&[text], context()).sql, "SELECT a\nFROM t\n  WHERE b = :b\nLIMIT 1");
-    }
-
-    #[test]
-    fn a_literal_that_never_changed_is_part_of_the_query() {
-        let other = "SELECT a FROM t WHERE b = 'x' AND c = 1";
-        let few = drafted(&[other; 3], context());
-        assert_eq!(few.sql, "SELECT a FROM t WHERE b = :b AND c = :c");
-        let one = "SELECT a FROM t WHERE b = 'x' AND c = 2";
-        let mut many = vec![other; 19];
-        many.push(one);
-        assert_eq!(drafted(&many, context()).sql, "SELECT a FROM t WHERE b = 'x' AND c = :c");
-        let bound = drafted(&["SELECT a FROM t WHERE b = 'x' AND c = $1"], context());
-        assert_eq!(bound.sql, "SELECT a FROM t WHERE b = 'x' AND c = :c");
-    }
-
-    #[test]
-    fn values_are_kept_on_request_only_and_together() {
-        let mut tally = Tally::new();
-        for (a, b) in [("1", "x, y"), ("2", ""), ("3", "z")] {
-            let bound = vec![Cell::of(a.to_owned()), Cell::of(b.to_owned())];
-            let text = "SELECT * FROM t WHERE a = $1 AND b <> $2";
-            tally.add(&Sent { text, calls: 1, millis: None, bound });
-        }
-        let (_, group) = tally.into_groups().remove(0);
-        assert!(draft(&group, context()).unwrap().seen.is_none());
-        let seen = draft(&group, Context { values: true, ..context() }).unwrap().seen.unwrap();
-        assert_eq!(seen.names, ["a", "b"]);
-        let cell = |text: &str| Some(text.to_owned());
-        // An empty text would be NULL there.
-        assert_eq!(seen.rows, [[cell("1"), cell("x, y")], [cell("3"), cell("z")]]);
-    }
-
-    #[test]
-    fn equal_expressions_share_their_placeholder_if_they_must() {
-        let text =
-            "SELECT date_trunc($1, a), count(*) FROM t WHERE b = $2 GROUP BY date_trunc($3, a)";
-        let unified = drafted(&[text], Context { unifies: true, ..context() });
-        assert_eq!(
-            unified.sql,
-            "SELECT date_trunc(:p1, a), count(*) FROM t WHERE b = :b GROUP BY date_trunc(:p1, a)"
-        );
-        // Statistics of some versions keep the literal in one of the two.
-        let text = "SELECT date_trunc($1, a), f($2) FROM t GROUP BY date_trunc('day', a)";
-        let kept = drafted(&[text], Context { is_normalised: true, ..context() });
-        assert_eq!(
-            kept.sql,
-            "SELECT date_trunc('day', a), f(:p1) FROM t GROUP BY date_trunc('day', a)"
-        );
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ pub enum ImportError {
     NoLog(PathBuf),
     /// A log has no queries.
     #[error(
-        "no query of an application is in the log: {entries} entries, {skipped}\n  help: set \
+        "no query of an application is in the log: {entries} entries, {skipped}{notes}\n  help: set \
          log_min_duration_statement = 0 for a while; messages are read in English, lc_messages = 'C'"
     )]
     NoQueries {
@@ -40,10 +40,12 @@ pub enum ImportError {
         entries: u64,
         /// What they were.
         skipped: String,
+        /// What else is known, such as queries of other databases.
+        notes: String,
     },
     /// A log is of several databases.
-    #[error("the log has queries of several databases: {0}\n  help: name one with --database")]
-    Databases(String),
+    #[error("the log has queries of several databases: {0}{1}\n  help: name one with --database")]
+    Databases(String, String),
     /// The extension is not there.
     #[error(
         "the database {database} has no pg_stat_statements\n  help: {how}, then let the application work for \
@@ -67,8 +69,8 @@ pub enum ImportError {
         skipped: String,
     },
     /// Too little is left.
-    #[error("no query came {0} times or more\n  help: lower --min-calls")]
-    TooFew(u64),
+    #[error("no query came {0} times or more{1}\n  help: lower --min-calls")]
+    TooFew(u64, String),
     /// Files are there already.
     #[error(
         "{path} is there already{more}; nothing was written\n  help: --force replaces files of the same name, \

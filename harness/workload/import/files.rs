@@ -9,8 +9,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::draft::{Draft, Seen, free};
-use super::tally::{Group, Tally};
+use super::draft::{Draft, Names, Seen};
+use super::tally::{Counted, Tally};
 use super::{ImportError, ImportOptions, Skip};
 use crate::workload::{Query, folder};
 
@@ -31,6 +31,8 @@ pub struct Imported {
     pub refused: Vec<(String, String)>,
     /// What else must be said.
     pub notes: Vec<String>,
+    /// Whether a server has prepared them.
+    pub is_tried: bool,
     /// The rates of all queries together, where they have their own.
     pub rate: Option<f64>,
 }
@@ -52,6 +54,8 @@ pub struct Made {
     pub parameters: Vec<(String, String)>,
     /// The parameters whose values nobody can tell.
     pub open: Vec<String>,
+    /// Whether text in quotes stayed in the query.
+    pub keeps_text: bool,
 }
 
 /// What becomes a workload.
@@ -60,11 +64,12 @@ pub(super) struct Parts {
     source: String,
     pub(super) span: Option<String>,
     pub(super) seconds: Option<f64>,
-    pub(super) drafts: Vec<(Draft, Group)>,
+    pub(super) drafts: Vec<(Draft, Counted)>,
     pub(super) found: usize,
     pub(super) skipped: BTreeMap<Skip, u64>,
     pub(super) refused: Vec<(String, String)>,
     pub(super) notes: Vec<String>,
+    pub(super) is_tried: bool,
 }
 
 impl Parts {
@@ -82,6 +87,7 @@ impl Parts {
             skipped: tally.skipped.clone(),
             refused: Vec::new(),
             notes,
+            is_tried: false,
         }
     }
 
@@ -98,6 +104,11 @@ impl Parts {
         if told.is_empty() { "nothing else either".to_owned() } else { told }
     }
 
+    /// What else there is to say, as further lines of an error.
+    pub(super) fn told_notes(&self) -> String {
+        self.notes.iter().flat_map(|note| ["\n  note: ", note]).collect()
+    }
+
     /// Gives names to the files and writes their headers.
     pub(super) fn imported(mut self, options: &ImportOptions) -> Imported {
         let skipped = self.sorted_skipped();
@@ -109,27 +120,49 @@ impl Parts {
                 "nobody knows how long this took: weights are written and no rates".to_owned(),
             );
         }
-        let mut taken = Vec::new();
+        let mut names = Names::default();
+        let (mut lacking, mut empty) = (Vec::new(), 0);
         let mut made = Vec::new();
         for (draft, group) in drafts {
-            let stem = free(&draft.stem, &taken);
+            let stem = names.free(&draft.stem);
             let share = match seconds {
                 Some(seconds) => format!("rate {}/s", rate(group.calls, seconds)),
                 None => format!("weight {}", rounded(real(group.calls) * 100.0 / real(all.max(1)))),
             };
             match self.file(&draft, &group, &stem, &share) {
-                Ok(file) => made.push(file),
-                Err(why) => self.refused.push((stem.clone(), why)),
+                Ok(file) => {
+                    lacking.extend(draft.lacks_values.then(|| file.file.clone()));
+                    empty += draft.seen.as_ref().map_or(0, |seen| seen.empty);
+                    made.push(file);
+                }
+                Err(why) => self.refused.push((stem, why)),
             }
-            taken.push(stem);
+        }
+        if !lacking.is_empty() {
+            self.notes.push(format!(
+                "the log has no whole set of values for {}, which are drawn as without --values",
+                lacking.join(", ")
+            ));
+        }
+        if empty > 0 {
+            self.notes.push(format!(
+                "{empty} of the sets of values have an empty text, which a file can't tell from NULL, and are \
+                 left out"
+            ));
         }
         let rate = seconds.map(|seconds| made.iter().map(|it| rate(it.calls, seconds)).sum());
-        let Self { source, span, found, refused, notes, .. } = self;
-        Imported { source, span, made, found, skipped, refused, notes, rate }
+        let Self { source, span, found, refused, notes, is_tried, .. } = self;
+        Imported { source, span, made, found, skipped, refused, notes, is_tried, rate }
     }
 
     /// One file; what can't be read again is not written.
-    fn file(&self, draft: &Draft, group: &Group, stem: &str, share: &str) -> Result<Made, String> {
+    fn file(
+        &self,
+        draft: &Draft,
+        group: &Counted,
+        stem: &str,
+        share: &str,
+    ) -> Result<Made, String> {
         let mean = (group.timed > 0).then(|| group.millis / real(group.timed));
         let each = mean.map(|mean| format!(", {} ms each", rounded(mean))).unwrap_or_default();
         let span = self.span.as_ref().map(|span| format!(" {span}")).unwrap_or_default();
@@ -168,7 +201,8 @@ impl Parts {
         let _ = writeln!(text, "{};", draft.sql);
         let file = format!("{stem}.sql");
         check(&file, &text, draft, &open)?;
-        Ok(Made { file, text, values, calls: group.calls, mean, parameters, open })
+        let (calls, keeps_text) = (group.calls, draft.keeps_text);
+        Ok(Made { file, text, values, calls, mean, parameters, open, keeps_text })
     }
 }
 
@@ -228,7 +262,9 @@ fn comma_separated(seen: &Seen) -> String {
 
 /// Writes the files into `folder`. Files of the same name are replaced only by `force`, and nothing is
 /// written if one is in the way.
-pub fn write(imported: &Imported, folder: &Path, force: bool) -> Result<(), ImportError> {
+///
+/// Gives the names of files that an earlier import left there: `bench` sends them as well.
+pub fn write(imported: &Imported, folder: &Path, force: bool) -> Result<Vec<String>, ImportError> {
     let files = || {
         imported.made.iter().flat_map(|made| {
             let values = made.values.iter().map(|(name, text)| (name, text, 0o600));
@@ -240,6 +276,7 @@ pub fn write(imported: &Imported, folder: &Path, force: bool) -> Result<(), Impo
         if let Some(path) = there.next() {
             let more = match there.count() {
                 0 => String::new(),
+                1 => ", and 1 other".to_owned(),
                 others => format!(", and {others} others"),
             };
             return Err(ImportError::Exists { path, more });
@@ -254,7 +291,29 @@ pub fn write(imported: &Imported, folder: &Path, force: bool) -> Result<(), Impo
         let path = folder.join(name);
         put(&path, text, mode).map_err(failed(&path))?;
     }
-    Ok(())
+    let written: Vec<&String> = files().map(|(name, _, _)| name).collect();
+    let mut left = left(folder).map_err(failed(folder))?;
+    left.retain(|name| !written.contains(&name));
+    Ok(left)
+}
+
+/// The files that imports have written there, by what they begin with, and values beside them.
+fn left(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let Ok(name) = entry?.file_name().into_string() else { continue };
+        let Some(stem) = name.strip_suffix(".sql") else { continue };
+        let text = fs::read_to_string(folder.join(&name)).unwrap_or_default();
+        let is_made = text.starts_with("-- From ")
+            && text.lines().next().is_some_and(|line| line.contains(" call"));
+        if is_made {
+            let values = format!("{stem}.csv");
+            found.extend(folder.join(&values).exists().then_some(values));
+            found.push(name);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Writes the whole file or nothing.

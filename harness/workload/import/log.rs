@@ -145,13 +145,9 @@ fn from_json(line: &[u8]) -> Option<Entry> {
     })
 }
 
-/// Without the time zone's letters.
+/// The date and the time; the zone behind them may have letters or digits.
 fn time(text: &str) -> String {
-    text.chars()
-        .take_while(|sign| !sign.is_ascii_alphabetic())
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -209,6 +205,14 @@ mod tests {
 "#;
         assert_eq!(read(text.as_bytes()), [(1, Some(entry("m", "d"))), (2, None)]);
         assert!(read(b"").is_empty());
+    }
+
+    #[test]
+    fn a_time_zone_may_be_a_number() {
+        for zone in ["UTC", "CEST", "-03", "+0530"] {
+            let text = format!("2026-01-01 10:00:00.123 {zone}");
+            assert_eq!(super::time(&text), "2026-01-01 10:00:00.123");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod tally;
 mod usage;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use jiff::civil::DateTime;
@@ -74,7 +74,20 @@ pub async fn from_statements(
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
     statements::settle(session).await?;
-    let mut tally = Tally::new();
+    let made = counted(session, options).await;
+    finish(session, made).await
+}
+
+/// Ends the transaction; what has failed in it matters more than that it can't be ended.
+async fn finish<T>(session: &mut Session, made: Result<T, ImportError>) -> Result<T, ImportError> {
+    let left = statements::leave(session).await;
+    let made = made?;
+    left?;
+    Ok(made)
+}
+
+async fn counted(session: &mut Session, options: &ImportOptions) -> Result<Imported, ImportError> {
+    let mut tally = Tally::new(false, catalog::own(session).await?);
     let since = statements::count(session, &mut tally).await?;
     let catalog = Catalog::read(session).await?;
     let mut parts = Parts::new(format!("pg_stat_statements of {}", since.database), &tally);
@@ -113,7 +126,16 @@ pub async fn from_logs(
     mut session: Option<&mut Session>,
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
-    let mut reading = Reading::new();
+    // Not one transaction with what follows: reading may take long.
+    let own = match session.as_deref_mut() {
+        Some(session) => {
+            statements::settle(session).await?;
+            let own = catalog::own(session).await.map_err(ImportError::from);
+            finish(session, own).await?
+        }
+        None => HashSet::new(),
+    };
+    let mut reading = Reading::new(options.values, own);
     for path in paths {
         reading.read(path, options.database.as_deref()).await?;
     }
@@ -124,24 +146,39 @@ pub async fn from_logs(
     reading.tell(&mut parts);
     if reading.databases.len() > 1 {
         let told = reading.databases.iter().map(|(name, count)| format!("{name} ({count})"));
-        return Err(ImportError::Databases(told.collect::<Vec<_>>().join(", ")));
+        let told = told.collect::<Vec<_>>().join(", ");
+        return Err(ImportError::Databases(told, parts.told_notes()));
     }
     let groups = reading.tally.into_groups();
     if groups.is_empty() {
         let skipped = parts.told_skipped();
-        return Err(ImportError::NoQueries { entries: reading.entries, skipped });
+        let notes = parts.told_notes();
+        return Err(ImportError::NoQueries { entries: reading.entries, skipped, notes });
     }
-    let catalog = match session.as_deref_mut() {
+    let context =
+        Context { catalog: None, values: options.values, is_normalised: false, unifies: false };
+    match session {
         Some(session) => {
             statements::settle(session).await?;
-            Some(Catalog::read(session).await?)
+            let chosen = looked_up(groups, context, session, options, &mut parts).await;
+            finish(session, chosen).await?;
         }
-        None => None,
-    };
-    let (catalog, values) = (catalog.as_ref(), options.values);
-    let context = Context { catalog, values, is_normalised: false, unifies: false };
-    choose(groups, context, session, options, &mut parts).await?;
+        None => choose(groups, context, None, options, &mut parts).await?,
+    }
     Ok(parts.imported(options))
+}
+
+/// Makes drafts with what the session's database knows.
+async fn looked_up(
+    groups: Vec<(String, Group)>,
+    context: Context<'_>,
+    session: &mut Session,
+    options: &ImportOptions,
+    parts: &mut Parts,
+) -> Result<(), ImportError> {
+    let catalog = Catalog::read(session).await?;
+    let context = Context { catalog: Some(&catalog), ..context };
+    choose(groups, context, Some(session), options, parts).await
 }
 
 /// Logs that are being read.
@@ -151,7 +188,7 @@ struct Reading {
     /// Queries of each database.
     databases: BTreeMap<String, u64>,
     /// Queries of databases that are not wanted.
-    elsewhere: u64,
+    elsewhere: BTreeMap<String, u64>,
     bad: u64,
     /// Where some of the bad lines are.
     places: Vec<String>,
@@ -160,12 +197,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn new() -> Self {
+    fn new(values: bool, own: HashSet<String>) -> Self {
         Self {
-            tally: Tally::new(),
+            tally: Tally::new(values, own),
             entries: 0,
             databases: BTreeMap::new(),
-            elsewhere: 0,
+            elsewhere: BTreeMap::new(),
             bad: 0,
             places: Vec::new(),
             first: None,
@@ -208,7 +245,7 @@ impl Reading {
             Said::Part | Said::Other => return,
         };
         if database.is_some_and(|wanted| wanted != entry.database) {
-            self.elsewhere += 1;
+            *self.elsewhere.entry(entry.database.clone()).or_default() += 1;
             return;
         }
         if self.first.as_ref().is_none_or(|first| entry.at < *first) {
@@ -247,8 +284,10 @@ impl Reading {
             let places = self.places.join(", ");
             parts.notes.push(format!("{count}{lines} of a log: {places}{more}"));
         }
-        if self.elsewhere > 0 {
-            parts.notes.push(format!("{} queries of other databases are left out", self.elsewhere));
+        if !self.elsewhere.is_empty() {
+            let told = self.elsewhere.iter().map(|(name, count)| format!("{name} ({count})"));
+            let told = told.collect::<Vec<_>>().join(", ");
+            parts.notes.push(format!("queries of other databases are left out: {told}"));
         }
     }
 }
@@ -262,6 +301,7 @@ async fn choose(
     parts: &mut Parts,
 ) -> Result<(), ImportError> {
     parts.found = groups.len();
+    parts.is_tried = session.is_some();
     let has_times = groups.iter().any(|(_, group)| group.timed > 0);
     if options.by == By::Time && !has_times {
         parts.notes.push("no times are known, so those that came most often are taken".to_owned());
@@ -276,11 +316,18 @@ async fn choose(
     });
     groups.retain(|(_, group)| group.calls >= options.min_calls);
     if groups.is_empty() {
-        return Err(ImportError::TooFew(options.min_calls));
+        return Err(ImportError::TooFew(options.min_calls, parts.told_notes()));
     }
     for (_, group) in &groups {
         if parts.drafts.len() == options.top {
             break;
+        }
+        if let Some((stem, count)) = draft::too_long(group) {
+            parts.notes.push(format!(
+                "{stem} is left out: it has {count} parameters, and {} are the most",
+                tally::PARAMETERS
+            ));
+            continue;
         }
         let Some(mut made) = draft(group, context) else { continue };
         if let Some(session) = session.as_deref_mut()
@@ -300,7 +347,7 @@ async fn choose(
                 continue;
             }
         }
-        parts.drafts.push((made, group.clone()));
+        parts.drafts.push((made, group.counted()));
     }
     Ok(())
 }

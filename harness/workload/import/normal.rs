@@ -4,6 +4,7 @@
 //! length. Must not know where a statement comes from.
 
 use super::scope::{Clause, Scopes};
+use super::usage;
 use super::words::Words;
 use crate::sql::TokenKind;
 
@@ -18,6 +19,8 @@ pub(super) struct Slot {
     pub(super) text: String,
     /// The first word of the type's name before it, as in `interval '1 day'`; else the same as `at`.
     pub(super) from: usize,
+    /// Whether it counts rows or is a span of time, which says nothing about anybody.
+    pub(super) is_plain: bool,
 }
 
 /// A statement taken apart.
@@ -136,8 +139,7 @@ fn slot(words: &Words<'_>, scopes: &Scopes, at: usize) -> Option<Slot> {
     let is_value = match words.kind(at) {
         TokenKind::Param => true,
         TokenKind::Number => !is_modifier(words, at) && !is_ordinal(words, scopes, at),
-        TokenKind::String => !is_special(text) && !is_told(words, at),
-        TokenKind::DollarString => !is_told(words, at),
+        TokenKind::String | TokenKind::DollarString => !is_told(words, at) && !is_field(words, at),
         // In a row of VALUES they are values like others.
         TokenKind::Word => {
             place.value.is_some()
@@ -150,12 +152,16 @@ fn slot(words: &Words<'_>, scopes: &Scopes, at: usize) -> Option<Slot> {
     };
     let number = text.strip_prefix('$').filter(|_| words.kind(at) == TokenKind::Param);
     let number = number.and_then(|number| number.parse().ok());
-    is_value.then(|| Slot { at, number, text: text.to_owned(), from: typed_from(words, at) })
+    let from = typed_from(words, at);
+    let is_interval = from < at && words.is(from, "interval");
+    let slot = Slot { at, number, text: text.to_owned(), from, is_plain: is_interval };
+    is_value.then(|| Slot { is_plain: is_interval || usage::is_count(words, &slot), ..slot })
 }
 
-/// Bits and strings with Unicode escapes stay as they are.
-fn is_special(text: &str) -> bool {
-    text.starts_with(['b', 'B', 'x', 'X', 'u', 'U', 'n', 'N'])
+/// `interval '1' day`, where a value by itself would be seconds.
+fn is_field(words: &Words<'_>, at: usize) -> bool {
+    words.is(at - 1, "interval")
+        && words.is_one_of(at + 1, &["year", "month", "day", "hour", "minute", "second"])
 }
 
 /// A number of a type, as in `numeric(10, 2)`.
@@ -190,7 +196,7 @@ fn is_ordinal(words: &Words<'_>, scopes: &Scopes, at: usize) -> bool {
 /// A string that says what is asked for and not of which row: the key of a JSON value, a time zone, a
 /// unit of time, the configuration of a text search.
 fn is_told(words: &Words<'_>, at: usize) -> bool {
-    let is_key = matches!(words.text(at - 1), "->" | "->>" | "#>" | "#>>" | "?" | "#-");
+    let is_key = matches!(words.text(at - 1), "->" | "->>" | "#>" | "#>>" | "#-");
     let is_zone = words.is(at - 1, "zone") && words.is(at - 2, "time");
     let is_first = words.text(at - 1) == "(" && words.is_one_of(at - 2, &TOLD_FIRST);
     let searches = [
@@ -233,8 +239,17 @@ pub(super) fn value(literal: &str) -> Option<String> {
         let (tag, rest) = body.split_once('$')?;
         return Some(rest.strip_suffix('$')?.strip_suffix(tag)?.strip_suffix('$')?.to_owned());
     }
-    if let Some(body) = literal.strip_prefix(['e', 'E']).and_then(|rest| rest.strip_prefix('\'')) {
-        return unescaped(body.strip_suffix('\'')?);
+    let begins = literal.as_bytes().first().map(u8::to_ascii_lowercase);
+    let quoted = literal.get(1..).filter(|rest| rest.starts_with('\''));
+    match (begins, quoted) {
+        (Some(b'e'), Some(rest)) => return unescaped(rest.get(1..)?.strip_suffix('\'')?),
+        (Some(b'n' | b'b'), Some(rest)) => return value(rest),
+        // So bits are read from text.
+        (Some(b'x'), Some(rest)) => return value(rest).map(|digits| format!("x{digits}")),
+        (Some(b'u'), None) => {
+            return literal.get(2..).filter(|rest| !rest.contains('\\')).and_then(value);
+        }
+        _ => {}
     }
     match literal.strip_prefix('\'') {
         // Two pieces of one string are left alone.
@@ -325,12 +340,18 @@ mod tests {
             ),
             ("SELECT count(*) FROM t GROUP BY 1 ORDER BY count(*) + 4", &["4"]),
             ("SELECT d->>'k', d#>>'{a,b}' FROM t WHERE d->'x' = '7'", &["'7'"]),
+            ("SELECT a FROM t WHERE d ? 'me' AND d ?| '{x}' AND e ?& $1", &["'me'", "'{x}'", "$1"]),
+            ("SELECT now() - interval '1' day, interval '2'", &["'2'"]),
             (
                 "SELECT date_trunc('day', a AT TIME ZONE 'UTC') FROM t WHERE a > now() - interval '1 day'",
                 &["'1 day'"],
             ),
             ("SELECT to_tsvector('english', a) FROM t WHERE b LIKE 'x%' ESCAPE '!'", &["'x%'"]),
-            ("SELECT B'01', X'ff' FROM t LIMIT 10 OFFSET 20", &["10", "20"]),
+            ("SELECT a FROM t LIMIT 10 OFFSET 20", &["10", "20"]),
+            (
+                "SELECT B'01', X'ff', N'me', U&'d!0061' UESCAPE '!' FROM t",
+                &["B'01'", "X'ff'", "N'me'", "U&'d!0061' UESCAPE '!'"],
+            ),
             ("SELECT * FROM t WHERE a = true AND b IS NULL", &[]),
             ("INSERT INTO t VALUES (NULL, true, DEFAULT, f(NULL))", &["NULL", "true"]),
             ("SELECT '{1,2}'::int[], tags[1], $2", &["'{1,2}'", "1", "$2"]),
@@ -366,6 +387,12 @@ mod tests {
             ("1.5e3", Some("1.5e3")),
             ("NULL", None),
             ("E'\\x41'", None),
+            ("N'it''s'", Some("it's")),
+            ("B'01'", Some("01")),
+            ("X'1F'", Some("x1F")),
+            ("U&'a'", Some("a")),
+            ("U&'\\0061'", None),
+            ("u&'a!0061' UESCAPE '!'", None),
             ("'a'\n'b'", None),
             ("true", Some("true")),
             ("''", Some("")),

@@ -3,6 +3,8 @@
 //! Knows what a parameter is for, and from the catalog, if there is one, which table has the column and
 //! what it refers to. What can't be told is said, never made up.
 
+use std::collections::HashMap;
+
 use super::catalog::{Catalog, Facts, ForeignKey, Table};
 use super::scope::{Relation, Scopes};
 use super::usage::{Column, Role, Usage};
@@ -48,7 +50,11 @@ struct Together {
     names: Vec<String>,
     columns: Vec<String>,
     conditions: Vec<String>,
+    has_pattern: bool,
 }
+
+/// What is said of values that stand for patterns.
+const WHOLE: &str = ", whole values instead of patterns";
 
 /// The origins of all parameters.
 pub(super) fn origins(
@@ -65,8 +71,9 @@ pub(super) fn origins(
     }
     let mut done = work.done;
     done.extend(work.together.into_iter().map(Together::origin));
-    let place = |name: &String| parameters.iter().position(|parameter| parameter.name == *name);
-    done.sort_by_key(|origin| origin.names.first().and_then(place));
+    let places: HashMap<&str, usize> =
+        parameters.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect();
+    done.sort_by_key(|origin| origin.names.first().and_then(|it| places.get(it.as_str())));
     done
 }
 
@@ -154,9 +161,13 @@ impl<'w> Work<'w> {
         let is_new = matches!(parameter.usage.role, Role::Assigned | Role::Within);
         let is_full = found.facts.is_some_and(|(_, facts)| facts.is_not_null);
         let condition = (!is_new && !is_full).then(|| format!("{column} IS NOT NULL"));
-        let told = format!("{}.{}", found.table, ident(&found.column));
+        let is_pattern = parameter.usage.is_pattern;
+        let whole = if is_pattern { WHOLE } else { "" };
+        let told = format!("{}.{}{whole}", found.table, ident(&found.column));
+        let is_free = parameter.usage.role == Role::Compared && parameter.usage.differs;
         match parameter.usage.role {
-            Role::Listed | Role::Array => {
+            // Of one row with what must be equal, one that differs would leave nothing.
+            role if is_free || matches!(role, Role::Listed | Role::Array) => {
                 let is_array = parameter.usage.role == Role::Array;
                 let value = if is_array { format!("ARRAY[{column}]") } else { column };
                 let told = if is_array { format!("{told}, one of them") } else { told };
@@ -174,6 +185,7 @@ impl<'w> Work<'w> {
                         together.names.push(name.clone());
                         together.columns.push(column);
                         together.conditions.extend(condition);
+                        together.has_pattern |= is_pattern;
                     }
                     None => self.together.push(Together {
                         place: found.place,
@@ -181,6 +193,7 @@ impl<'w> Work<'w> {
                         names: vec![name.clone()],
                         columns: vec![column],
                         conditions: condition.into_iter().collect(),
+                        has_pattern: is_pattern,
                     }),
                 }
             }
@@ -329,9 +342,10 @@ impl Together {
             format!(" WHERE {}", self.conditions.join(" AND "))
         };
         let columns = self.columns.join(", ");
+        let whole = if self.has_pattern { WHOLE } else { "" };
         let told = match self.columns.as_slice() {
-            [one] => format!("{}.{one}", self.table),
-            _ => format!("{}, of one row", self.table),
+            [one] => format!("{}.{one}{whole}", self.table),
+            _ => format!("{}, of one row{whole}", self.table),
         };
         let from = format!("SELECT {columns} FROM {}{conditions}", self.table);
         Origin { names: self.names, from: Some(from), told, is_guess: false }

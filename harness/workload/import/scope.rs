@@ -349,8 +349,11 @@ impl<'w, 't> Walk<'w, 't> {
                 let parent = self.scopes.get(self.now.scope).and_then(|scope| scope.parent);
                 return self.begin(parent);
             }
-            "limit" | "offset" | "fetch" | "for" | "returning" | "window" | "when" | "conflict"
-            | "then" => Clause::Other,
+            "limit" | "offset" | "fetch" | "for" | "returning" | "window" | "conflict" => {
+                Clause::Other
+            }
+            // Those of CASE begin nothing.
+            "when" | "then" if verb == "merge" => Clause::Other,
             _ => return,
         };
         self.expects |= clause == Clause::From;
@@ -453,5 +456,13 @@ mod tests {
         assert_eq!(of("5"), (Clause::Values, Some(1), ""));
         assert_eq!(of("6"), (Clause::Set, None, "a"));
         assert_eq!(of("7"), (Clause::Set, None, "b"));
+        let text = "UPDATE t SET a = CASE WHEN b THEN 8 END, c = 9 WHERE d = 10";
+        let words = Words::read(text).unwrap();
+        let scopes = Scopes::read(&words);
+        let of = |word: &str| {
+            let place = scopes.place(words.places().find(|at| words.text(*at) == word).unwrap());
+            (place.clause, words.text(place.set))
+        };
+        assert_eq!((of("8"), of("9")), ((Clause::Set, "a"), (Clause::Set, "c")));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows which statements an application's work is made of. Must not know how often they come.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::normal::Normal;
@@ -85,41 +86,48 @@ const OWN: [&str; 15] = [
     "format_type",
 ];
 
-/// Why a query is none, by what it names.
-pub(super) fn by_names(normal: &Normal<'_>) -> Option<Skip> {
+/// Why a query is none, by what it names; `own` are tables that are called like catalogs and are none.
+pub(super) fn by_names(normal: &Normal<'_>, own: &HashSet<String>) -> Option<Skip> {
     if normal.scopes.scopes.iter().any(|scope| scope.makes_table) {
         return Some(Skip::Utility);
     }
     let mut tables = normal.scopes.tables().peekable();
     if tables.peek().is_some() {
-        return tables.all(is_catalog).then_some(Skip::Catalog);
+        return tables.all(|it| is_catalog(it, own)).then_some(Skip::Catalog);
     }
     let words = &normal.words;
     let calls = |at: usize| {
-        let name = words.name(at).filter(|_| words.text(at + 1) == "(")?;
+        let name = words.function(at).filter(|_| words.text(at + 1) == "(")?;
         (!name.starts_with("pg_") && !OWN.contains(&name.as_str())).then_some(())
     };
     let has_own = words.places().any(|at| calls(at).is_some());
     (!has_own).then_some(Skip::NoTable)
 }
 
-fn is_catalog(relation: &Relation) -> bool {
+fn is_catalog(relation: &Relation, own: &HashSet<String>) -> bool {
     match relation.name.as_slice() {
-        [schema, _] if schema == "pg_catalog" || schema == "information_schema" => true,
-        [.., name] => name.starts_with("pg_"),
+        [name] => name.starts_with("pg_") && !own.contains(name),
+        // Nobody else's schema may begin like that.
+        [.., schema, _] => schema == "information_schema" || schema.starts_with("pg_"),
         [] => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{Skip, by_kind, by_names};
     use crate::workload::import::normal::Normal;
 
     #[test]
     fn only_queries_of_an_application_stay() {
+        let own = HashSet::from(["pg_own".to_owned()]);
         for (text, expected) in [
             ("SELECT a FROM t", None),
+            ("SELECT a FROM public.pg_search_documents", None),
+            ("SELECT a FROM pg_own", None),
+            ("SELECT a FROM pg_other", Some(Skip::Catalog)),
             ("WITH x AS (SELECT 1) DELETE FROM t USING x", None),
             ("INSERT INTO t VALUES (1)", None),
             ("SELECT place_order($1)", None),
@@ -139,9 +147,10 @@ mod tests {
             ("SELECT * FROM information_schema.tables", Some(Skip::Catalog)),
             ("SELECT a FROM t, pg_class", None),
             ("SELECT 1", Some(Skip::NoTable)),
+            ("SELECT coalesce(1, 2)", Some(Skip::NoTable)),
             ("SELECT pg_advisory_lock($1), version()", Some(Skip::NoTable)),
         ] {
-            let found = by_kind(text).or_else(|| by_names(&Normal::read(text).unwrap()));
+            let found = by_kind(text).or_else(|| by_names(&Normal::read(text).unwrap(), &own));
             assert_eq!(found, expected, "{text}");
         }
     }

@@ -14,12 +14,18 @@ use crate::workload::Query;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Must be done before anything is asked: from then on the session can't write.
+/// Must be done before anything is asked: up to [`leave`] the session can't write. All of it is one
+/// transaction, since through a pooler the next one may be another session's: what is set lives no longer.
 pub(super) async fn settle(session: &mut Session) -> Result<(), PostgresError> {
     session.give_up_after(PATIENCE);
-    let settings = "SET default_transaction_read_only = on; SET statement_timeout = '30s'; \
-                    SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '30s'";
+    let settings = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '2s'; \
+                    SET LOCAL idle_in_transaction_session_timeout = '30s'";
     session.execute(settings).await
+}
+
+/// Ends what [`settle`] began, whatever has failed in between.
+pub(super) async fn leave(session: &mut Session) -> Result<(), PostgresError> {
+    session.execute("ROLLBACK").await
 }
 
 /// What was read, besides the statements.
@@ -135,19 +141,22 @@ pub(super) async fn refusal(
     session: &mut Session,
     query: &Query,
 ) -> Result<Option<(String, String)>, PostgresError> {
+    // What is prepared outlives a rollback, but its locks do not.
+    const BACK: &str = "ROLLBACK TO SAVEPOINT stairway_import; RELEASE SAVEPOINT stairway_import";
+    session.execute("SAVEPOINT stairway_import").await?;
     let prepared =
         session.execute(&format!("PREPARE stairway_import AS {}", query.numbered())).await;
-    match prepared {
+    let failure = match prepared {
         Ok(()) => {
-            session.execute("DEALLOCATE stairway_import").await?;
-            Ok(None)
+            session.execute(&format!("DEALLOCATE stairway_import; {BACK}")).await?;
+            return Ok(None);
         }
-        // Privileges of this role are not those of the application.
-        Err(PostgresError::Sql(failure)) if failure.sqlstate == "42501" => Ok(None),
-        Err(PostgresError::Sql(failure)) => {
-            let told = failure.discreet();
-            Ok(Some((told.sqlstate.clone(), told.message)))
-        }
-        Err(other) => Err(other),
-    }
+        Err(PostgresError::Sql(failure)) => failure,
+        Err(other) => return Err(other),
+    };
+    session.execute(BACK).await?;
+    // Privileges of this role are not those of the application.
+    let is_denied = failure.sqlstate == "42501";
+    let told = failure.discreet();
+    Ok((!is_denied).then_some((told.sqlstate.clone(), told.message)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows counts and a sample of values, of bounded size. Must not know what values are for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +12,13 @@ use super::skip::{Skip, by_kind, by_names};
 
 /// So many tuples of values are kept for a query.
 const TUPLES: usize = 1000;
+/// Of all of them together so many cells and bytes, about.
+const CELLS: usize = 20_000;
+const BYTES: usize = 1 << 22;
+/// So many values are listed where they say nothing about anybody.
+const PLAIN: usize = 5;
+/// A query may have so many parameters.
+pub(super) const PARAMETERS: usize = 500;
 /// A value longer than this is not kept.
 const LONGEST: usize = 4096;
 /// So many different queries, and lengths of lists of one, are told apart.
@@ -56,9 +63,21 @@ pub(super) struct Variant {
     pub(super) same: Vec<Option<String>>,
     /// Whether values came beside the text: then what is in the text is the application's own.
     pub(super) has_placeholders: bool,
-    /// A sample of values, a cell for each slot.
+    /// A sample of values, a cell for each slot; nothing where values are not wanted.
     pub(super) tuples: Vec<Vec<Cell>>,
+    /// Of slots that say nothing about anybody some values, by slots.
+    pub(super) plain: BTreeMap<usize, Vec<String>>,
     offered: u64,
+    /// How long all cells of the sample are.
+    bytes: usize,
+}
+
+/// How often a query came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub(super) calls: u64,
+    pub(super) timed: u64,
+    pub(super) millis: f64,
 }
 
 /// A query, whatever the length of lists in it.
@@ -72,11 +91,16 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The variant that came most often.
+    /// The variant that came most often, of those that are not too long if there is one.
     pub(super) fn usual(&self) -> Option<&Variant> {
-        self.variants
-            .values()
-            .max_by(|a, b| a.calls.cmp(&b.calls).then_with(|| b.text.cmp(&a.text)))
+        self.variants.values().max_by(|a, b| {
+            let fits = |it: &Variant| it.same.len() <= PARAMETERS;
+            fits(a).cmp(&fits(b)).then(a.calls.cmp(&b.calls)).then_with(|| b.text.cmp(&a.text))
+        })
+    }
+
+    pub(super) fn counted(&self) -> Counted {
+        Counted { calls: self.calls, timed: self.timed, millis: self.millis }
     }
 
     pub(super) fn variants(&self) -> usize {
@@ -91,12 +115,18 @@ pub(super) struct Tally {
     pub(super) skipped: BTreeMap<Skip, u64>,
     /// Calls of queries that came when there were too many already.
     pub(super) crowded: u64,
+    /// Whether values are wanted.
+    values: bool,
+    /// Tables that are called like catalogs and are none.
+    own: HashSet<String>,
     random: ChaCha8Rng,
 }
 
 impl Tally {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(values: bool, own: HashSet<String>) -> Self {
         Self {
+            values,
+            own,
             groups: HashMap::new(),
             known: HashMap::new(),
             skipped: BTreeMap::new(),
@@ -120,7 +150,7 @@ impl Tally {
             Some(why) => Err(why),
             None => Normal::read(sent.text).ok_or(Skip::Unreadable),
         };
-        let normal = match normal.and_then(|it| by_names(&it).map_or(Ok(it), Err)) {
+        let normal = match normal.and_then(|it| by_names(&it, &self.own).map_or(Ok(it), Err)) {
             Ok(normal) => normal,
             Err(why) => {
                 self.skip(why);
@@ -159,7 +189,9 @@ impl Tally {
                 .collect(),
             has_placeholders: slots.iter().any(|slot| slot.number.is_some()),
             tuples: Vec::new(),
+            plain: BTreeMap::new(),
             offered: 0,
+            bytes: 0,
         });
         variant.calls += sent.calls;
         for (same, slot) in variant.same.iter_mut().zip(slots) {
@@ -167,8 +199,19 @@ impl Tally {
                 *same = None;
             }
         }
-        let cells = slots.iter().map(|slot| cell(slot, &sent.bound)).collect();
-        variant.offer(cells, &mut self.random);
+        for (nth, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.is_plain) {
+            let found = variant.plain.entry(nth).or_default();
+            if found.len() < PLAIN
+                && let Cell::Text(text) = cell(slot, &sent.bound)
+                && !found.contains(&text)
+            {
+                found.push(text);
+            }
+        }
+        if self.values && slots.len() <= PARAMETERS {
+            let cells = slots.iter().map(|slot| cell(slot, &sent.bound)).collect();
+            variant.offer(cells, &mut self.random);
+        }
     }
 
     /// The queries, in no order.
@@ -181,16 +224,28 @@ impl Variant {
     /// Keeps this tuple, or not: each that was offered has the same chance.
     fn offer(&mut self, cells: Vec<Cell>, random: &mut ChaCha8Rng) {
         self.offered += 1;
-        if self.tuples.len() < TUPLES {
+        let bytes = length(&cells);
+        let room = TUPLES.min(CELLS / cells.len().max(1));
+        if self.tuples.len() < room && self.bytes + bytes <= BYTES {
+            self.bytes += bytes;
             self.tuples.push(cells);
             return;
         }
         let at = random.random_range(0..self.offered);
         let slot = usize::try_from(at).ok().and_then(|at| self.tuples.get_mut(at));
         if let Some(slot) = slot {
-            *slot = cells;
+            let after = self.bytes - length(slot) + bytes;
+            if after <= BYTES {
+                self.bytes = after;
+                *slot = cells;
+            }
         }
     }
+}
+
+fn length(cells: &[Cell]) -> usize {
+    let of = |cell: &Cell| if let Cell::Text(text) = cell { text.len() } else { 0 };
+    cells.iter().map(of).sum()
 }
 
 fn cell(slot: &Slot, bound: &[Cell]) -> Cell {
@@ -206,7 +261,9 @@ fn cell(slot: &Slot, bound: &[Cell]) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Sent, TUPLES, Tally};
+    use std::collections::HashSet;
+
+    use super::{BYTES, Cell, PARAMETERS, Sent, TUPLES, Tally};
     use crate::workload::import::skip::Skip;
 
     fn sent(text: &str) -> Sent<'_> {
@@ -215,7 +272,7 @@ mod tests {
 
     #[test]
     fn queries_are_counted_by_what_they_have_in_common() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(true, HashSet::new());
         for number in 0..3000 {
             tally.add(&sent(&format!("SELECT a FROM t WHERE b = {number} AND c = 'x'")));
         }
@@ -244,8 +301,37 @@ mod tests {
     }
 
     #[test]
+    fn no_more_values_are_kept_than_are_needed() {
+        let mut few = Tally::new(false, HashSet::new());
+        let mut many = Tally::new(true, HashSet::new());
+        for number in 0..2000 {
+            let text = format!("SELECT a FROM t WHERE b = '{}' LIMIT {number}", "x".repeat(4000));
+            few.add(&sent(&text));
+            many.add(&sent(&text));
+        }
+        let groups = few.into_groups();
+        let usual = groups[0].1.usual().unwrap();
+        assert!(usual.tuples.is_empty());
+        assert_eq!(usual.plain[&1], ["0", "1", "2", "3", "4"]);
+        let groups = many.into_groups();
+        let usual = groups[0].1.usual().unwrap();
+        assert!(usual.tuples.len() > 900 && usual.bytes <= BYTES);
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_speaks_for_nobody() {
+        let mut tally = Tally::new(true, HashSet::new());
+        let long = vec!["1"; PARAMETERS + 1].join(", ");
+        for list in [long.as_str(), long.as_str(), "1, 2"] {
+            tally.add(&sent(&format!("SELECT a FROM t WHERE b IN ({list})")));
+        }
+        let groups = tally.into_groups();
+        assert_eq!(groups[0].1.usual().unwrap().same.len(), 2);
+    }
+
+    #[test]
     fn placeholders_take_what_came_beside_them() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(true, HashSet::new());
         for (one, two) in [("1", "x"), ("2", "y")] {
             let bound = vec![Cell::of(one.to_owned()), Cell::of(two.to_owned())];
             let text = "SELECT a FROM t WHERE b = $2 AND c = $1 AND d = 5";

@@ -47,6 +47,10 @@ pub(super) struct Usage {
     pub(super) column: Option<Column>,
     /// The query that it stands in.
     pub(super) scope: usize,
+    /// Whether rows are wanted that have another value, as by `<>` and NOT LIKE.
+    pub(super) differs: bool,
+    /// Whether it is a pattern of LIKE.
+    pub(super) is_pattern: bool,
 }
 
 const COMPARES: [&str; 10] = ["=", "<>", "!=", "<", ">", "<=", ">=", "@>", "<@", "&&"];
@@ -57,6 +61,14 @@ pub(super) fn usage(words: &Words<'_>, scopes: &Scopes, slot: &Slot) -> Usage {
     let (left, right) = widen(words, slot);
     let place = scopes.place(slot.at);
     let scope = place.scope;
+    let is_pattern = words.is_one_of(left - 1, &["like", "ilike"]);
+    let other = Usage {
+        role: Role::Argument,
+        column: None,
+        scope,
+        differs: differs(words, left, right),
+        is_pattern,
+    };
     let found = counted(words, left)
         .or_else(|| compared(words, left, right))
         .or_else(|| listed(words, slot.at))
@@ -65,24 +77,41 @@ pub(super) fn usage(words: &Words<'_>, scopes: &Scopes, slot: &Slot) -> Usage {
     let is_set =
         place.clause == Clause::Set && place.depth == 0 && words.text(place.set + 1) == "=";
     if is_set && left == place.set + 2 {
-        return Usage { role: Role::Assigned, column: plain(words, place.set), scope };
+        return Usage { role: Role::Assigned, column: plain(words, place.set), ..other };
     }
     let is_part = place.clause == Clause::Set && place.depth == 0 && place.set > 0;
     if let Some((role, column)) = found.filter(|(role, _)| !is_part || *role != Role::Beside) {
-        return Usage { role, column, scope };
+        return Usage { role, column, ..other };
     }
     if let Some(value) = place.value {
         let name = scopes.scope(scope).and_then(|scope| scope.columns.get(value));
         let column =
             name.map(|name| Column { qualifier: Vec::new(), name: name.clone(), function: None });
         if column.is_some() {
-            return Usage { role: Role::Inserted, column, scope };
+            return Usage { role: Role::Inserted, column, ..other };
         }
     }
     if place.clause == Clause::Set && place.set > 0 {
-        return Usage { role: Role::Within, column: plain(words, place.set), scope };
+        return Usage { role: Role::Within, column: plain(words, place.set), ..other };
     }
-    Usage { role: Role::Argument, column: None, scope }
+    other
+}
+
+/// Whether the value from `left` to `right` is one that rows must not have.
+fn differs(words: &Words<'_>, left: usize, right: usize) -> bool {
+    let before = left - 1;
+    let is_other = |at: usize| matches!(words.text(at), "<>" | "!=");
+    let is_not = |at: usize| words.is(at.saturating_sub(1), "not");
+    is_other(before)
+        || is_other(right + 1)
+        || words.is(before, "from") && words.is(before - 1, "distinct") && !is_not(before - 1)
+        || words.is_one_of(before, &["like", "ilike"]) && is_not(before)
+        || between_at(words, left).is_some_and(is_not)
+}
+
+/// Whether the value at `slot` is a number of rows.
+pub(super) fn is_count(words: &Words<'_>, slot: &Slot) -> bool {
+    counted(words, widen(words, slot).0).is_some()
 }
 
 fn plain(words: &Words<'_>, at: usize) -> Option<Column> {
@@ -108,7 +137,7 @@ fn widen(words: &Words<'_>, slot: &Slot) -> (usize, usize) {
         if !is_alone || words.is_one_of(name, &LISTS) || words.is(name, "values") {
             return (left, right);
         }
-        let is_function = words.name(name).is_some();
+        let is_function = words.function(name).is_some();
         left -= if is_function { 2 } else { 1 };
         right += 1;
     }
@@ -132,6 +161,16 @@ fn type_end(words: &Words<'_>, at: usize) -> usize {
             return end;
         }
     }
+}
+
+/// The first word of the type that ends at `end`, if it has several.
+fn type_begin(words: &Words<'_>, end: usize) -> usize {
+    let before = end.saturating_sub(1);
+    let has_two = words.is(end, "precision") && words.is(before, "double")
+        || words.is(end, "varying") && words.is_one_of(before, &["character", "char", "bit"]);
+    // `timestamp with time zone`
+    let has_four = words.is(end, "zone") && words.is(before, "time");
+    end.saturating_sub(if has_four { 3 } else { usize::from(has_two) })
 }
 
 fn counted(words: &Words<'_>, left: usize) -> Option<(Role, Option<Column>)> {
@@ -189,6 +228,13 @@ fn listed(words: &Words<'_>, at: usize) -> Option<(Role, Option<Column>)> {
 
 /// Either bound of BETWEEN.
 fn between(words: &Words<'_>, left: usize) -> Option<(Role, Option<Column>)> {
+    let at = between_at(words, left)?;
+    let not = usize::from(words.is(at - 1, "not"));
+    Some((Role::Compared, column_before(words, at - 1 - not)))
+}
+
+/// The word BETWEEN of the bound that begins at `left`.
+fn between_at(words: &Words<'_>, left: usize) -> Option<usize> {
     let mut at = left - 1;
     if words.is(at, "and") {
         let depth = words.open(at);
@@ -205,11 +251,7 @@ fn between(words: &Words<'_>, left: usize) -> Option<(Role, Option<Column>)> {
     if words.is(at, "symmetric") {
         at -= 1;
     }
-    if !words.is(at, "between") {
-        return None;
-    }
-    let not = usize::from(words.is(at - 1, "not"));
-    Some((Role::Compared, column_before(words, at - 1 - not)))
+    words.is(at, "between").then_some(at)
 }
 
 /// The column that ends with the word at `end`. In `a - b = 1` it is not b that is compared, and `->`
@@ -238,12 +280,15 @@ fn column_at(words: &Words<'_>, end: usize) -> Option<(Column, usize)> {
     if words.text(end) == ")" {
         let open = words.opening(end);
         let before = open.saturating_sub(1);
-        let function = words.name(before)?;
+        let function = words.function(before)?;
         let (column, begin) = column_at(words, end - 1)?;
         let is_alone = column.function.is_none() && begin == open + 1;
         return is_alone.then_some((Column { function: Some(function), ..column }, before));
     }
-    let mut begin = end;
+    let mut begin = type_begin(words, end);
+    if begin < end && words.text(begin - 1) != "::" {
+        return None;
+    }
     // `a::text`
     while words.text(begin.saturating_sub(1)) == "::" {
         begin = begin.saturating_sub(2);
@@ -271,7 +316,10 @@ mod tests {
                 name = if name.is_empty() { it.name } else { format!("{name}.{}", it.name) };
                 it.function.map(|function| format!("{function}({name})")).unwrap_or(name)
             });
-            format!("{:?} {}", usage.role, column.unwrap_or_default()).trim().to_owned()
+            let not = if usage.differs { " not" } else { "" };
+            let like = if usage.is_pattern { " like" } else { "" };
+            let column = column.unwrap_or_default();
+            format!("{:?}{not}{like} {column}", usage.role).trim().to_owned()
         };
         normal.slots.iter().map(one).collect()
     }
@@ -281,22 +329,33 @@ mod tests {
         for (condition, expected) in [
             ("a = 1", &["Compared a"][..]),
             ("1 < T.a", &["Compared t.a"]),
-            ("s.t.\"A b\" <> $1::int", &["Compared s.t.A b"]),
+            ("s.t.\"A b\" <> $1::int", &["Compared not s.t.A b"]),
             ("a = lower($1)", &["Compared a"]),
             ("a = CAST($1 AS numeric(9, 2)) AND b = ($2)", &["Compared a", "Compared b"]),
             ("lower(t.a) = $1 AND $2 = upper(b)", &["Compared lower(t.a)", "Compared upper(b)"]),
             ("a::text = 'x' AND a::date > date '2024-01-01'", &["Compared a", "Compared a"]),
             (
                 "a BETWEEN 1 AND $2::int AND b NOT BETWEEN lower($3) AND $4",
-                &["Compared a", "Compared a", "Compared b", "Compared b"],
+                &["Compared a", "Compared a", "Compared not b", "Compared not b"],
             ),
             ("a IN (1, 2) AND b NOT IN ($1)", &["Listed a", "Listed a", "Listed b"]),
             (
                 "a = ANY($1) AND b = ANY (ARRAY[1, 2]) AND c <> ALL('{1}'::int[])",
                 &["Array a", "Listed b", "Listed b", "Array c"],
             ),
-            ("a LIKE 'x%' AND b NOT ILIKE $1", &["Compared a", "Compared b"]),
-            ("a IS NOT DISTINCT FROM $1 AND b IS DISTINCT FROM 2", &["Compared a", "Compared b"]),
+            ("a LIKE 'x%' AND b NOT ILIKE $1", &["Compared like a", "Compared not like b"]),
+            (
+                "a IS NOT DISTINCT FROM $1 AND b IS DISTINCT FROM 2 AND 3 != c",
+                &["Compared a", "Compared not b", "Compared not c"],
+            ),
+            (
+                "timestamp > $1 AND position - 1 > 2",
+                &["Compared timestamp", "Beside position", "Argument"],
+            ),
+            (
+                "a::double precision = 1 AND b::timestamp with time zone > $1 AND trim(c) = $2",
+                &["Compared a", "Compared b", "Argument"],
+            ),
             ("a ~ 'x' AND b @@ $1", &["Beside a", "Beside b"]),
             ("a - b > 3 AND d->>'k' = 'v'", &["Argument", "Argument"]),
             ("a > now() - interval '1 day'", &["Argument"]),
@@ -324,6 +383,10 @@ mod tests {
         assert_eq!(
             told("UPDATE t SET a = $1, b = b + $2, c = coalesce($3, c) WHERE d = $4"),
             ["Assigned a", "Within b", "Within c", "Compared d"]
+        );
+        assert_eq!(
+            told("UPDATE t SET position = position - 1 WHERE id = 2"),
+            ["Within position", "Compared id"]
         );
         assert_eq!(told("UPDATE t SET a = '1'::int WHERE b = 2"), ["Assigned a", "Compared b"]);
         assert_eq!(told("INSERT INTO t VALUES (1)"), ["Argument"]);

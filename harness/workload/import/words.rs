@@ -115,20 +115,67 @@ impl<'t> Words<'t> {
     /// A name at this place as the server reads it; not a keyword.
     pub(super) fn name(&self, at: usize) -> Option<String> {
         match self.kind(at) {
-            TokenKind::Word if !is_keyword(self.text(at)) => Some(sql::fold(self.text(at))),
+            TokenKind::Word if !is_reserved(self.text(at)) => Some(sql::fold(self.text(at))),
             TokenKind::QuotedIdent => {
                 sql::names(self.text(at)).pop().and_then(|mut name| name.parts.pop())
             }
             _ => None,
         }
     }
+
+    /// The same for a function: `trim(` and the like are called in their own ways.
+    pub(super) fn function(&self, at: usize) -> Option<String> {
+        let is_plain = self.kind(at) != TokenKind::Word || !is_keyword(self.text(at));
+        self.name(at).filter(|_| is_plain)
+    }
 }
 
-/// Whether it can't be a column's name without quotes.
-pub(super) fn is_keyword(word: &str) -> bool {
+/// Words of types and functions with a grammar of their own, which columns may be called as well.
+const COLUMNS: &[&str] = &[
+    "bigint",
+    "bit",
+    "boolean",
+    "char",
+    "character",
+    "coalesce",
+    "dec",
+    "decimal",
+    "extract",
+    "float",
+    "greatest",
+    "inout",
+    "int",
+    "integer",
+    "interval",
+    "least",
+    "national",
+    "nchar",
+    "none",
+    "normalize",
+    "nullif",
+    "numeric",
+    "out",
+    "overlay",
+    "position",
+    "precision",
+    "real",
+    "smallint",
+    "substring",
+    "time",
+    "timestamp",
+    "trim",
+];
+
+/// Whether it can't be a function's name without quotes.
+fn is_keyword(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     ident(&lower) != lower && lower.is_ascii()
         || matches!(lower.as_str(), "by" | "set" | "returning" | "values" | "conflict" | "within")
+}
+
+/// Whether it can't be a column's name without quotes.
+fn is_reserved(word: &str) -> bool {
+    is_keyword(word) && !COLUMNS.iter().any(|it| it.eq_ignore_ascii_case(word))
 }
 
 /// Whether a value can end with this word: then a `-` behind it subtracts.
@@ -137,7 +184,7 @@ fn ends_value(word: &Word<'_>) -> bool {
     match word.kind {
         TokenKind::Word => {
             let is_value = ["null", "true", "false", "end"].contains(&lower.as_str());
-            !is_keyword(&lower)
+            !is_reserved(&lower)
                 || is_value
                 || lower.starts_with("current_")
                 || lower.starts_with("localtime")
@@ -157,6 +204,15 @@ fn add<'t>(text: &'t str, words: &mut Vec<Word<'t>>, next: Word<'t>) {
         TokenKind::String => last.kind == TokenKind::String && matches!(next.gap, Gap::Line(_)),
         _ => false,
     };
+    // `U&'..' UESCAPE '!'` is one value.
+    let escapes = next.kind == TokenKind::String
+        && before.kind == TokenKind::String
+        && last.text.eq_ignore_ascii_case("uescape");
+    if escapes && let Some(whole) = text.get(before.start..next.start + next.text.len()) {
+        words.truncate(words.len() - 2);
+        words.push(Word { text: whole, ..before });
+        return;
+    }
     let whole = text.get(last.start..next.start + next.text.len());
     match whole.filter(|_| joins) {
         Some(whole) => {
@@ -209,6 +265,10 @@ mod tests {
         assert_eq!(
             texts("a + -7 AND -8 < current_date -9").join(" "),
             "a + -7 AND -8 < current_date - 9"
+        );
+        assert_eq!(
+            texts("position - 1, time -2, a BETWEEN -3 AND -4").join(" "),
+            "position - 1 , time - 2 , a BETWEEN -3 AND -4"
         );
     }
 

@@ -85,6 +85,18 @@ fn the_text_tells_where_only_one_table_can_be_meant() {
             &["p1, p2: SELECT buyer, id FROM orders WHERE buyer IS NOT NULL AND id IS NOT NULL"],
         ),
         (
+            "SELECT * FROM orders WHERE id = $1 AND buyer <> $2 AND note IS DISTINCT FROM $3",
+            &[
+                "p1: SELECT id FROM orders WHERE id IS NOT NULL",
+                "p2: SELECT buyer FROM orders WHERE buyer IS NOT NULL",
+                "p3: SELECT note FROM orders WHERE note IS NOT NULL",
+            ],
+        ),
+        (
+            "UPDATE t SET position = position - 1 WHERE timestamp > $1",
+            &["p1, p2: SELECT \"position\", \"timestamp\" FROM t WHERE \"timestamp\" IS NOT NULL"],
+        ),
+        (
             "SELECT * FROM orders WHERE id BETWEEN $1 AND $2",
             &[
                 "p1: SELECT id FROM orders WHERE id IS NOT NULL",
