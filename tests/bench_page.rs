@@ -207,8 +207,8 @@ fn findings(page: &Document<'_>, report: &Value) {
     let rewrite = found.iter().position(|it| it["check"] == "table-rewrite").unwrap();
     let sql = text(of_class(cards[rewrite], "sql").next().unwrap());
     assert!(sql.contains(RETYPE.trim_end()), "the SQL is there, letter by letter: {sql}");
-    let slower = found.iter().find(|it| it["check"] == "latency-regression");
-    assert!(slower.is_some_and(|it| it["objects"][0] == "of_customer"), "{report:#}");
+    let mut slower = found.iter().filter(|it| it["check"] == "latency-regression");
+    assert!(slower.any(|it| it["objects"][0] == "of_customer"), "{report:#}");
 }
 
 fn queries(page: &Document<'_>, report: &Value) {
@@ -238,7 +238,13 @@ fn queries(page: &Document<'_>, report: &Value) {
         assert!(!text(card).contains("param "), "where values come from is not in it");
     }
     assert_eq!(all(by_id(page, "overall"), "path").count(), 1);
-    assert_eq!(of_class(by_id(page, "overall"), "interval").count(), 3, "a band and its ends");
+    let bounds = numbers(report["gate"]["interval"].as_array().unwrap());
+    let known = bounds.iter().filter(|it| **it < 86_400_000.0).count();
+    assert_eq!(
+        of_class(by_id(page, "overall"), "interval").count(),
+        1 + known,
+        "a band and its ends"
+    );
 }
 
 fn migrations(page: &Document<'_>, report: &Value) {

@@ -51,6 +51,23 @@ fn a_line_has_medians_and_quartiles() {
 }
 
 #[test]
+fn what_warms_up_is_no_round() {
+    let calls = |counts: &[u32]| {
+        let call = |count: &u32| {
+            let mut turns = Turns::default();
+            (0..*count).for_each(|_| turns.add_seconds(1.0, 1.0));
+            turns
+        };
+        ratio::measured(counts.iter().map(call).collect()).count()
+    };
+    assert_eq!(calls(&[1, 1, 1, 1]), 3);
+    assert_eq!(calls(&[1, 2, 4, 3, 3, 3]), 9);
+    assert_eq!(calls(&[1, 2, 4, 4, 4, 4]), 12);
+    assert_eq!(calls(&[1, 2, 4, 8, 8, 8]), 16, "a sample that can't be told is left out");
+    assert_eq!((calls(&[1]), calls(&[1, 2]), calls(&[])), (1, 3, 0));
+}
+
+#[test]
 fn times_and_ratios_have_three_digits() {
     let said = |ours: f64, floor: f64| {
         let mut turns = Turns::default();
