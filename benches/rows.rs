@@ -58,6 +58,8 @@ CREATE TABLE line (
 );
 ";
 
+const EMPTY: &str = "TRUNCATE customer, invoice, line";
+
 fn main() -> Result<()> {
     if ratio::is_list() {
         return Ok(());
@@ -91,14 +93,24 @@ async fn report(server: &Server, counts: &[usize], rounds: u32) -> Result<()> {
     for recipe in counts.iter().map(bulk).chain([usual]) {
         let (mut copied, mut given, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let mut turns = Turns::default();
-        let mut count = 0;
-        for _ in 0..rounds {
-            session.execute("TRUNCATE customer, invoice, line").await?;
-            let (took, model, rows) = give(&mut loader, recipe).await?;
-            session.execute("TRUNCATE customer, invoice, line").await?;
-            let floor = copy(&mut session, &model, &rows).await?;
+        // The same in each round, and known before the first, so that either can begin.
+        session.execute(EMPTY).await?;
+        let (_, model, rows) = give(&mut loader, recipe).await?;
+        let count = rows.count();
+        for round in 0..rounds {
+            let copy_first = round % 2 == 1;
+            let mut floor = Duration::ZERO;
+            if copy_first {
+                session.execute(EMPTY).await?;
+                floor = copy(&mut session, &model, &rows).await?;
+            }
+            session.execute(EMPTY).await?;
+            let (took, ..) = give(&mut loader, recipe).await?;
+            if !copy_first {
+                session.execute(EMPTY).await?;
+                floor = copy(&mut session, &model, &rows).await?;
+            }
             turns.add(took, floor);
-            count = rows.count();
             let rows = f64::from(u32::try_from(count)?);
             let rate = |time: Duration| rows / time.as_secs_f64();
             copied.push(rate(floor));

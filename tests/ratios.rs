@@ -51,6 +51,23 @@ fn a_line_has_medians_and_quartiles() {
 }
 
 #[test]
+fn what_warms_up_is_no_round() {
+    let calls = |counts: &[u32]| {
+        let call = |count: &u32| {
+            let mut turns = Turns::default();
+            (0..*count).for_each(|_| turns.add_seconds(1.0, 1.0));
+            turns
+        };
+        ratio::measured(counts.iter().map(call).collect()).count()
+    };
+    assert_eq!(calls(&[1, 1, 1, 1]), 3);
+    assert_eq!(calls(&[1, 2, 4, 3, 3, 3]), 9);
+    assert_eq!(calls(&[1, 2, 4, 4, 4, 4]), 12);
+    assert_eq!(calls(&[1, 2, 4, 8, 8, 8]), 16, "a sample that can't be told is left out");
+    assert_eq!((calls(&[1]), calls(&[1, 2]), calls(&[])), (1, 3, 0));
+}
+
+#[test]
 fn times_and_ratios_have_three_digits() {
     let said = |ours: f64, floor: f64| {
         let mut turns = Turns::default();
@@ -112,4 +129,60 @@ fn every_bench_is_run() {
     there.sort_unstable();
     run.sort_unstable();
     assert_eq!(run, there);
+}
+
+/// What `ci/bench` needs, in a folder of its own, with a cargo whose benches take no time.
+fn repository() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    for name in ["ci/bench", "ci/ratios", "ci/setup"] {
+        script(name, &std::fs::read_to_string(root().join(name)).unwrap());
+    }
+    script("target/debug/stairway", "#!/bin/sh\n");
+    script("bin/cargo", &format!("#!/bin/sh\necho '{}'\n", line("work", &[1, 5, 3])));
+    folder
+}
+
+fn ci_bench(repository: &Path, args: &[&str]) -> Output {
+    let path = format!("{}:{}", repository.join("bin").display(), std::env::var("PATH").unwrap());
+    let elsewhere = repository.join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    let mut command = Command::new(repository.join("ci/bench"));
+    command.args(args).env("PATH", path).current_dir(elsewhere).output().unwrap()
+}
+
+#[test]
+fn the_table_goes_where_its_caller_says() {
+    let repository = repository();
+    let absolute = repository.path().join("there/absolute.md");
+    let absolute = absolute.to_str().unwrap();
+    for (args, file) in [
+        (&["relative.md", "split", "rows"][..], "elsewhere/relative.md"),
+        (&[absolute, "split", "rows"], "there/absolute.md"),
+        (&[], "target/bench.md"),
+    ] {
+        let ran = ci_bench(repository.path(), args);
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        let table = std::fs::read_to_string(repository.path().join(file)).unwrap();
+        let rows = table.lines().filter(|line| line.contains("| the floor |")).count();
+        assert_eq!(rows, if args.is_empty() { 9 } else { 2 }, "{table}");
+    }
+}
+
+#[test]
+fn a_bench_is_no_file() {
+    let repository = repository();
+    for args in [&["split"][..], &["rows", "split"], &["x.md", "splits"]] {
+        let ran = ci_bench(repository.path(), args);
+        assert_eq!(ran.status.code(), Some(2), "{args:?}");
+        let said = text(&ran.stderr);
+        assert!(said.contains("usage: ci/bench [FILE [NAME..]]"), "{said}");
+        assert!(said.contains(args.last().unwrap()), "{said}");
+    }
 }

@@ -85,7 +85,8 @@ pub(crate) fn compare(
     mut ours: impl FnMut() -> Result<Duration>,
     mut floor: impl FnMut() -> Result<Duration>,
 ) {
-    let mut turns = Turns::default();
+    let mut calls: Vec<Turns> = Vec::new();
+    let mut is_floor_first = false;
     let done = |result: Result<Duration>, who: &str| match result {
         Ok(took) => took,
         Err(error) => panic!("{who}: {error}"),
@@ -94,10 +95,11 @@ pub(crate) fn compare(
     group.sampling_mode(SamplingMode::Flat);
     group.bench_function(id, |bencher| {
         bencher.iter_custom(|count| {
-            let mut total = Duration::ZERO;
+            let (mut total, mut turns) = (Duration::ZERO, Turns::default());
             for _ in 0..count {
                 // Who comes first finds caches as the other one left them.
-                let (one, other) = if turns.0.len() % 2 == 0 {
+                is_floor_first = !is_floor_first;
+                let (one, other) = if is_floor_first {
                     let floor = done(floor(), floor_name);
                     (done(ours(), what), floor)
                 } else {
@@ -107,10 +109,11 @@ pub(crate) fn compare(
                 turns.add(one, other);
                 total += one;
             }
+            calls.push(turns);
             total
         });
     });
-    turns.say(what, floor_name);
+    measured(calls).say(what, floor_name);
 }
 
 /// Pairs of what something took and what its floor took right before or after, in seconds.
@@ -120,6 +123,10 @@ pub(crate) struct Turns(Vec<(f64, f64)>);
 impl Turns {
     pub(crate) fn add(&mut self, ours: Duration, floor: Duration) {
         self.add_seconds(ours.as_secs_f64(), floor.as_secs_f64());
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn add_seconds(&mut self, ours: f64, floor: f64) {
@@ -148,6 +155,21 @@ impl Turns {
         let _ = write!(line, ": {middle} (quartiles of {rounds}: {low} to {high})");
         Some(line)
     }
+}
+
+/// The turns of criterion's samples. Before them it warms up, with 1, 2, 4, .. turns, and says so to
+/// nobody; each sample has as many turns as the next. The first sample is lost where it looks like one
+/// more step of warming up. What has no more than such steps (`--test`, `--quick`) counts as a whole.
+pub(crate) fn measured(calls: Vec<Turns>) -> Turns {
+    let mut next = 1;
+    let is_warm_up = |call: &&Turns| {
+        let is_next = call.count() == next;
+        next *= 2;
+        is_next
+    };
+    let warm_up = calls.iter().take_while(is_warm_up).count();
+    let skipped = if warm_up == calls.len() { 0 } else { warm_up };
+    Turns(calls.into_iter().skip(skipped).flat_map(|call| call.0).collect())
 }
 
 /// The lower quartile, the median and the upper quartile.

@@ -1,21 +1,24 @@
 //! `stairway bench`
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args as Arguments, ValueEnum};
 
 use crate::checks::Budgets;
 use crate::config::Config;
 use crate::finding::Verdict;
-use crate::report::{Style, bench_html, bench_json, bench_text};
+use crate::report::{
+    ErrorReport, Style, bench_html, bench_html_unfinished, bench_json, bench_json_unfinished,
+    bench_text, bench_text_unfinished,
+};
 use crate::runs::{self, BenchOptions, Benched};
 use crate::workload::{self, Protocol};
 
 use super::args::{FolderArgs, ServerArgs};
 use super::printer::Printer;
 use super::progress::Narrator;
-use super::reports::{Wanted, all_writable, cannot_write, put, wanted};
+use super::reports::{Wanted, all_writable, put_all, wanted};
 use super::{Exit, Failure, Outcome, settings};
 
 /// Requests a second.
@@ -135,27 +138,88 @@ pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
     if let Some(dir) = args.dir.take() {
         args.folder.migrations = Some(dir);
     }
+    let reports = Reports::begin(&args)?;
+    match Box::pin(measured(&args, printer)).await {
+        Ok(benched) => {
+            reports.finish(&benched, printer)?;
+            Ok(match benched.verdict {
+                Verdict::Pass => Exit::Clean,
+                Verdict::Fail => Exit::Findings,
+                Verdict::Inconclusive => Exit::GateInconclusive,
+            })
+        }
+        Err(failure) => {
+            if let Err(unwritten) = reports.fail(&failure, printer) {
+                printer.error(unwritten.error.as_ref());
+            }
+            Err(failure)
+        }
+    }
+}
+
+async fn measured(args: &BenchArgs, printer: &mut Printer) -> Result<Benched, Failure> {
     let config = Config::load().map_err(Failure::usage)?;
-    let options = options(&args, &config)?;
-    let mut files = args.report.clone();
-    files.extend(args.output.clone().map(|path| Wanted { form: args.format, path }));
-    all_writable(&files)?;
+    let options = options(args, &config)?;
     let mut narrator = Narrator { printer, quiet: args.quiet };
     let benched = Box::pin(runs::bench(&options, &mut narrator)).await;
     printer.finish_bar();
-    let benched = benched.map_err(|error| Failure::new(error.exit(), error))?;
-    if args.output.is_none() {
-        printer.result(&text(args.format, &benched, Style::Coloured));
+    benched.map_err(|error| Failure::new(error.exit(), error))
+}
+
+/// All reports of one bench. Should it never come to its end, their files say so when this is dropped, as
+/// those of `verify` do.
+#[derive(Debug)]
+struct Reports {
+    /// `None` once they are written.
+    files: Option<Vec<Wanted<BenchFormat>>>,
+    /// The form for stdout, if it goes there.
+    stdout: Option<BenchFormat>,
+    start: Instant,
+}
+
+impl Reports {
+    /// What `args` ask for, if all of it can be written.
+    fn begin(args: &BenchArgs) -> Result<Self, Failure> {
+        let mut files = args.report.clone();
+        files.extend(args.output.clone().map(|path| Wanted { form: args.format, path }));
+        all_writable(&files)?;
+        let stdout = args.output.is_none().then_some(args.format);
+        Ok(Self { files: Some(files), stdout, start: Instant::now() })
     }
-    for Wanted { form, path } in &files {
-        let text = text(*form, &benched, Style::Plain);
-        put(path, &text).map_err(|error| cannot_write(path, error))?;
+
+    /// Prints and writes all of them.
+    fn finish(mut self, benched: &Benched, printer: &mut Printer) -> Result<(), Failure> {
+        if let Some(form) = self.stdout {
+            printer.result(&text(form, benched, Style::Coloured));
+        }
+        self.write(|form| text(form, benched, Style::Plain))
     }
-    Ok(match benched.verdict {
-        Verdict::Pass => Exit::Clean,
-        Verdict::Fail => Exit::Findings,
-        Verdict::Inconclusive => Exit::GateInconclusive,
-    })
+
+    /// Prints and writes what there is to say of a bench that ended so.
+    fn fail(mut self, failure: &Failure, printer: &mut Printer) -> Result<(), Failure> {
+        let error = ErrorReport::new(failure.error.as_ref(), failure.exit);
+        let seconds = self.start.elapsed().as_secs_f64();
+        // As text it goes to stderr, like every error.
+        if let Some(form) = self.stdout.filter(|form| *form != BenchFormat::Text) {
+            printer.result(&unfinished(form, &error, seconds));
+        }
+        self.write(|form| unfinished(form, &error, seconds))
+    }
+
+    fn write(&mut self, text: impl Fn(BenchFormat) -> String) -> Result<(), Failure> {
+        let files = self.files.take().unwrap_or_default();
+        put_all(&files, |form| Ok(text(form)))
+    }
+}
+
+impl Drop for Reports {
+    fn drop(&mut self) {
+        if self.files.is_some() {
+            let (error, seconds) = (ErrorReport::interrupted(), self.start.elapsed().as_secs_f64());
+            // There is nobody left to tell.
+            let _ = self.write(|form| unfinished(form, &error, seconds));
+        }
+    }
 }
 
 fn text(form: BenchFormat, benched: &Benched, style: Style) -> String {
@@ -163,6 +227,14 @@ fn text(form: BenchFormat, benched: &Benched, style: Style) -> String {
         BenchFormat::Text => bench_text(benched, style),
         BenchFormat::Json => bench_json(benched),
         BenchFormat::Html => bench_html(benched),
+    }
+}
+
+fn unfinished(form: BenchFormat, error: &ErrorReport, seconds: f64) -> String {
+    match form {
+        BenchFormat::Text => bench_text_unfinished(error),
+        BenchFormat::Json => bench_json_unfinished(error, seconds),
+        BenchFormat::Html => bench_html_unfinished(error, seconds),
     }
 }
 

@@ -101,16 +101,9 @@ impl Reports {
         Unfinished::new(self.folder.clone(), self.fail_on, seconds, error)
     }
 
-    /// Writes what can be written, and gives the first error.
     fn write(&mut self, text: impl Fn(Format) -> Result<String, Failure>) -> Result<(), Failure> {
-        let mut result = Ok(());
-        for wanted in self.files.take().into_iter().flatten() {
-            let written = text(wanted.form).and_then(|text| {
-                put(&wanted.path, &text).map_err(|error| cannot_write(&wanted.path, error))
-            });
-            result = result.and(written);
-        }
-        result
+        let files = self.files.take().unwrap_or_default();
+        put_all(&files, text)
     }
 }
 
@@ -179,6 +172,20 @@ pub(super) fn writable(path: &Path) -> Result<(), Failure> {
         beside(path).and_then(tempfile::NamedTempFile::close)
     };
     tried.map_err(|error| cannot_write(path, error))
+}
+
+/// Writes what can be written, and gives the first error.
+pub(super) fn put_all<F: Copy>(
+    files: &[Wanted<F>],
+    text: impl Fn(F) -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for Wanted { form, path } in files {
+        let written =
+            text(*form).and_then(|text| put(path, &text).map_err(|it| cannot_write(path, it)));
+        result = result.and(written);
+    }
+    result
 }
 
 pub(super) fn cannot_write(path: &Path, error: impl std::fmt::Display) -> Failure {

@@ -17,7 +17,10 @@ mod terminal;
 mod unfinished;
 
 pub use account::{account_json, account_text, digest};
-pub use bench::{bench_html, bench_json, bench_text};
+pub use bench::{
+    bench_html, bench_html_unfinished, bench_json, bench_json_unfinished, bench_text,
+    bench_text_unfinished,
+};
 pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};

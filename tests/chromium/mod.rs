@@ -39,7 +39,7 @@ impl Chromium {
         if found.is_none() {
             let required = stairway::env::REQUIRE_CHROMIUM.is_on();
             assert!(!required, "STAIRWAY_REQUIRE_CHROMIUM=1, but there is no chromium");
-            eprintln!("SKIPPED: no chromium here; try: apt-get install chromium");
+            eprintln!("SKIPPED: no chromium here; try: apt-get install chromium fonts-dejavu-core");
         }
         found.map(|program| Self { program })
     }

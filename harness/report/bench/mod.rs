@@ -5,10 +5,12 @@
 mod html;
 mod json;
 mod text;
+mod unfinished;
 
-pub use html::bench_html;
+pub use html::{bench_html, bench_html_unfinished};
 pub use json::bench_json;
 pub use text::bench_text;
+pub use unfinished::{bench_json_unfinished, bench_text_unfinished};
 
 use std::time::Duration;
 

@@ -185,10 +185,14 @@ fn whisker(scale: Logarithmic, p95: Duration, (low, high): (Duration, Duration))
     let (left, right) = (percent(at - 1.2), percent(at + 1.2));
     html! {
         rect.interval x=(left) width="2.4%" y=(rising(to)) height=(percent((to - from).max(0.0))) {}
-        @for end in [from, to] {
+        // A bound that nobody knows has no end: the band goes on to the border.
+        @for end in [low, high].into_iter().filter(|it| is_drawn(*it)).map(|it| scale.at(it)) {
             line.interval x1=(left) x2=(right) y1=(rising(end)) y2=(rising(end)) {}
         }
         circle.mark.after cx=(percent(at)) cy=(rising(scale.at(p95))) r="5" {}
-        text.value x=(percent(at + 2.5)) y=(rising(scale.at(p95))) dy="16" { "p95 " (told(p95)) }
+        text.value x=(percent(at + 2.5)) y=(rising(scale.at(p95))) dy="16" {
+            "p95 " (told(p95))
+            @if !is_drawn(high) { ", no bound" }
+        }
     }
 }

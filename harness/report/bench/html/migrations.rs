@@ -182,10 +182,7 @@ fn key() -> Markup {
         ul.legend {
             @for (class, words) in bars {
                 li {
-                    svg.key width="28" height="14" aria-hidden="true" {
-                        @if class == "others" { line.bar.(class) x1="0" x2="28" y1="7" y2="7" {} }
-                        @else { rect.bar.(class) x="1" y="2" width="26" height="10" {} }
-                    }
+                    svg.key width="28" height="18" aria-hidden="true" { (timeline::bar(class, 0.0, 100.0)) }
                     (words)
                 }
             }

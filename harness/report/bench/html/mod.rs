@@ -13,6 +13,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod unfinished;
 mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -21,6 +22,8 @@ use crate::checks::millis as told;
 use crate::finding::{Finding, Severity, Verdict};
 use crate::runs::{Benched, why};
 use crate::workload::Measured;
+
+pub use unfinished::bench_html_unfinished;
 
 use super::reason;
 use words::{bound, grouped, named_count, named_time, plural, time};
@@ -32,6 +35,23 @@ const POLICY: &str =
 
 /// The page of a bench.
 pub fn bench_html(benched: &Benched) -> String {
+    page(
+        &format!("stairway bench: {}, {}", word(benched.verdict), what(benched)),
+        &html! {
+            header { (opening(benched)) }
+            main {
+                (findings::all(benched))
+                (queries::all(benched))
+                (queries::overall(benched))
+                (migrations::all(benched))
+                (machine(benched))
+            }
+        },
+    )
+}
+
+/// A whole document around what it has to say.
+fn page(title: &str, content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -41,18 +61,11 @@ pub fn bench_html(benched: &Benched) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content=(concat!("stairway ", env!("CARGO_PKG_VERSION")));
-                title { "stairway bench: " (word(benched.verdict)) ", " (what(benched)) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                header { (opening(benched)) }
-                main {
-                    (findings::all(benched))
-                    (queries::all(benched))
-                    (queries::overall(benched))
-                    (migrations::all(benched))
-                    (machine(benched))
-                }
+                (content)
                 footer { p { "stairway " (env!("CARGO_PKG_VERSION")) } }
             }
         }

@@ -121,14 +121,34 @@ fn plan(query: &BenchedQuery) -> Markup {
         };
     };
     let differences = before.differences(after);
-    if differences.is_empty() {
-        return html! { p { "The plan is the same before and after." } };
-    }
+    // Against itself nothing is left but estimates; they come last.
+    let estimates = after.differences(after);
+    let others = differences.len().saturating_sub(estimates.len());
+    let differences = differences.get(..others).unwrap_or_default();
     html! {
-        details.plan open {
-            summary { "The plan is another one: " (plural(differences.len(), "difference")) }
-            ul { @for difference in &differences { li { code { (difference) } } } }
+        (changes(before.lines() == after.lines(), differences, &estimates))
+        @if !differences.is_empty() || !estimates.is_empty() {
             div.sides { (nodes("before", before)) (nodes("after", after)) }
+        }
+    }
+}
+
+/// What became of a plan, and, which is another matter, where its estimates are wrong.
+fn changes(is_same: bool, differences: &[String], estimates: &[String]) -> Markup {
+    html! {
+        @if is_same {
+            p { "The plan is the same before and after." }
+        } @else {
+            details.plan open {
+                summary { "The plan is another one: " (plural(differences.len(), "difference")) }
+                ul { @for difference in differences { li { code { (difference) } } } }
+            }
+        }
+        @if !estimates.is_empty() {
+            details.estimates open {
+                summary { "Estimates that are off by a factor of ten after the migration: " (grouped(estimates.len())) }
+                ul { @for estimate in estimates { li { code { (estimate) } } } }
+            }
         }
     }
 }
@@ -154,5 +174,23 @@ pub(super) fn overall(benched: &Benched) -> Markup {
             }
             div.card { (curves::percentiles(&benched.curve, &benched.overall)) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes;
+
+    #[test]
+    fn a_wrong_estimate_is_no_other_plan() {
+        let [line, estimate] = ["now: Seq Scan on a", "Seq Scan on a: expects 1 rows, has 90"];
+        let [lines, estimates] = [line, estimate].map(|it| vec![it.to_owned()]);
+        let same = changes(true, &[], &estimates).into_string();
+        assert!(same.contains("The plan is the same") && same.contains(estimate), "{same}");
+        assert!(!same.contains("another one"), "{same}");
+        let other = changes(false, &lines, &estimates).into_string();
+        assert!(other.contains("The plan is another one: 1 difference<"), "{other}");
+        assert!(other.contains(line) && other.contains(estimate), "{other}");
+        assert!(!changes(true, &[], &[]).into_string().contains("Estimates"));
     }
 }

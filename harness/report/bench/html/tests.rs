@@ -279,7 +279,77 @@ fn many_short_locks_are_counted_and_not_drawn() {
         ..held.clone()
     };
     benched.impacts[0].held = (0..40).map(|at| table(at, 1 + at)).collect();
+    // Waits are drawn, however short they are.
+    benched.impacts[0].held.push(Held { is_granted: false, ..table(98, 2) });
+    benched.impacts[0].blocked[0].spans = vec![Time { from: ms(0), until: ms(3) }];
+    benched.impacts[0].blocked[0].table = "public.t99".to_owned();
     let (_, text) = read(&bench_html(&benched));
     assert!(text.contains("19 locks of less than 20.0 ms are not drawn."), "{text}");
     assert!(text.contains("public.t19") && !text.contains("public.t18"));
+    assert!(text.contains("public.t98") && text.contains("public.t99"), "{text}");
+}
+
+#[test]
+fn a_bound_that_nobody_knows_has_no_end() {
+    let mut benched = full("x");
+    let ends = |benched: &Benched| bench_html(benched).matches("<line class=\"interval\"").count();
+    assert_eq!(ends(&benched), 1, "only the lower one is known");
+    assert!(bench_html(&benched).contains("p95 12.3 ms, no bound"));
+    benched.overall.gate.interval.1 = ms(14);
+    assert_eq!(ends(&benched), 2);
+    assert!(!bench_html(&benched).contains("ms, no bound"));
+}
+
+#[test]
+fn what_is_laid_out_as_something_else_still_has_the_roles_of_a_table() {
+    let text = closed(&bench_html(&full("x")));
+    let page = Document::parse(&text).unwrap();
+    let parts = ["table", "thead", "tbody", "tfoot", "tr", "th", "td"];
+    for part in page.descendants().filter(|it| parts.contains(&it.tag_name().name())) {
+        assert!(part.attribute("role").is_some(), "{part:?}");
+    }
+}
+
+/// From 1 to 21, as the guidelines for accessibility have it.
+fn contrast(one: &str, two: &str) -> f64 {
+    let light = |colour: &str| {
+        let channel = |at: usize| {
+            let value =
+                f64::from(u8::from_str_radix(colour.get(at..at + 2).unwrap(), 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4) + 0.05
+    };
+    let (one, two) = (light(one), light(two));
+    one.max(two) / one.min(two)
+}
+
+#[test]
+fn bars_are_told_apart_without_their_colours_and_seen_on_a_card() {
+    let page = bench_html(&full("x"));
+    let key =
+        page.split("<ul class=\"legend\"><li><svg class=\"key\" width=\"28\" height=\"18\"").nth(1);
+    let key = key.unwrap().split("</ul>").next().unwrap();
+    let heights = ["exclusive", "share", "weak"].map(|class| {
+        let bar = key.split(&format!("<rect class=\"bar {class}\"")).nth(1).unwrap();
+        bar.split("height=\"").nth(1).unwrap().split('"').next().unwrap()
+    });
+    assert_eq!(heights, ["14", "8", "3"], "in the key as in the timelines");
+    assert!(page.matches("y=\"2\" height=\"14\"").count() > 1, "{page}");
+    // Light, dark, and on paper.
+    let colours = |name: &str| -> Vec<&str> {
+        super::STYLE
+            .split(&format!("--{name}: #"))
+            .skip(1)
+            .map(|rest| rest.get(..6).unwrap())
+            .collect()
+    };
+    let cards = colours("card");
+    assert_eq!(cards.len(), 3);
+    for name in ["exclusive", "share", "weak", "others", "before"] {
+        for (card, colour) in cards.iter().zip(colours(name)) {
+            let contrast = contrast(card, colour);
+            assert!(contrast >= 3.0, "{name}, #{colour} on #{card}: {contrast:.2}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use super::plot::{anchor, percent};
 use super::scale::{Linear, brief};
 use super::words::{plural, time};
 
-/// With more lanes than these, short ones are counted and not drawn.
+/// With more lanes than these, short locks are counted and not drawn.
 const MANY: usize = 24;
 /// What is over sooner is short.
 const SHORT: Duration = Duration::from_millis(20);
@@ -35,14 +35,16 @@ struct Lane {
     strength: usize,
 }
 
-/// The locks of one migration and who waited for them.
+/// The locks of one migration and who waited for them. Roles are written, as in `table.rs`.
 pub(super) fn of(impact: &Impact) -> Markup {
     let mut tables = lanes(impact);
     let count = tables.values().map(Vec::len).sum::<usize>();
     let mut hidden = 0;
     if count > MANY {
         for lanes in tables.values_mut() {
-            lanes.retain(|lane| length(&lane.spans) >= SHORT);
+            // Waits are what it is all about.
+            let waits = |lane: &Lane| matches!(lane.class, "waits" | "others");
+            lanes.retain(|lane| waits(lane) || length(&lane.spans) >= SHORT);
             hidden = count;
         }
         tables.retain(|_, lanes| !lanes.is_empty());
@@ -59,19 +61,25 @@ pub(super) fn of(impact: &Impact) -> Markup {
         }
         table.timeline role="table" {
             caption { "Locks of " (impact.migration) ", in time from its start" }
-            thead { tr role="row" {
-                th scope="col" { "lock" } th scope="col" { "when" } th.n scope="col" { "for" }
+            thead role="rowgroup" { tr role="row" {
+                th role="columnheader" scope="col" { "lock" }
+                th role="columnheader" scope="col" { "when" }
+                th.n role="columnheader" scope="col" { "for" }
             } }
-            tbody {
+            tbody role="rowgroup" {
                 (row(&runs(impact), scale))
             }
             @for (table, lanes) in &tables {
-                tbody {
-                    tr.table { th colspan="3" scope="rowgroup" { (table) } }
+                tbody role="rowgroup" {
+                    tr.table role="row" {
+                        th role="rowheader" colspan="3" aria-colspan="3" scope="rowgroup" { (table) }
+                    }
                     @for lane in lanes { (row(lane, scale)) }
                 }
             }
-            tfoot { tr { td {} td { (axis(scale)) } td {} } }
+            tfoot role="rowgroup" { tr role="row" {
+                td role="cell" {} td role="cell" { (axis(scale)) } td role="cell" {}
+            } }
         }
         @if hidden > 0 {
             p.unknown { (plural(hidden, "lock")) " of less than " (told(SHORT)) " are not drawn." }
@@ -138,13 +146,13 @@ fn runs(impact: &Impact) -> Lane {
 
 fn row(lane: &Lane, scale: Linear) -> Markup {
     html! {
-        tr.lane {
-            th scope="row" {
+        tr.lane role="row" {
+            th role="rowheader" scope="row" {
                 (lane.label)
                 @if let Some(note) = lane.note { span.note { " (" (note) ")" } }
             }
-            td { (bars(lane, scale)) }
-            td.n { (lane.sum) }
+            td role="cell" { (bars(lane, scale)) }
+            td.n role="cell" { (lane.sum) }
         }
     }
 }
@@ -163,15 +171,22 @@ fn bars(lane: &Lane, scale: Linear) -> Markup {
     }
 }
 
-/// Each kind has a form of its own: full, hollow, or hatched by the dashes of a thick line.
-fn bar(class: &str, from: f64, until: f64) -> Markup {
+/// Each kind has a form of its own beside its colour: high, half as high or a stripe, the stronger the
+/// lock; hollow, with or without dashes; or hatched by the dashes of a thick line.
+pub(super) fn bar(class: &str, from: f64, until: f64) -> Markup {
     let width = (until - from).max(THIN);
     let from = from.min(100.0 - width);
+    let (top, height) = match class {
+        "exclusive" => ("2", "14"),
+        "share" => ("5", "8"),
+        "weak" => ("7.5", "3"),
+        _ => ("3", "12"),
+    };
     html! {
         @if class == "others" {
             line.bar.(class) x1=(percent(from)) x2=(percent(from + width)) y1="9" y2="9" {}
         } @else {
-            rect.bar.(class) x=(percent(from)) width=(percent(width)) y="3" height="12" {}
+            rect.bar.(class) x=(percent(from)) width=(percent(width)) y=(top) height=(height) {}
         }
     }
 }
