@@ -4,9 +4,15 @@ use serde_json::Value;
 
 use super::{NOTHING, SHORT, bench, project, servers, times, words};
 
-/// Orders with an index that matters; a million in the long form.
-fn orders() -> (String, &'static str) {
-    let rows = if times() > 1 { 1_000_000 } else { 150_000 };
+/// Few enough for a test; a million in the long form.
+fn many() -> u32 {
+    if times() > 1 { 1_000_000 } else { FEW }
+}
+
+const FEW: u32 = 150_000;
+
+/// Orders with an index that matters.
+fn orders(rows: u32) -> (String, &'static str) {
     let up = format!(
         "CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, total int);
          INSERT INTO orders SELECT n, n % 50000, n FROM generate_series(1, {rows}) n;
@@ -40,7 +46,7 @@ pub(crate) fn compared<'r>(report: &'r Value, query: &str) -> &'r Value {
 
 #[test]
 fn a_dropped_index_is_named_and_blamed_on_its_migration() {
-    let (up, down) = orders();
+    let (up, down) = orders(many());
     let scripts = [(up.as_str(), down), NOTHING, WITHOUT_INDEX, NOTHING];
     let project = project(&scripts, &[OF_CUSTOMER, BY_NUMBER]);
     for major in servers::majors() {
@@ -73,7 +79,7 @@ fn a_dropped_index_is_named_and_blamed_on_its_migration() {
 #[test]
 fn an_added_index_is_credited_and_a_comment_is_no_regression() {
     let (drop, create) = WITHOUT_INDEX;
-    let (up, down) = orders();
+    let (up, down) = orders(many());
     let slow = up.clone() + drop;
     let credited = project(&[(&slow, down), (create, drop), NOTHING], &[OF_CUSTOMER]);
     let major = servers::majors()[0].to_string();
@@ -86,9 +92,10 @@ fn an_added_index_is_credited_and_a_comment_is_no_regression() {
         "{report:#}"
     );
     assert_eq!(report["findings"], serde_json::json!([]));
+    let (up, down) = orders(FEW);
     let nothing = project(&[(up.as_str(), down), NOTHING], &[OF_CUSTOMER, BY_NUMBER]);
     for _ in 0..times() {
-        let report = bench(nothing.path(), &args).json();
+        let report = bench(nothing.path(), &words(SHORT, &[&major, "--rate", "200"])).json();
         for query in ["of_customer", "by_number"] {
             assert_ne!(compared(&report, query)["compared"]["change"], "worse", "{report:#}");
         }
