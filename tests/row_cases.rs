@@ -412,7 +412,10 @@ fn unkept(case: &Case) -> (usize, Vec<String>) {
 #[test]
 fn kept_rows_show_it_again_and_change_nothing() {
     let major = servers::majors()[0];
-    let cases: Vec<Case> = cases().into_iter().filter(|case| major >= case.min_pg).collect();
+    let cases = cases().into_iter().filter(|case| major >= case.min_pg);
+    // Each is verified several times: one of three tells as well whether it is done.
+    let step = if servers::is_long() { 1 } else { 3 };
+    let cases: Vec<Case> = cases.step_by(step).collect();
     let (next, seen) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let take = || {
         let mut wrong = Vec::new();

@@ -91,15 +91,19 @@ pub(crate) fn majors() -> &'static [u32] {
     MAJORS.get_or_init(|| std::thread::spawn(look).join().unwrap())
 }
 
-/// Whether the `nth` of many cases is tried on `major`: on each in turn, or on all in the long form
-/// (`STAIRWAY_SWEEP=full`, and whenever cases or histories are named). `can` says on which it can be.
-pub(crate) fn takes_turn(nth: usize, major: u32, can: impl Fn(u32) -> bool) -> bool {
+/// Whether long sweeps are made: with `STAIRWAY_SWEEP=full`, and whenever cases or histories are named.
+pub(crate) fn is_long() -> bool {
     let named = ["STAIRWAY_CASES", "STAIRWAY_HISTORY", "STAIRWAY_ORACLE_MAJORS"];
-    let is_long = std::env::var("STAIRWAY_SWEEP").is_ok_and(|sweep| sweep == "full")
-        || named.iter().any(|name| std::env::var_os(name).is_some());
+    std::env::var("STAIRWAY_SWEEP").is_ok_and(|sweep| sweep == "full")
+        || named.iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Whether the `nth` of many cases is tried on `major`: on each in turn, or on all in the long form. `can`
+/// says on which it can be.
+pub(crate) fn takes_turn(nth: usize, major: u32, can: impl Fn(u32) -> bool) -> bool {
     let able: Vec<u32> = majors().iter().copied().filter(|major| can(*major)).collect();
     let in_turn = able.get(nth % able.len().max(1)) == Some(&major);
-    if is_long { able.contains(&major) } else { in_turn }
+    if is_long() { able.contains(&major) } else { in_turn }
 }
 
 fn look() -> Vec<u32> {
