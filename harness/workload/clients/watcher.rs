@@ -19,11 +19,11 @@ use super::{Backends, beside, gone, since};
 const EVERY: Duration = Duration::from_millis(10);
 
 /// Backend, seconds since it waits, relation, mode, and who holds it. All locks are only looked at for
-/// those that wait.
+/// those that wait; the view of activity would cost joins that are planned each time, which others feel.
 const WAITING: &str = "SELECT a.pid, l.seconds, l.relation, l.mode, \
       (SELECT pg_catalog.string_agg(DISTINCT coalesce(NULLIF(b.application_name, ''), b.backend_type), ', ') \
        FROM pg_catalog.pg_stat_activity b WHERE b.pid = ANY (pg_catalog.pg_blocking_pids(a.pid))) \
-    FROM pg_catalog.pg_stat_activity a CROSS JOIN LATERAL ( \
+    FROM pg_catalog.pg_stat_get_activity(NULL) a CROSS JOIN LATERAL ( \
       SELECT extract(epoch FROM pg_catalog.clock_timestamp() - l.waitstart) AS seconds, \
         l.relation::pg_catalog.regclass::text AS relation, l.mode \
       FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted LIMIT 1) l \
