@@ -1,11 +1,12 @@
 //! Rows of a backup: those of large tables are compared in the server, and what they hold is nobody's
 //! to show.
 
+mod program;
 mod servers;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use servers::TestServer;
 use stairway::data::{LARGE, Loader, Name, Recipe, Rows, Wanted, all_columns, beside};
@@ -300,11 +301,7 @@ const LEAKS: &[(&str, &str, &str)] = &[
 fn values_of_a_backup_are_shown_nowhere() {
     let scripts: Vec<(&str, &str)> = LEAKS.iter().map(|(up, down, _)| (*up, *down)).collect();
     let project = project(PRIVATE, &scripts);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    let kept = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-    for variable in stairway::env::ALL.iter().filter(|it| !kept.contains(&it.name)) {
-        command.env_remove(variable.name);
-    }
+    let mut command = program::program();
     let major = servers::majors()[0].to_string();
     command.args(["verify", "migrations", "--backup", "nightly.sql", "--server", "local"]);
     command.args(["--postgres", &major, "--no-cache", "--keep-rows", "kept", "--repro", "repro"]);

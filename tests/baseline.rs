@@ -1,5 +1,6 @@
 //! `stairway baseline`: what was known fails nothing, what is new does.
 
+mod program;
 mod repository;
 mod servers;
 

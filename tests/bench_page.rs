@@ -2,6 +2,7 @@
 //! held against the JSON of the same bench. `STAIRWAY_SCREENSHOTS=FOLDER` keeps the pictures.
 
 mod chromium;
+mod program;
 mod servers;
 
 use std::fs;
@@ -54,13 +55,7 @@ fn project() -> tempfile::TempDir {
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     let major = servers::majors()[0].to_string();
     command.args([
         "bench",

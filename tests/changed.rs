@@ -1,5 +1,6 @@
 //! `verify --diff-base`: what a branch changed, in repositories that are made for it.
 
+mod program;
 mod repository;
 mod servers;
 

@@ -1,5 +1,6 @@
 //! The program as its user runs it: exit code, stdout and stderr.
 
+mod program;
 mod servers;
 
 use std::path::{Path, PathBuf};
@@ -52,13 +53,7 @@ fn root() -> PathBuf {
 
 /// Runs the program in `folder` without anything of this machine's environment that it reads.
 fn stairway_in(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     // What an earlier test run climbed would not be climbed again.
     command.env("STAIRWAY_NO_CACHE", "1");
     let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();

@@ -7,6 +7,7 @@
 #![cfg(feature = "container")]
 
 mod containers;
+mod program;
 mod server_owner;
 mod servers;
 
@@ -136,14 +137,8 @@ struct Run {
 impl Run {
     /// Starts it, without anything of this machine's environment that it would follow.
     fn start(scratch: &Path, number: usize, place: Place, more: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-        for variable in stairway::env::ALL {
-            let keeps =
-                ["STAIRWAY_CACHE", "STAIRWAY_POSTGRES_BIN", "STAIRWAY_IMAGE", "DOCKER_HOST"];
-            if !keeps.contains(&variable.name) {
-                command.env_remove(variable.name);
-            }
-        }
+        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_POSTGRES_BIN", "STAIRWAY_IMAGE", "DOCKER_HOST"];
+        let mut command = program::program_with(&keeps);
         let (server, major) = match place {
             Place::Local(major) => ("local", major),
             Place::Container => ("container", containers::MAJOR),

@@ -1,6 +1,7 @@
 //! Every form of a report, on real runs: what one says, all say, and the standards' own readers
 //! read it.
 
+mod program;
 mod servers;
 
 use std::path::{Path, PathBuf};
@@ -15,13 +16,7 @@ fn root() -> PathBuf {
 }
 
 fn program(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     command.args(["verify", "--quiet", "--no-repro", "--no-cache"]).args(args);
     command.current_dir(folder).stdin(Stdio::null());
     command

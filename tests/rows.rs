@@ -2,11 +2,12 @@
 
 mod claimed;
 mod kept;
+mod program;
 mod servers;
 mod triggers;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -17,13 +18,7 @@ struct Ran {
 }
 
 fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     command.envs(variables.iter().copied());
     let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     Ran {

@@ -6,11 +6,12 @@
 
 #[cfg(feature = "container")]
 mod containers;
+mod program;
 mod servers;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
@@ -30,13 +31,7 @@ impl Cache {
 }
 
 fn run(cache: Option<&Cache>, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN", "DOCKER_HOST"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program_with(&[&program::PLACES[..], &["DOCKER_HOST"]].concat());
     if let Some(cache) = cache {
         command.env("STAIRWAY_CACHE", cache.path());
     }

@@ -44,6 +44,7 @@ pub use data_dependent_failure::{advice, named_rows};
 pub use defaults::{Whose, doubts};
 pub use explain::explain;
 pub use failure::finding as failure;
+pub use invalid_index::invalid_index;
 pub use latency_budget::over_budget;
 pub use latency_regression::{Slower, slower};
 pub use migration_budget::{Spent, migration_budget};

@@ -102,3 +102,26 @@ fn an_added_index_is_credited_and_a_comment_is_no_regression() {
         assert_eq!(report["findings"], serde_json::json!([]), "{report:#}");
     }
 }
+
+#[test]
+fn an_index_that_was_never_there_is_named() {
+    let by_total = (
+        "by_total.sql",
+        "-- stairway: rate 40\n-- stairway: budget 500us\n\
+         -- stairway: param total from SELECT total FROM public.orders LIMIT 100\n\
+         SELECT * FROM public.orders o WHERE o.total = :total;\n",
+    );
+    let (up, down) = orders(FEW);
+    let project = project(&[(up.as_str(), down), NOTHING], &[OF_CUSTOMER, by_total]);
+    let major = servers::majors()[0].to_string();
+    let report = bench(project.path(), &words(SHORT, &[&major, "--rate", "100"])).json();
+    let query = compared(&report, "by_total");
+    let missing = &query["missing_index"];
+    assert_eq!(missing["definition"], "CREATE INDEX ON public.orders (total)", "{report:#}");
+    assert!(missing["with"].as_f64().unwrap() * 2.0 < missing["without"].as_f64().unwrap());
+    assert_eq!(compared(&report, "of_customer")["missing_index"], Value::Null);
+    let found = report["findings"].as_array().unwrap();
+    let slow = found.iter().find(|it| it["check"] == "latency-budget").unwrap();
+    let help = slow["help"].as_str().unwrap();
+    assert!(help.ends_with("CREATE INDEX CONCURRENTLY ON public.orders (total)"), "{help}");
+}

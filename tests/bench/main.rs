@@ -1,6 +1,8 @@
 //! `stairway bench` as its user runs it, on real servers: what stalls it, what it blames, what it says
 //! of bad input. `STAIRWAY_SWEEP=full` does each of the measurements twenty times.
 
+#[path = "../program/mod.rs"]
+mod program;
 #[path = "../servers/mod.rs"]
 mod servers;
 
@@ -49,13 +51,7 @@ fn project(scripts: &[(&str, &str)], queries: &[(&str, &str)]) -> tempfile::Temp
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     command.arg("bench").args(args).current_dir(folder).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -2,29 +2,16 @@
 //! standby, freezes and promotes. It has a private folder and listens on sockets in it; however the test
 //! ends, all servers in the folder end and the folder goes.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::Pid;
 use stairway::postgres::{Session, Target};
-use stairway::server::survey;
 
+use crate::homes::Home;
 use crate::site::Site;
-
-/// Waits for the end of a pipe that the test holds, and cleans up.
-const GUARD: &str = r#"
-cat >/dev/null
-for file in "$1"/*/postmaster.pid; do
-    read -r leader <"$file" || continue
-    kill -CONT "$leader" $(cat "/proc/$leader/task/$leader/children")
-    "$2" --pgdata="${file%/postmaster.pid}" --mode=immediate stop
-done
-rm -rf "$1"
-"#;
 
 const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nautovacuum = off\nwal_level = replica\n\
     max_wal_senders = 4\nwal_sender_timeout = 0\nwal_receiver_timeout = 0\nhot_standby = on\n\
@@ -34,12 +21,7 @@ const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nautovacuum = off\nwa
 const PORT: u16 = 5432;
 
 /// The folder of one or two servers.
-pub(crate) struct Led {
-    home: PathBuf,
-    programs: PathBuf,
-    guard: Child,
-    user: Option<User>,
-}
+pub(crate) struct Led(Home);
 
 /// A site on the server `primary` of a folder.
 pub(crate) struct Leading {
@@ -49,63 +31,19 @@ pub(crate) struct Leading {
 
 /// Sets up a server that starts under `limit` (words of a shell, such as `ulimit -f 1`), and a site on it.
 pub(crate) fn leading(major: u32, offset: f64, limit: &str) -> Leading {
-    let programs = programs(major);
-    let led = Led::new(programs);
-    led.run(
-        "initdb",
-        &[
-            "--auth=trust",
-            "--username=postgres",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--wal-segsize=1",
-        ],
-        &["--pgdata", "primary"],
-    );
-    let settings = led.home.join("primary/postgresql.conf");
-    let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, text + SETTINGS).unwrap();
+    let led = Led(Home::new(major, 0o700));
+    led.0.initdb("primary", SETTINGS);
     led.start_under("primary", limit);
     led.point_at("primary");
-    let target = Target::socket(&led.home.join("here"), PORT, "postgres", "shop");
+    let target = Target::socket(&led.0.path.join("here"), PORT, "postgres", "shop");
     led.admin("primary", "CREATE DATABASE shop TEMPLATE template0");
     Leading { site: Site::elsewhere(major, target, offset), led }
 }
 
-fn programs(major: u32) -> PathBuf {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let found = runtime.block_on(survey(&crate::servers::spec(major)));
-    PathBuf::from(found.taken.unwrap().from)
-}
-
 impl Led {
-    fn new(programs: PathBuf) -> Self {
-        let user = Uid::effective().is_root().then(|| {
-            let found = ["postgres", "nobody"].iter().find_map(|it| User::from_name(it).unwrap());
-            found.unwrap()
-        });
-        let home = tempfile::Builder::new().prefix("led-").tempdir_in("/tmp").unwrap().keep();
-        fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
-        if let Some(user) = &user {
-            chown(&home, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-        }
-        let mut guard = as_user(user.as_ref(), Path::new("sh"));
-        let guard = guard
-            .args(["-c", GUARD, "guard"])
-            .args([&home, &programs.join("pg_ctl")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        Self { home, programs, guard, user }
-    }
-
     fn run(&self, program: &str, words: &[&str], folder: &[&str]) {
-        let mut command = as_user(self.user.as_ref(), &self.programs.join(program));
-        command.args(words).current_dir(&self.home).args(folder);
+        let mut command = self.0.command(&self.0.programs.join(program));
+        command.args(words).current_dir(&self.0.path).args(folder);
         let output = command.stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program}: {said}");
@@ -120,19 +58,17 @@ impl Led {
         let sockets = self.sockets(name);
         if !sockets.exists() {
             fs::create_dir(&sockets).unwrap();
-            if let Some(user) = &self.user {
-                chown(&sockets, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-            }
+            self.0.give(&sockets);
         }
-        let ctl = self.programs.join("pg_ctl");
+        let ctl = self.0.programs.join("pg_ctl");
         let line = format!(
             "{limit}; exec '{}' --pgdata='{name}' --log='{name}.log' --silent \
              --options=\"-k '{}' -p {PORT}\" start",
             ctl.display(),
             sockets.display()
         );
-        let mut shell = as_user(self.user.as_ref(), Path::new("sh"));
-        shell.args(["-c", &line]).current_dir(&self.home).stdin(Stdio::null());
+        let mut shell = self.0.command(Path::new("sh"));
+        shell.args(["-c", &line]).current_dir(&self.0.path).stdin(Stdio::null());
         // The server inherits them: a pipe would stay open as long as it runs.
         let status = shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(status.success(), "{}", self.log(name));
@@ -140,7 +76,7 @@ impl Led {
 
     /// What a server has written down.
     pub(crate) fn log(&self, name: &str) -> String {
-        fs::read_to_string(self.home.join(format!("{name}.log"))).unwrap_or_default()
+        fs::read_to_string(self.0.path.join(format!("{name}.log"))).unwrap_or_default()
     }
 
     /// Ends a server in the middle of its work, as a crash does.
@@ -188,7 +124,7 @@ impl Led {
 
     /// Stops all processes of a server, or lets them go on.
     pub(crate) fn send(&self, name: &str, signal: Signal) {
-        let text = fs::read_to_string(self.home.join(name).join("postmaster.pid")).unwrap();
+        let text = fs::read_to_string(self.0.path.join(name).join("postmaster.pid")).unwrap();
         let leader = text.lines().next().unwrap();
         let children =
             fs::read_to_string(format!("/proc/{leader}/task/{leader}/children")).unwrap();
@@ -199,7 +135,7 @@ impl Led {
 
     /// Which server new sessions of the site come to.
     pub(crate) fn point_at(&self, name: &str) {
-        let (new, here) = (self.home.join("there"), self.home.join("here"));
+        let (new, here) = (self.0.path.join("there"), self.0.path.join("here"));
         std::os::unix::fs::symlink(self.sockets(name), &new).unwrap();
         fs::rename(new, here).unwrap();
     }
@@ -227,24 +163,6 @@ impl Led {
     }
 
     fn sockets(&self, name: &str) -> PathBuf {
-        self.home.join(format!("sockets-{name}"))
+        self.0.path.join(format!("sockets-{name}"))
     }
-}
-
-impl Drop for Led {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
-        let is_left = self.home.exists() && !std::thread::panicking();
-        assert!(!is_left, "{} is left", self.home.display());
-    }
-}
-
-fn as_user(user: Option<&User>, program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env("LC_ALL", "C").current_dir("/");
-    if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    command
 }

@@ -46,5 +46,7 @@ mod standby;
 mod swapped;
 mod words;
 
+#[path = "../homes/mod.rs"]
+mod homes;
 #[path = "../servers/mod.rs"]
 mod servers;

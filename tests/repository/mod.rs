@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::servers;
+use crate::{program, servers};
 
 /// A temporary folder; the servers' user gets there.
 pub(crate) fn scratch() -> tempfile::TempDir {
@@ -107,13 +107,7 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program_with(&["STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"]);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     command.envs(variables.iter().copied()).args(args).current_dir(folder);
     let output = command.stdin(Stdio::null()).output().unwrap();

@@ -5,12 +5,16 @@ mod logs;
 mod statements;
 mod watched;
 
+#[path = "../homes/mod.rs"]
+mod homes;
+#[path = "../program/mod.rs"]
+mod program;
 #[path = "../servers/mod.rs"]
 mod servers;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What a run said.
 struct Ran {
@@ -20,13 +24,7 @@ struct Ran {
 }
 
 fn stairway(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stairway"));
-    for variable in stairway::env::ALL {
-        let keeps = ["STAIRWAY_CACHE", "STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"];
-        if !keeps.contains(&variable.name) {
-            command.env_remove(variable.name);
-        }
-    }
+    let mut command = program::program();
     let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     Ran {
         code: output.status.code().unwrap(),

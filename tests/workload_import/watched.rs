@@ -1,24 +1,13 @@
 //! A server that counts statements and writes them down: `pg_stat_statements` preloaded, logs in the csv
 //! form and, where it has that, in the json form. It ends with the test, however that ends.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use nix::unistd::{Uid, User};
 use stairway::postgres::{Session, Target};
-use stairway::server::survey;
 
-use crate::servers;
-
-/// Waits for the end of a pipe that the test holds, and cleans up.
-const GUARD: &str = r#"
-cat >/dev/null
-"$2" --pgdata="$1/data" --mode=immediate --silent stop
-rm -rf "$1"
-"#;
+use crate::homes::Home;
 
 const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nautovacuum = off\nshared_buffers = 16MB\n\
     lc_messages = 'C'\nlog_timezone = 'UTC'\ntimezone = 'UTC'\ndynamic_shared_memory_type = mmap\n\
@@ -28,53 +17,17 @@ const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nautovacuum = off\nsh
 const PORT: u16 = 5432;
 
 /// Such a server, with an empty database `shop`.
-pub(crate) struct Watched {
-    home: PathBuf,
-    programs: PathBuf,
-    guard: Child,
-}
+pub(crate) struct Watched(Home);
 
 impl Watched {
     /// Starts one; `more` are further settings.
     pub(crate) fn start(major: u32, more: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let found = runtime.block_on(survey(&servers::spec(major)));
-        let programs = PathBuf::from(found.taken.unwrap().from);
-        let home = tempfile::Builder::new().prefix("watched-").tempdir_in("/tmp").unwrap().keep();
-        fs::set_permissions(&home, Permissions::from_mode(0o755)).unwrap();
-        if let Some(user) = user() {
-            chown(&home, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-        }
-        let guard = as_user(Path::new("sh"))
-            .args(["-c", GUARD, "guard"])
-            .args([&home, &programs.join("pg_ctl")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let server = Self { home, programs, guard };
-        let data = server.home.join("data").display().to_string();
-        server.run(
-            "initdb",
-            &[
-                "--auth=trust",
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-                "--wal-segsize=1",
-                "--pgdata",
-                &data,
-            ],
-        );
-        let file = server.home.join("data/postgresql.conf");
-        let text = fs::read_to_string(&file).unwrap();
+        let server = Self(Home::new(major, 0o755));
         let forms = if major < 15 { "csvlog" } else { "csvlog,jsonlog" };
-        fs::write(&file, format!("{text}{SETTINGS}log_destination = '{forms}'\n{more}")).unwrap();
-        let options = format!("-k '{}' -p {PORT}", server.home.display());
-        let log = server.home.join("start.log").display().to_string();
+        server.0.initdb("data", &format!("{SETTINGS}log_destination = '{forms}'\n{more}"));
+        let data = server.0.path.join("data").display().to_string();
+        let options = format!("-k '{}' -p {PORT}", server.0.path.display());
+        let log = server.0.path.join("start.log").display().to_string();
         server.run(
             "pg_ctl",
             &["--pgdata", &data, "--log", &log, "--silent", "--options", &options, "start"],
@@ -91,7 +44,7 @@ impl Watched {
     }
 
     fn run(&self, program: &str, words: &[&str]) {
-        let mut command = as_user(&self.programs.join(program));
+        let mut command = self.0.command(&self.0.programs.join(program));
         // The server inherits them: a pipe would stay open as long as it runs.
         let command = command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
         let status = command.stderr(Stdio::null()).status().unwrap();
@@ -99,7 +52,7 @@ impl Watched {
     }
 
     pub(crate) fn target(&self, database: &str) -> Target {
-        Target::socket(&self.home, PORT, "postgres", database)
+        Target::socket(&self.0.path, PORT, "postgres", database)
     }
 
     /// The same for the command line.
@@ -127,7 +80,7 @@ impl Watched {
     pub(crate) fn log(&self, form: &str) -> PathBuf {
         let mark = format!("mark {form}");
         self.execute("postgres", &format!("DO $$ BEGIN RAISE LOG '{mark}'; END $$"));
-        let path = self.home.join(format!("data/log/app.{form}"));
+        let path = self.0.path.join(format!("data/log/app.{form}"));
         let start = std::time::Instant::now();
         // The collector is a process of its own.
         while !fs::read_to_string(&path).is_ok_and(|text| text.contains(&mark)) {
@@ -136,29 +89,4 @@ impl Watched {
         }
         path
     }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
-        let is_left = self.home.exists() && !std::thread::panicking();
-        assert!(!is_left, "{} is left", self.home.display());
-    }
-}
-
-fn user() -> Option<User> {
-    let names = ["postgres", "nobody"];
-    Uid::effective()
-        .is_root()
-        .then(|| names.iter().find_map(|it| User::from_name(it).unwrap()).unwrap())
-}
-
-fn as_user(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env("LC_ALL", "C").current_dir("/");
-    if let Some(user) = user() {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    command
 }

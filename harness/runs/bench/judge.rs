@@ -120,6 +120,8 @@ fn of_quiet(
         };
         findings.push(checks::table_rewrite(migration, &written, budgets));
     }
+    let invalid = quiet.invalid_indexes.iter().cloned().collect();
+    findings.extend(checks::invalid_index(migration, invalid));
     let forecast = impact.map(|it| &it.forecast);
     let spent = Spent {
         took: impact.map_or(quiet.took, |it| it.took.max(quiet.took)),

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use crate::postgres::{PostgresError, ResultSet, Session, Target};
 use crate::workload::WorkloadError;
 
-use super::{beside, gone, since};
+use super::thread::beside;
+use super::{gone, since};
 
 const EVERY: Duration = Duration::from_millis(5);
 

@@ -1,16 +1,14 @@
 //! One connection and its thread.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
-
-use tokio::sync::oneshot;
 
 use crate::postgres::{PostgresError, Session, Target, milliseconds};
 use crate::workload::query::Effect;
 use crate::workload::{Outcome, Request, Sample, WorkloadError};
 
-use super::{Backends, Job, Load, Order, Protocol, Stop, runtime, since};
+use super::{Backends, Job, Load, Order, Protocol, Stop, since};
 
 /// A network that falls silent is given up so long after the server should have given up itself.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -19,62 +17,46 @@ const SLICE: Duration = Duration::from_millis(50);
 /// The SQLSTATE of a connection that is lost.
 const LOST: &str = "08006";
 
-pub(super) struct Line<'a> {
+pub(super) struct Line {
     number: usize,
-    target: &'a Target,
-    load: &'a Load,
-    backends: &'a Backends,
+    target: Target,
+    load: Arc<Load>,
+    backends: Backends,
     /// The queries with numbers for their parameters.
     numbered: Vec<String>,
     /// None if the last one was lost.
     session: Option<Session>,
 }
 
-/// Connects, tells so or why not, and works until nobody gives orders any more.
-pub(super) fn work(
-    number: usize,
-    target: &Target,
-    load: &Load,
-    backends: &Backends,
-    tell: oneshot::Sender<Result<(), WorkloadError>>,
-    orders: &mpsc::Receiver<Order>,
-) {
-    // A thread may be woken up to 50 microseconds late by default; then it is a little less exact.
-    let _ = nix::sys::prctl::set_timerslack(1);
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = tell.send(Err(error));
-            return;
-        }
-    };
-    runtime.block_on(async {
+impl Line {
+    /// One that is not connected yet.
+    pub(super) fn new(number: usize, target: Target, load: Arc<Load>, backends: Backends) -> Self {
         let numbered = load.queries.iter().map(crate::workload::Query::numbered).collect();
-        let mut line = Line { number, target, load, backends, numbered, session: None };
-        let mut line = match line.connect().await {
-            Ok(()) => {
-                let _ = tell.send(Ok(()));
-                line
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error.into()));
-                return;
-            }
-        };
+        Self { number, target, load, backends, numbered, session: None }
+    }
+
+    /// Connects, in the thread that will work.
+    pub(super) async fn connected(mut self) -> Result<Self, WorkloadError> {
+        // A thread may be woken up to 50 microseconds late by default; then it is a little less exact.
+        let _ = nix::sys::prctl::set_timerslack(1);
+        self.connect().await?;
+        Ok(self)
+    }
+
+    /// Works until nobody gives orders any more.
+    pub(super) async fn work(&mut self, orders: &mpsc::Receiver<Order>) {
         while let Ok(Order(job, answer)) = orders.recv() {
             // Nobody may wait for it any more.
-            let _ = answer.send(line.run(&job).await);
+            let _ = answer.send(self.run(&job).await);
         }
-        if let Some(session) = line.session {
+        if let Some(session) = self.session.take() {
             let _ = session.close().await;
         }
-    });
-}
+    }
 
-impl Line<'_> {
     /// Connects, and has others know the server's process.
     async fn connect(&mut self) -> Result<(), PostgresError> {
-        let (session, backend) = session(self.target, self.load).await?;
+        let (session, backend) = session(&self.target, &self.load).await?;
         if let Some(slot) = self.backends.get(self.number) {
             slot.store(backend, Ordering::Relaxed);
         }

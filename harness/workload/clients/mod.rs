@@ -9,6 +9,7 @@
 mod heart;
 mod holds;
 mod line;
+mod thread;
 mod watcher;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize};
@@ -17,10 +18,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::postgres::{Session, Target};
+use crate::postgres::Target;
 
 use super::query::Query;
 use super::values::Values;
@@ -29,6 +29,7 @@ use super::{Faults, Plan, Request, Sample, Wait, WorkloadError};
 pub use holds::{Held, Holds, Span};
 
 use heart::Heart;
+use line::Line;
 use watcher::Watcher;
 
 /// How queries are sent.
@@ -131,8 +132,6 @@ type Backends = Arc<Vec<AtomicU32>>;
 
 /// All threads are awake before a plan begins.
 const AHEAD: Duration = Duration::from_millis(20);
-/// A server that does not answer those who only look for so long is gone.
-const SILENCE: Duration = Duration::from_mins(1);
 
 impl Clients {
     /// Connects `count` times. Queries that are prepared are prepared when they are first sent.
@@ -160,13 +159,13 @@ impl Clients {
         let backends: Backends = Arc::new(loads.iter().map(|_| AtomicU32::new(0)).collect());
         for (number, load) in loads.iter().enumerate() {
             let (jobs, orders) = mpsc::channel::<Order>();
-            let (tell, told) = oneshot::channel();
-            let (target, load, backends) =
-                (target.clone(), Arc::clone(load), Arc::clone(&backends));
-            let thread = std::thread::Builder::new()
-                .name(format!("load {number}"))
-                .spawn(move || line::work(number, &target, &load, &backends, tell, &orders))
-                .map_err(|error| WorkloadError::Threads(error.to_string()))?;
+            let line = Line::new(number, target.clone(), Arc::clone(load), Arc::clone(&backends));
+            let name = format!("load {number}");
+            let (thread, told) = thread::begin(
+                name,
+                async move || line.connected().await,
+                async move |mut line| line.work(&orders).await,
+            )?;
             threads.push(Client { jobs, thread });
             connected.push(told);
         }
@@ -248,52 +247,6 @@ impl Clients {
         }
         Ok(())
     }
-}
-
-/// A thread with a session of its own, to look at what others do; gives when it is connected.
-async fn beside(
-    name: &'static str,
-    target: &Target,
-    work: impl AsyncFnOnce(Session) + Send + 'static,
-) -> Result<JoinHandle<()>, WorkloadError> {
-    let (tell, told) = oneshot::channel();
-    let target = target.clone();
-    let connected = async move || {
-        let mut session = Session::connect(&target, name).await?;
-        session.give_up_after(SILENCE);
-        Ok(session)
-    };
-    let thread = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let runtime = match runtime() {
-                Ok(runtime) => runtime,
-                Err(error) => {
-                    let _ = tell.send(Err(error));
-                    return;
-                }
-            };
-            runtime.block_on(async {
-                match connected().await {
-                    Ok(session) => {
-                        let _ = tell.send(Ok(()));
-                        work(session).await;
-                    }
-                    Err(error) => {
-                        let _ = tell.send(Err(error));
-                    }
-                }
-            });
-        })
-        .map_err(|error| WorkloadError::Threads(error.to_string()))?;
-    told.await.map_err(|_| gone())??;
-    Ok(thread)
-}
-
-/// For what one thread does by itself.
-fn runtime() -> Result<Runtime, WorkloadError> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| WorkloadError::Threads(error.to_string()))
 }
 
 fn gone() -> WorkloadError {

@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 use crate::postgres::{PostgresError, ResultSet, Session, Target};
 use crate::workload::{Wait, WorkloadError};
 
-use super::{Backends, beside, gone, since};
+use super::thread::beside;
+use super::{Backends, gone, since};
 
 const EVERY: Duration = Duration::from_millis(10);
 
