@@ -114,7 +114,9 @@ fn an_index_that_was_never_there_is_named() {
     let (up, down) = orders(FEW);
     let project = project(&[(up.as_str(), down), NOTHING], &[OF_CUSTOMER, by_total]);
     let major = servers::majors()[0].to_string();
-    let report = bench(project.path(), &words(SHORT, &[&major, "--rate", "100"])).json();
+    let line = "--rate 100 --requests 150 --runs 3 --pairs 0 --no-impact --scale 1 --format json --since 1 --server local \
+                --postgres";
+    let report = bench(project.path(), &words(line, &[&major])).json();
     let query = compared(&report, "by_total");
     let missing = &query["missing_index"];
     assert_eq!(missing["definition"], "CREATE INDEX ON public.orders (total)", "{report:#}");

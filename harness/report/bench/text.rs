@@ -112,6 +112,11 @@ fn impacts(benched: &Benched) -> String {
             text.push_str(&line);
         }
     }
+    if benched.impacts.iter().any(|it| it.rewrites.is_none()) {
+        text.push_str(
+            "why tables are written anew is not told: event triggers are for superusers\n",
+        );
+    }
     for impact in &benched.impacts {
         text.push_str(&timeline(impact));
     }
