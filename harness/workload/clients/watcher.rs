@@ -20,15 +20,17 @@ use super::{Backends, gone, since};
 const EVERY: Duration = Duration::from_millis(10);
 
 /// Backend, seconds since it waits, relation, mode, and who holds it. All locks are only looked at for
-/// those that wait; the view of activity would cost joins that are planned each time, which others feel.
-const WAITING: &str = "SELECT a.pid, l.seconds, l.relation, l.mode, \
+/// those that wait. Others feel what a look costs: the view of activity has joins that nobody needs here,
+/// and the plan is made once.
+const WAITING: &str = "DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; \
+    PREPARE stairway_waits (int[]) AS SELECT a.pid, l.seconds, l.relation, l.mode, \
       (SELECT pg_catalog.string_agg(DISTINCT coalesce(NULLIF(b.application_name, ''), b.backend_type), ', ') \
        FROM pg_catalog.pg_stat_activity b WHERE b.pid = ANY (pg_catalog.pg_blocking_pids(a.pid))) \
     FROM pg_catalog.pg_stat_get_activity(NULL) a CROSS JOIN LATERAL ( \
       SELECT extract(epoch FROM pg_catalog.clock_timestamp() - l.waitstart) AS seconds, \
         l.relation::pg_catalog.regclass::text AS relation, l.mode \
       FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted LIMIT 1) l \
-    WHERE a.wait_event_type = 'Lock' AND a.pid IN (@pids@)";
+    WHERE a.wait_event_type = 'Lock' AND a.pid = ANY ($1)";
 
 #[derive(Debug)]
 pub(super) struct Watcher {
@@ -90,10 +92,11 @@ async fn look(
     order: &Order,
 ) -> Result<Vec<Wait>, PostgresError> {
     let mut seen = Seen::default();
+    session.execute(WAITING).await?;
     while !order.ends.load(Ordering::Relaxed) {
         let now: Vec<u32> = backends.iter().map(|it| it.load(Ordering::Relaxed)).collect();
         let pids = now.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let rows = session.rows(&WAITING.replace("@pids@", &pids)).await?;
+        let rows = session.rows(&format!("EXECUTE stairway_waits ('{{{pids}}}')")).await?;
         seen.take(rows, &now, since(order.start));
         std::thread::sleep(EVERY);
     }
