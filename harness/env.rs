@@ -54,6 +54,12 @@ pub const SERVER_URL: Variable =
 /// The folder of migrations.
 pub const MIGRATIONS: Variable =
     Variable { name: "STAIRWAY_MIGRATIONS", meaning: "the folder of migrations" };
+/// The Python that runs an environment of Alembic's.
+pub const PYTHON: Variable =
+    Variable { name: "STAIRWAY_PYTHON", meaning: "the Python that runs Alembic's revisions" };
+/// The virtual environment that is active: set by its `activate`.
+pub const VIRTUAL_ENV: Variable =
+    Variable { name: "VIRTUAL_ENV", meaning: "the active virtual environment of Python" };
 /// Where data directories and verdicts are kept between runs.
 pub const CACHE: Variable =
     Variable { name: "STAIRWAY_CACHE", meaning: "folder for what is kept between runs" };

@@ -56,7 +56,7 @@ pub fn blocking_lock(
         .in_file(&migration.upgrade.path)
         .about([waited.table.to_owned()])
         .detail(detail)
-        .help(safer(&migration.upgrade.text));
+        .help(safer(&migration.upgrade.sql()));
     Some(over(finding, longest > budgets.blocked))
 }
 
@@ -78,7 +78,7 @@ pub fn workload_waited(
         .in_file(&migration.upgrade.path)
         .about([migration.revision.clone()])
         .detail(lines.collect::<Vec<_>>().join("\n"))
-        .help(safer(&migration.upgrade.text));
+        .help(safer(&migration.upgrade.sql()));
     Some(over(finding, longest > budgets.blocked))
 }
 
@@ -110,7 +110,7 @@ pub fn unprobed_lock(migration: &Migration, held: &Held, budgets: Budgets) -> Op
             "seen on the copy; how long others wait was not asked, since the script does not name the \
              table or names too many",
         )
-        .help(safer(&migration.upgrade.text));
+        .help(safer(&migration.upgrade.sql()));
     Some(over(finding, time > budgets.blocked))
 }
 

@@ -13,12 +13,23 @@ pub fn finding(
     failure: &StepFailure,
 ) -> Option<Finding> {
     match failure {
-        StepFailure::Postgres(_) => None,
+        StepFailure::Postgres(_) | StepFailure::Environment(_) => None,
         StepFailure::Text { error, span } => {
             let finding = Finding::new(check, format!("{lead}: {error}")).at((**span).clone());
             Some(
                 finding.help("a driver sends SQL only; keep psql's own commands out of migrations"),
             )
+        }
+        StepFailure::Program { message, traceback, span } => {
+            let finding = Finding::new(check, format!("{lead}: {message}"));
+            let finding = match span {
+                Some(span) => finding.at((**span).clone()),
+                None => finding.in_file(&script.path),
+            };
+            Some(match traceback {
+                Some(traceback) => finding.detail(traceback.trim_end()),
+                None => finding,
+            })
         }
         StepFailure::Record { failure } => {
             let message = format!("{lead}: the version table can't be written: {failure}");

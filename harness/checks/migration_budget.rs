@@ -33,7 +33,7 @@ pub fn migration_budget(
         let finding = Finding::new(CheckId::MigrationBudget, message)
             .in_file(&migration.upgrade.path)
             .about([migration.revision.clone()])
-            .help(safer(&migration.upgrade.text));
+            .help(safer(&migration.upgrade.sql()));
         if is_forecast { finding.detail(format!("assumed: {}", spent.assumption)) } else { finding }
     };
     let mut findings = Vec::new();

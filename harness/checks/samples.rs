@@ -9,7 +9,7 @@ pub(super) fn migration(upgrade: &str) -> Migration {
         revision: "1".to_owned(),
         version: "1".to_owned(),
         name: "step".to_owned(),
-        upgrade: Script { path, text, wrap },
+        upgrade: Script::of_sql(path, text, wrap),
         downgrade: None,
         claims: Vec::new(),
     }

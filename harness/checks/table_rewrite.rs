@@ -38,7 +38,7 @@ pub fn table_rewrite(migration: &Migration, written: &Written<'_>, budgets: Budg
         .in_file(&migration.upgrade.path)
         .about([table.to_owned()])
         .detail(format!("it has another file afterwards, of {size} with its indexes{why}"))
-        .help(safer(&migration.upgrade.text));
+        .help(safer(&migration.upgrade.sql()));
     over(finding, rows.max(there.unwrap_or(0)) > budgets.rewrite_rows)
 }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::folder::{self, Way};
-use super::{MigrationsError, Tool};
+use super::{MigrationsError, Tool, alembic};
 use crate::sql;
 
 /// A layout and why it was chosen.
@@ -26,6 +26,9 @@ impl Detection {
 /// Looks at the names in `folder`, and where those fit two tools, at its files and its parents.
 pub fn detect(folder: &Path) -> Result<Detection, MigrationsError> {
     let names = folder::names(folder)?;
+    if let Some(because) = alembic::detect(folder) {
+        return Ok(Detection::new(Tool::Alembic, because));
+    }
     if folder.join("up").is_dir() {
         return Ok(Detection::new(Tool::Plain, "it has a folder up/"));
     }

@@ -51,6 +51,7 @@ fn load_one(path: &Path, name: &str) -> Result<Migration, MigrationsError> {
         upgrade: folder::script(path.join("up.sql"), |_| wrap)?,
         downgrade,
         claims: Vec::new(),
+        parents: Vec::new(),
     })
 }
 

@@ -82,6 +82,23 @@ pub enum MigrationsError {
         /// What is wrong.
         problem: String,
     },
+    /// A tool's own program refused its environment.
+    #[error("{directory} can't be read by its tool: {problem}")]
+    Environment {
+        /// Where it was run.
+        directory: PathBuf,
+        /// What it said.
+        problem: String,
+    },
+    /// No Python has what an environment of Alembic's needs.
+    #[error(
+        "no Python with Alembic was found; looked at:{tried}\n  help: install Alembic beside the \
+         migrations, or name an interpreter with STAIRWAY_PYTHON"
+    )]
+    NoPython {
+        /// Which were tried, and what each said.
+        tried: String,
+    },
     /// A revision word fits nothing.
     #[error("no revision {word:?} in this history; `stairway history` lists {count} of them")]
     NoRevision {

@@ -38,7 +38,7 @@ pub(super) fn script(
 ) -> Result<Script, MigrationsError> {
     let text = text(&path)?;
     let wrap = wrap(&text);
-    Ok(Script { path, text, wrap })
+    Ok(Script::of_sql(path, text, wrap))
 }
 
 /// A file name cut at its first underscore, and which way its ending points.
@@ -112,6 +112,7 @@ pub(super) fn load_versioned(
                     upgrade: script(path, &wrap)?,
                     downgrade: None,
                     claims: Vec::new(),
+                    parents: Vec::new(),
                 };
                 upgrades.insert((version, file), migration);
             }

@@ -1,5 +1,6 @@
 //! The ordered migrations of a folder, base to head.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha384};
 
 use super::folder::Loaded;
-use super::{MigrationsError, Tool};
+use super::{MigrationsError, Program, Tool};
 use crate::finding::{CheckId, Claim, Finding, Span};
 use crate::sql;
 
@@ -31,12 +32,44 @@ pub struct Script {
     pub text: Arc<str>,
     /// How it is sent.
     pub wrap: Wrap,
+    /// What is run instead of the text, which is its source then.
+    pub program: Option<Program>,
 }
 
 impl Script {
+    /// A script that is the text itself.
+    pub fn of_sql(path: PathBuf, text: Arc<str>, wrap: Wrap) -> Self {
+        Self { path, text, wrap, program: None }
+    }
+
     /// Whether it holds no statement: nothing, white space or comments only.
     pub fn is_blank(&self) -> bool {
-        sql::is_blank(&self.text)
+        match &self.program {
+            Some(program) => program.does_nothing(),
+            None => sql::is_blank(&self.text),
+        }
+    }
+
+    /// Its SQL: the text, or what a program sent when it ran last.
+    pub fn sql(&self) -> Cow<'_, str> {
+        match &self.program {
+            Some(program) => Cow::Owned(program.sql()),
+            None => Cow::Borrowed(&self.text),
+        }
+    }
+
+    /// The line of its file, counted from 1, without the blanks around it.
+    pub fn line(&self, line: usize) -> Option<Span> {
+        let mut start = 0;
+        for (at, text) in self.text.split_inclusive('\n').enumerate() {
+            if at + 1 == line {
+                let begin = start + (text.len() - text.trim_start().len());
+                let bytes = begin..start + text.trim_end().len();
+                return Some(Span::new(&self.path, &self.text, bytes));
+            }
+            start += text.len();
+        }
+        None
     }
 
     /// SHA-384 of its bytes as lower-case hex: what sqlx records.
@@ -64,6 +97,8 @@ pub struct Migration {
     pub downgrade: Option<Script>,
     /// What its author claims, in both scripts.
     pub claims: Vec<Claim>,
+    /// The versions that it comes after, where its tool knows more than an order.
+    pub parents: Vec<String>,
 }
 
 /// A folder of migrations, read.
@@ -133,6 +168,10 @@ fn claims_of(migration: &Migration) -> Result<Vec<Claim>, MigrationsError> {
         if !script.text.contains("stairway:") {
             continue;
         }
+        if script.program.is_some() {
+            // Both directions are in one file.
+            return claims_of_source(script);
+        }
         for comment in sql::comments(&script.text) {
             let Some(parsed) = Claim::parse(comment.text) else { continue };
             let span = Span::new(&script.path, &script.text, comment.bytes.clone());
@@ -147,6 +186,22 @@ fn claims_of(migration: &Migration) -> Result<Vec<Claim>, MigrationsError> {
                 }
             }
         }
+    }
+    Ok(claims)
+}
+
+/// Claims in a file whose comments begin with `#`.
+fn claims_of_source(script: &Script) -> Result<Vec<Claim>, MigrationsError> {
+    let mut claims = Vec::new();
+    for (at, line) in script.text.lines().enumerate() {
+        let Some((_, comment)) = line.split_once('#') else { continue };
+        let Some(parsed) = Claim::parse(comment) else { continue };
+        let claim = parsed.map_err(|source| MigrationsError::Claim {
+            path: script.path.clone(),
+            line: u32::try_from(at + 1).unwrap_or(u32::MAX),
+            source,
+        })?;
+        claims.push(Claim { span: script.line(at + 1), ..claim });
     }
     Ok(claims)
 }

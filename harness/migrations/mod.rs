@@ -2,8 +2,9 @@
 //! what was applied.
 //!
 //! Knows layouts, markers and version tables, one file per tool since they change together. It
-//! *gives* scripts and SQL; it must not execute anything, nor know servers or snapshots.
+//! *gives* scripts and SQL; it must not send any of it to a server, nor know servers or snapshots.
 
+mod alembic;
 mod applied;
 mod changed;
 mod detect;
@@ -18,6 +19,7 @@ mod route;
 mod sqlx;
 mod tool;
 
+pub use alembic::{Call, DriverError, Program, Statement, Told};
 pub use applied::{Applied, compare, parse_applied};
 pub use changed::{Before, Changes, changes};
 pub use detect::{Detection, detect};

@@ -71,6 +71,7 @@ fn migration(stem: &str, upgrade: Script, downgrade: Option<Script>) -> Migratio
         upgrade,
         downgrade,
         claims: Vec::new(),
+        parents: Vec::new(),
     }
 }
 

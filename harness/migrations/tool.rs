@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::folder::Loaded;
-use super::{Applied, Migration, MigrationsError, diesel, golang_migrate, plain, sqlx};
+use super::{Applied, Migration, MigrationsError, alembic, diesel, golang_migrate, plain, sqlx};
 use crate::postgres::quote_literal;
 
 /// A migration tool, or rather its layout and its version table.
@@ -19,6 +19,8 @@ pub enum Tool {
     Diesel,
     /// `up/N_name.sql` and `down/N_name.sql`, or folders with `up.sql` and `down.sql`.
     Plain,
+    /// An environment with `env.py` and Python revisions.
+    Alembic,
 }
 
 /// The table in which a tool records what was applied, as SQL to be run by `steps`.
@@ -34,7 +36,8 @@ pub struct VersionTable {
 
 impl Tool {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 4] = [Self::Sqlx, Self::GolangMigrate, Self::Diesel, Self::Plain];
+    pub const ALL: [Self; 5] =
+        [Self::Sqlx, Self::GolangMigrate, Self::Diesel, Self::Plain, Self::Alembic];
 
     /// The word for `--tool`.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Tool {
             Self::GolangMigrate => "golang-migrate",
             Self::Diesel => "diesel",
             Self::Plain => "plain",
+            Self::Alembic => "alembic",
         }
     }
 
@@ -53,6 +57,7 @@ impl Tool {
             Self::GolangMigrate => golang_migrate::LAYOUT,
             Self::Diesel => diesel::LAYOUT,
             Self::Plain => plain::LAYOUT,
+            Self::Alembic => alembic::LAYOUT,
         }
     }
 
@@ -62,6 +67,7 @@ impl Tool {
             Self::GolangMigrate => golang_migrate::load(folder),
             Self::Diesel => diesel::load(folder),
             Self::Plain => plain::load(folder),
+            Self::Alembic => alembic::load(folder),
         }
     }
 
@@ -72,6 +78,7 @@ impl Tool {
             Self::GolangMigrate => golang_migrate::TABLE,
             Self::Diesel => diesel::TABLE,
             Self::Plain => plain::TABLE,
+            Self::Alembic => alembic::TABLE,
         }
     }
 
@@ -82,6 +89,8 @@ impl Tool {
             Self::GolangMigrate => golang_migrate::record(table, Some(&migration.version)),
             Self::Diesel => diesel::record(table, migration),
             Self::Plain => plain::record(table, migration),
+            // It is written by what runs the script.
+            Self::Alembic => String::new(),
         }
     }
 
@@ -94,6 +103,7 @@ impl Tool {
             }
             Self::Diesel => diesel::erase(table, migration),
             Self::Plain => plain::erase(table, migration),
+            Self::Alembic => String::new(),
         }
     }
 
@@ -104,7 +114,11 @@ impl Tool {
 
     /// SQL that takes a version out of `table` that may have no file.
     pub fn forget(self, table: &str, version: &str) -> String {
-        let column = if self == Self::Plain { "revision" } else { "version" };
+        let column = match self {
+            Self::Plain => "revision",
+            Self::Alembic => "version_num",
+            Self::Sqlx | Self::GolangMigrate | Self::Diesel => "version",
+        };
         format!("DELETE FROM {table} WHERE {column}::text = {}", quote_literal(version))
     }
 
@@ -114,15 +128,26 @@ impl Tool {
     pub fn begin(self, table: &str, version: Option<&str>) -> Option<String> {
         match self {
             Self::GolangMigrate => Some(golang_migrate::begin(table, version)),
-            Self::Sqlx | Self::Diesel | Self::Plain => None,
+            Self::Sqlx | Self::Diesel | Self::Plain | Self::Alembic => None,
         }
+    }
+
+    /// Whether its scripts are programs, which need a session that can be lent to them.
+    pub fn runs_programs(self) -> bool {
+        self == Self::Alembic
+    }
+
+    /// SQL that makes `table` say that exactly `kept` is applied, for a tool whose rows are not one for
+    /// each migration or the last; `None` for the others.
+    pub fn stamp(self, table: &str, kept: &[Migration]) -> Option<Vec<String>> {
+        (self == Self::Alembic).then(|| alembic::stamp(table, kept))
     }
 
     /// Whether the version table records what an upgrade's file looked like, comments included.
     pub fn keeps_checksums(self) -> bool {
         match self {
             Self::Sqlx | Self::Plain => true,
-            Self::GolangMigrate | Self::Diesel => false,
+            Self::GolangMigrate | Self::Diesel | Self::Alembic => false,
         }
     }
 
@@ -131,6 +156,7 @@ impl Tool {
     pub fn applied_versions(self, rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
         match self {
             Self::GolangMigrate => golang_migrate::expand(rows, history),
+            Self::Alembic => alembic::expand(rows, history),
             Self::Sqlx | Self::Diesel | Self::Plain => rows,
         }
     }

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -14,6 +15,7 @@ use sqlx::postgres::{PgConnection, PgValueFormat};
 use sqlx::{AssertSqlSafe, Connection, Either, Row, ValueRef};
 
 use super::batch::{Answers, Batch};
+use super::relay::Line;
 use super::{PostgresError, Target, Version, quote_ident};
 
 /// The rows of one statement; a cell is `None` where SQL says NULL.
@@ -30,6 +32,8 @@ pub struct Session {
     limit: Option<Duration>,
     /// No answer came in time: what comes now may be the answer to something else.
     is_silent: bool,
+    /// What it goes through, if it can be lent.
+    line: Option<Arc<Line>>,
 }
 
 impl Session {
@@ -40,7 +44,26 @@ impl Session {
             .await
             .map_err(|source| PostgresError::Connect { target: target.to_string(), source })?;
         let target = target.clone();
-        Ok(Self { connection, target, role: None, limit: None, is_silent: false })
+        Ok(Self { connection, target, role: None, limit: None, is_silent: false, line: None })
+    }
+
+    /// Connects so that the session can be lent to other programs (see [`super::Door`]).
+    pub async fn connect_to_lend(target: &Target, purpose: &str) -> Result<Self, PostgresError> {
+        let failed = |source| PostgresError::Connect { target: target.to_string(), source };
+        let (line, near, folder) =
+            Line::open(&target.0).await.map_err(|error| failed(error.into()))?;
+        let options = near.application_name(&application(purpose));
+        let connection = PgConnection::connect_with(&options).await.map_err(failed)?;
+        // Connected: nobody needs its place in the file system any more.
+        drop(folder);
+        let target = target.clone();
+        let line = Some(line);
+        Ok(Self { connection, target, role: None, limit: None, is_silent: false, line })
+    }
+
+    /// What it goes through, if it can be lent.
+    pub(super) fn line(&self) -> Option<Arc<Line>> {
+        self.line.clone()
     }
 
     /// Gives up on a server that has not answered a message within `limit`: nothing else notices a

@@ -50,6 +50,7 @@ pub(super) async fn together(
     match result {
         Ok(()) => Ok(Vec::new()),
         Err((_, StepFailure::Postgres(error))) => Err(error.into()),
+        Err((_, StepFailure::Environment(error))) => Err(error.into()),
         Err((migration, failure)) => {
             let lead = "the upgrade fails in one transaction with those before it";
             Ok(checks::failure(CheckId::UpgradeFailed, lead, &migration.upgrade, &failure)

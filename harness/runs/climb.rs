@@ -133,6 +133,10 @@ impl<'h> Climb<'h> {
         let before = self.state().await?;
         let rows = match &self.rows {
             Some(options) => {
+                let (session, _) = self.ground.climber()?;
+                if let Err(error) = steps::listen(session, migration).await {
+                    about_the_script(Err(error))?.ok();
+                }
                 let kept = self.kept.and_then(|kept| kept.of(&migration.revision));
                 let loader = self.ground.loader().await?;
                 let about = (migration, before.as_ref());
@@ -397,6 +401,7 @@ fn about_the_script(
 ) -> Result<Result<Duration, StepFailure>, RunError> {
     match result {
         Err(StepFailure::Postgres(error)) => Err(error.into()),
+        Err(StepFailure::Environment(error)) => Err(error.into()),
         other => Ok(other),
     }
 }

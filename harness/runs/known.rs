@@ -85,7 +85,8 @@ impl Keys {
 }
 
 fn script(script: &Script) -> String {
-    format!("{:?} {}", script.wrap, script.text)
+    let about = script.program.as_ref().map(|program| program.about()).unwrap_or_default();
+    format!("{:?} {} {about}", script.wrap, script.text)
 }
 
 /// Claims without their places, which follow from the texts.

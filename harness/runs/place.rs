@@ -1,7 +1,6 @@
 //! A database or a schema at some place of a history: upgrades only, nothing judged.
 
 use crate::migrations::{History, Place};
-use crate::postgres::Session;
 use crate::server::{Chosen, Database};
 use crate::steps::{self, Ledger};
 
@@ -14,7 +13,7 @@ use super::verify::{Options, identify, load};
 
 /// Runs the upgrades of `history` up to `place` on an empty database.
 pub async fn migrate(database: &Database, history: &History, place: Place) -> Result<(), RunError> {
-    let mut session = Session::connect(&database.target, "migrate").await?;
+    let mut session = steps::connect(history.tool, &database.target, "migrate").await?;
     let ledger = Ledger::ensure(&mut session, history.tool).await?;
     for migration in history.migrations.iter().take(place.0) {
         let done = steps::replay(&database.target, &mut session, &ledger, migration).await?;
@@ -37,7 +36,7 @@ pub async fn migrate_into(
 ) -> Result<&'static str, RunError> {
     migrate(database, history, Place(at)).await?;
     let Some(migration) = history.migrations.get(at) else { return Ok("before it") };
-    let mut session = Session::connect(&database.target, "migrate").await?;
+    let mut session = steps::connect(history.tool, &database.target, "migrate").await?;
     let ledger = Ledger::ensure(&mut session, history.tool).await?;
     if steps::apply(&mut session, &ledger, migration).await.is_err() {
         return Ok("where its upgrade failed");

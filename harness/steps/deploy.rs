@@ -5,12 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::migrations::{Move, Script};
+use crate::migrations::{Move, Program, Script};
 use crate::postgres::{Backend, PostgresError, Profile, Session, milliseconds};
 use crate::sql;
 
 use super::audit::MoveRow;
 use super::lock;
+use super::program::{self, Inside};
 use super::script::{self, StepFailure};
 use super::undo::{drop_invalid, invalid_indexes};
 use super::version_table::Ledger;
@@ -142,6 +143,9 @@ pub async fn deploy(
                 Ok(()) => return Ok(attempt + 1),
                 Err(failure) => failure,
             }
+        } else if let Some(program) = &script.program {
+            let with = (session, &backend);
+            return alone(with, script, program, (&record, limits), mark).await.map(|()| 1);
         } else {
             let with = (session, &backend);
             return pieces(with, ledger, one, script, (&record, limits), mark).await.map(|()| 1);
@@ -221,6 +225,28 @@ async fn whole(
         let _ = session.execute("ROLLBACK").await;
     }
     result
+}
+
+/// A program that commits what it likes when it likes: nobody else could do a part of it again.
+async fn alone(
+    (session, backend): (&mut Session, &Backend),
+    script: &Script,
+    program: &Program,
+    (record, limits): (&str, &Limits),
+    mark: Marker<'_>,
+) -> Result<(), DeployFailure> {
+    mark(Mark::Statement(0)).map_err(DeployFailure::Journal)?;
+    let set = format!(
+        "SET lock_timeout = {}; SET statement_timeout = {}",
+        milliseconds(limits.lock.1.min(limits.left())),
+        milliseconds(limits.left())
+    );
+    session.execute(&set).await?;
+    if let Err(failure) = program::run(session, script, program, Inside::Session).await {
+        let _ = session.execute("ROLLBACK").await;
+        return Err(failure.into());
+    }
+    commit((session, backend), record, mark).await?.map_err(DeployFailure::from)
 }
 
 /// Statement by statement; each commits by itself, the record after the last.

@@ -8,12 +8,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::Loader;
-use crate::migrations::{Migration, Script, Tool};
+use crate::migrations::{Migration, MigrationsError, Script, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
 use crate::server::{Chosen, Database, Server, ServerError, Template};
 
 use super::audit::has_audit;
+use super::program::connect;
 use super::replay::{may_set, replay, settings};
 use super::restore::{RestoreError, Restored, restore};
 use super::script::{self, StepFailure};
@@ -28,6 +29,9 @@ pub enum GroundError {
     /// A session failed.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// The environment of the migrations can't run them.
+    #[error(transparent)]
+    Migrations(#[from] MigrationsError),
     /// The backup could not be restored at all.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -121,7 +125,7 @@ impl Ground {
             Origin::Database(database) => (*database, None),
             _ => make(&server, backup.as_deref()).await?,
         };
-        let mut standing = stand(&server, database).await?;
+        let mut standing = stand(&server, tool, database).await?;
         let mut ledger = Ledger::ensure(&mut standing.climber, tool).await?;
         let settings = settings(&mut standing.climber).await?;
         if server.version().major >= COUNTS_AT_ONCE {
@@ -182,7 +186,7 @@ impl Ground {
     pub async fn loader(&mut self) -> Result<&mut Loader, GroundError> {
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         if standing.loader.is_none() {
-            let session = Session::connect(&standing.database.target, "rows").await?;
+            let session = connect(self.tool, &standing.database.target, "rows").await?;
             standing.loader = Some(Box::new(Loader::new(session)));
         }
         Ok(standing.loader.as_mut().ok_or_else(nowhere)?)
@@ -223,7 +227,7 @@ impl Ground {
     pub async fn reconnect(&mut self) -> Result<(), GroundError> {
         let standing = self.standing.take().ok_or_else(nowhere)?;
         let database = leave(standing).await;
-        self.standing = Some(stand(&self.server, database).await?);
+        self.standing = Some(stand(&self.server, self.tool, database).await?);
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         self.settings = settings(&mut standing.climber).await?;
         Ok(())
@@ -238,6 +242,7 @@ impl Ground {
         Ok(match passed {
             Ok(()) => Ok(()),
             Err(StepFailure::Postgres(error)) => return Err(error.into()),
+            Err(StepFailure::Environment(error)) => return Err(error.into()),
             Err(_) => Err(script::is_all_or_nothing(&migration.upgrade)),
         })
     }
@@ -278,7 +283,7 @@ impl Ground {
             }
         };
         self.clean = Some(clean);
-        self.standing = Some(stand(&self.server, database?).await?);
+        self.standing = Some(stand(&self.server, self.tool, database?).await?);
         self.worn = false;
         Ok(())
     }
@@ -293,7 +298,7 @@ impl Ground {
         let database = make(&self.server, self.backup.as_deref()).await?.0;
         let mut fresh = Clean { database, applied: Vec::new() };
         follow(&mut fresh, self.tool, linear).await?;
-        self.standing = Some(stand(&self.server, fresh.database).await?);
+        self.standing = Some(stand(&self.server, self.tool, fresh.database).await?);
         self.worn = false;
         Ok(())
     }
@@ -366,8 +371,8 @@ async fn forget_runs(database: &Database) -> Result<(), PostgresError> {
     session.close().await
 }
 
-async fn stand(server: &Server, database: Database) -> Result<Standing, GroundError> {
-    let climber = Session::connect(&database.target, "climb").await?;
+async fn stand(server: &Server, tool: Tool, database: Database) -> Result<Standing, GroundError> {
+    let climber = connect(tool, &database.target, "climb").await?;
     let eye = Session::connect(&database.target, "snapshot").await?;
     let eye = Reader::new(eye, server.version().major);
     Ok(Standing { database, climber, eye, loader: None })
@@ -385,7 +390,7 @@ async fn leave(standing: Standing) -> Database {
 
 /// Brings the clean database forward; it is a template afterwards, so no session stays.
 async fn follow(clean: &mut Clean, tool: Tool, linear: &[&Migration]) -> Result<(), GroundError> {
-    let mut session = Session::connect(&clean.database.target, "clean").await?;
+    let mut session = connect(tool, &clean.database.target, "clean").await?;
     let ledger = Ledger::ensure(&mut session, tool).await?;
     for migration in linear.iter().skip(clean.applied.len()) {
         let done = replay(&clean.database.target, &mut session, &ledger, migration).await?;

@@ -3,6 +3,7 @@
 use crate::migrations::Migration;
 use crate::postgres::{PostgresError, Session, Target};
 
+use super::program::connect;
 use super::script::StepFailure;
 use super::version_table::Ledger;
 
@@ -23,7 +24,7 @@ pub async fn replay(
     let before = if may_set { settings(session).await? } else { None };
     let done = super::apply(session, ledger, migration).await.map(drop);
     if may_set && settings(session).await? != before {
-        let fresh = Session::connect(database, "climb").await?;
+        let fresh = connect(ledger.tool(), database, "climb").await?;
         let old = std::mem::replace(session, fresh);
         // A session that is already lost needs no good-bye.
         let _ = old.close().await;

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::finding::Span;
-use crate::migrations::{Script, Wrap};
+use crate::migrations::{MigrationsError, Program, Script, Wrap};
 use crate::postgres::{PostgresError, Session, SqlFailure};
 use crate::sql::{self, SplitError, Statement, StatementKind};
+
+use super::program::{self, Inside};
 
 /// A script did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,19 @@ pub enum StepFailure {
         /// Where.
         span: Box<Span>,
     },
+    /// A script that is a program raised something that the server did not say.
+    #[error("{message}")]
+    Program {
+        /// Its words.
+        message: String,
+        /// Where from.
+        traceback: Option<String>,
+        /// The line of its file.
+        span: Option<Box<Span>>,
+    },
+    /// What runs a script could not get as far as the script: nothing is said about it.
+    #[error(transparent)]
+    Environment(MigrationsError),
     /// The connection failed: nothing is said about the script.
     #[error(transparent)]
     Postgres(PostgresError),
@@ -48,7 +63,12 @@ impl StepFailure {
             }
             Self::Record { failure } => Self::Record { failure: Box::new(failure.discreet()) },
             Self::Postgres(error) => Self::Postgres(error.discreet()),
-            Self::Text { .. } => self,
+            // A program may put any value into its words.
+            Self::Program { span, message, .. } => {
+                let kind = message.split(':').next().unwrap_or_default().to_owned();
+                Self::Program { message: kind, traceback: None, span }
+            }
+            Self::Text { .. } | Self::Environment(_) => self,
         }
     }
 }
@@ -67,7 +87,10 @@ pub(super) async fn run(
         Wrap::Transaction => in_transaction(session, script, record).await,
         Wrap::OneMessage => in_open_transaction(session, script, record).await,
         Wrap::Statements => {
-            statements(session, script).await?;
+            match &script.program {
+                Some(program) => own(session, script, program).await?,
+                None => statements(session, script).await?,
+            }
             session.execute(record).await.map_err(unrecorded)
         }
     }
@@ -77,6 +100,9 @@ pub(super) async fn run(
 /// around all of it, if it has them, and the rest where it was. `None` if a part of it may stay when
 /// it fails, or if the server refuses a statement of it in a transaction.
 pub(super) fn as_one(script: &Script) -> Option<Cow<'_, Script>> {
+    if script.program.is_some() {
+        return (script.wrap != Wrap::Statements).then_some(Cow::Borrowed(script));
+    }
     let statements = sql::split(&script.text).ok()?;
     let refuses =
         || statements.iter().any(|it| sql::refuses_transaction(it.text(&script.text)).is_some());
@@ -165,6 +191,9 @@ pub fn left_by(script: &Script, reached: usize) -> Option<Left> {
 
 /// Whether nothing of `script` stays if it fails.
 pub fn is_all_or_nothing(script: &Script) -> bool {
+    if script.program.is_some() {
+        return script.wrap != Wrap::Statements;
+    }
     let controls = |text: &str| {
         matches!(
             sql::kind(text),
@@ -207,7 +236,23 @@ pub(super) async fn in_open_transaction(
     session.execute(record).await.map_err(unrecorded)
 }
 
+/// Runs a program that begins and commits its own transactions.
+async fn own(session: &mut Session, script: &Script, program: &Program) -> Result<(), StepFailure> {
+    let result = program::run(session, script, program, Inside::Session).await;
+    if result.is_err() {
+        let _ = session.execute("ROLLBACK").await;
+    }
+    result
+}
+
 pub(super) async fn one_message(session: &mut Session, script: &Script) -> Result<(), StepFailure> {
+    if let Some(program) = &script.program {
+        let result = program::run(session, script, program, Inside::Transaction).await;
+        if result.is_err() {
+            let _ = session.execute("ROLLBACK").await;
+        }
+        return result;
+    }
     let (completed, result) = session.execute_counting(&script.text).await;
     let result = result.map_err(|error| located(error, script, completed));
     if result.is_err() {
@@ -229,6 +274,9 @@ async fn statements(session: &mut Session, script: &Script) -> Result<(), StepFa
 
 /// Where the statements of a script are.
 pub(super) fn cut(script: &Script) -> Result<Vec<Range<usize>>, StepFailure> {
+    if script.program.is_some() {
+        return Ok(Vec::new());
+    }
     let statements = sql::split(&script.text).map_err(|error| not_text(error, script))?;
     Ok(statements.into_iter().map(|statement| statement.bytes).collect())
 }
@@ -284,8 +332,14 @@ pub(super) fn outside(error: PostgresError, script: &Script) -> StepFailure {
     match error {
         PostgresError::Sql(failure) => {
             // A deferred constraint fails at COMMIT: the last statement is the nearest place.
-            let last = sql::split(&script.text).ok().and_then(|mut all| all.pop());
-            let span = last.map(|last| Box::new(Span::new(&script.path, &script.text, last.bytes)));
+            let span = match &script.program {
+                Some(program) => program.said().and_then(|said| script.line(said.last()?.line)),
+                None => {
+                    let last = sql::split(&script.text).ok().and_then(|mut all| all.pop());
+                    last.map(|last| Span::new(&script.path, &script.text, last.bytes))
+                }
+            };
+            let span = span.map(Box::new);
             StepFailure::Sql { failure, span }
         }
         other => StepFailure::Postgres(other),
@@ -309,7 +363,7 @@ mod tests {
     use crate::migrations::{Script, Wrap};
 
     fn script(text: &str, wrap: Wrap) -> Script {
-        Script { path: "1.up.sql".into(), text: text.into(), wrap }
+        Script::of_sql("1.up.sql".into(), text.into(), wrap)
     }
 
     #[test]

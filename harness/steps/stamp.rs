@@ -20,7 +20,9 @@ pub async fn stamp(
         row.whole && of.is_some_and(same)
     };
     let mut statements = vec!["BEGIN".to_owned()];
+    let own = ledger.stamp(kept);
     match kept.last() {
+        _ if own.is_some() => statements.extend(own.into_iter().flatten()),
         None => statements.push(ledger.forget_all()),
         Some(last) if ledger.keeps_last_only() => statements.push(ledger.record(last)),
         Some(_) => {

@@ -353,10 +353,17 @@ pub fn readable(known: &[ToRead], now: &Now, before: &Rows) -> ToRead {
 
 /// The script without what a transaction refuses; everything else stays at its place.
 fn fit(script: &Script) -> Result<Script, String> {
-    let Ok(statements) = sql::split(&script.text) else { return Ok(script.clone()) };
-    let mut text = script.text.to_string();
-    for statement in statements {
-        let Some(words) = script.text.get(statement.bytes.clone()) else { continue };
+    if script.program.is_some() {
+        return Ok(script.clone());
+    }
+    Ok(Script { text: in_transaction(&script.text)?.into(), ..script.clone() })
+}
+
+/// A text without what a transaction refuses; what can't be cut is left to the server.
+pub(super) fn in_transaction(script: &str) -> Result<String, String> {
+    let mut text = script.to_owned();
+    for statement in sql::split(script).unwrap_or_default() {
+        let Some(words) = script.get(statement.bytes.clone()) else { continue };
         let refused = sql::refuses_transaction(words);
         let blanked: Vec<Range<usize>> = match sql::kind(words) {
             StatementKind::Begin | StatementKind::Commit | StatementKind::Vacuum => {
@@ -392,7 +399,7 @@ fn fit(script: &Script) -> Result<Script, String> {
             text.replace_range(bytes, &blank);
         }
     }
-    Ok(Script { text: text.into(), ..script.clone() })
+    Ok(text)
 }
 
 fn is_to_savepoint(statement: &str) -> bool {

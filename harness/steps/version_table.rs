@@ -113,6 +113,16 @@ impl Ledger {
         self.tool.keeps_last_only()
     }
 
+    /// SQL that makes it say that exactly `kept` is applied, if its tool has a way of its own.
+    pub(super) fn stamp(&self, kept: &[Migration]) -> Option<Vec<String>> {
+        self.tool.stamp(&self.table, kept)
+    }
+
+    /// Whose it is.
+    pub fn tool(&self) -> Tool {
+        self.tool
+    }
+
     /// Empties the table.
     pub(super) fn forget_all(&self) -> String {
         format!("DELETE FROM {}", self.table)

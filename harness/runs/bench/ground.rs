@@ -218,8 +218,9 @@ impl Walk<'_> {
 
     /// A session that can apply them.
     pub(super) async fn session(&self) -> Result<(Session, Ledger), RunError> {
-        let mut session = Session::connect(&self.database.target, MIGRATOR).await?;
-        let ledger = Ledger::ensure(&mut session, self.ground.history.tool).await?;
+        let tool = self.ground.history.tool;
+        let mut session = steps::connect(tool, &self.database.target, MIGRATOR).await?;
+        let ledger = Ledger::ensure(&mut session, tool).await?;
         Ok((session, ledger))
     }
 

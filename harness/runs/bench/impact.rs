@@ -314,7 +314,7 @@ async fn watched(
 
 /// The tables that a migration's upgrade names, as far as they are there before.
 fn touched(migration: &Migration, before: &Footprint) -> Vec<String> {
-    let names = sql::names(&migration.upgrade.text);
+    let names = sql::names(&migration.upgrade.sql());
     let spoken: BTreeSet<String> = names.into_iter().filter_map(|mut it| it.parts.pop()).collect();
     let named = before.relations.values().filter(|relation| spoken.contains(&relation.bare));
     named.map(|relation| relation.name.clone()).collect()

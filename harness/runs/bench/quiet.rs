@@ -38,7 +38,7 @@ pub(super) async fn quietly(
     let before = steps::footprint(eye).await?;
     let invalid = steps::invalid_index_names(eye).await?;
     // In production a deployment has a session of its own, too.
-    let mut session = Session::connect(target, MIGRATOR).await?;
+    let mut session = steps::connect(ledger.tool(), target, MIGRATOR).await?;
     let start = Instant::now();
     upgrade(has_backup, target, &mut session, ledger, migration).await?;
     let took = start.elapsed();

@@ -276,7 +276,9 @@ async fn mover(known: &Known<'_>, database: &Database) -> Result<Session, Stop> 
     let exit = Exit::RehearsalFailed;
     let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
     let role = &known.facts.role;
-    let mut mover = Session::connect(&database.target, "rehearse").await.map_err(|e| asked(&e))?;
+    let tool = known.site.request.history.tool;
+    let mover = steps::connect(tool, &database.target, "rehearse");
+    let mut mover = mover.await.map_err(|e| asked(&e))?;
     if steps::become_role(&mut mover, role).await.map_err(|e| asked(&e))? {
         return Ok(mover);
     }

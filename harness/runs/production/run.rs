@@ -111,7 +111,10 @@ impl Stop {
     pub(super) fn step(exit: Exit, lead: &str, failure: &StepFailure) -> Self {
         let sql = match failure {
             StepFailure::Sql { failure, .. } | StepFailure::Record { failure } => Some(failure),
-            StepFailure::Text { .. } | StepFailure::Postgres(_) => None,
+            StepFailure::Text { .. }
+            | StepFailure::Program { .. }
+            | StepFailure::Environment(_)
+            | StepFailure::Postgres(_) => None,
         };
         let words = match (failure, sql) {
             (_, Some(sql)) => sql.discreet().to_string(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::migrations::{Applied, Migration, Move, Place, compare};
 use crate::postgres::{Backend, PostgresError, SYNC_REP, Session, Target, Version};
 use crate::schema::{SchemaError, Snapshot};
-use crate::steps::{Deployed, Ledger, deployed, is_pooled};
+use crate::steps::{self, Deployed, Ledger, deployed, is_pooled};
 
 use super::request::Request;
 
@@ -91,7 +91,9 @@ impl<'r> Site<'r> {
         let start = Instant::now();
         let mut session = loop {
             let left = patience.saturating_sub(start.elapsed());
-            let mut session = connect(self.request, &purpose, left).await?;
+            let Request { target, history, .. } = self.request;
+            let one = || steps::connect(history.tool, target, &purpose);
+            let mut session = until(left, target, one).await?;
             let standby = session.value("SELECT pg_catalog.pg_is_in_recovery()").await?;
             if standby.as_deref() != Some("t") {
                 break session;
@@ -178,11 +180,21 @@ pub(super) async fn reach(
     purpose: &str,
     patience: Duration,
 ) -> Result<Session, PostgresError> {
+    until(patience, target, || Session::connect(target, purpose)).await
+}
+
+async fn until<F>(
+    patience: Duration,
+    target: &Target,
+    connect: impl Fn() -> F,
+) -> Result<Session, PostgresError>
+where
+    F: Future<Output = Result<Session, PostgresError>>,
+{
     let start = Instant::now();
     loop {
-        let one = Session::connect(target, purpose);
         let left = patience.saturating_sub(start.elapsed()).max(PAUSE);
-        let error = match tokio::time::timeout(left, one).await {
+        let error = match tokio::time::timeout(left, connect()).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error)) if !error.may_pass() => return Err(error),
             Ok(Err(error)) => error,

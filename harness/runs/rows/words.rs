@@ -6,7 +6,7 @@ use super::guards::{Guards, makes_one};
 use super::harmless::{Fresh, Side, is_harmless, statements};
 use super::items::{names_in_strings, says, words_in};
 use super::seeds::without_seeds;
-use crate::migrations::Migration;
+use crate::migrations::{Migration, Script};
 use crate::schema::Snapshot;
 use crate::sql::{self, StatementKind as K, TokenKind};
 
@@ -39,8 +39,9 @@ pub(in crate::runs) struct Spoken {
 
 pub(super) fn of(migration: &Migration, before: &Snapshot) -> Spoken {
     let mut spoken = Spoken::default();
-    let upgrade = &migration.upgrade.text;
-    let downgrade = migration.downgrade.as_ref().map_or("", |script| &script.text);
+    let upgrade = migration.upgrade.sql();
+    let downgrade = migration.downgrade.as_ref().map(Script::sql).unwrap_or_default();
+    let (upgrade, downgrade) = (upgrade.as_ref(), downgrade.as_ref());
     let guards = Guards::of(before);
     let is_guarded = |text: &str| guards.may_fail_after(text);
     spoken.has_guards = any(upgrade, |_, text| is_guarded(text));
@@ -49,7 +50,7 @@ pub(super) fn of(migration: &Migration, before: &Snapshot) -> Spoken {
         return spoken;
     }
     let fresh = Fresh::of(upgrade);
-    for (script, side) in [(&**upgrade, Side::Upgrade), (downgrade, Side::Downgrade)] {
+    for (script, side) in [(upgrade, Side::Upgrade), (downgrade, Side::Downgrade)] {
         let concerns = |text: &&str| {
             let is_about_guards = is_guarded(text) || makes_one(text);
             !fresh.is_without(text, side) || side == Side::Upgrade && is_about_guards

@@ -155,11 +155,7 @@ fn full(word: &str) -> Benched {
     let accepted = Finding::new(CheckId::TableRewrite, word).in_file("none.sql");
     Benched {
         migrations: vec![word.to_owned()],
-        scripts: vec![Script {
-            path: PathBuf::from(&file),
-            text: sql.into(),
-            wrap: Wrap::Transaction,
-        }],
+        scripts: vec![Script::of_sql(PathBuf::from(&file), sql.into(), Wrap::Transaction)],
         queries: vec![
             query(word, &format!("{word}_query.sql")),
             BenchedQuery {

@@ -1,0 +1,327 @@
+//! The process that runs Alembic: one request a line, and what it answers.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use super::environment::Environment;
+use super::interpreter::{Interpreter, candidates};
+use super::program::Statement;
+use super::revisions::Revision;
+use crate::migrations::{Direction, MigrationsError};
+
+/// What the process runs.
+const SCRIPT: &str = include_str!("driver.py");
+
+/// Where a step's connections are to lead.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// An address of the network, for drivers.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The password.
+    pub word: &'a str,
+    /// The role, for scripts that ask their URL.
+    pub user: &'a str,
+    /// The database, likewise.
+    pub database: &'a str,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What it sent.
+    pub statements: Vec<Statement>,
+    /// What it printed.
+    pub output: String,
+}
+
+/// A step did not run to its end.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Python raised something.
+    #[error("{message}")]
+    Raised {
+        /// Its words.
+        message: String,
+        /// The type of the exception; `None` for a problem in our own words.
+        kind: Option<String>,
+        /// Where from.
+        traceback: Option<String>,
+        /// Whether the revision was reached; if not, its environment is to blame.
+        entered: bool,
+        /// What was sent before.
+        statements: Vec<Statement>,
+        /// What was printed.
+        output: String,
+    },
+    /// The process is gone.
+    #[error("the Python process ended in the middle of a step: {0}")]
+    Gone(String),
+}
+
+impl DriverError {
+    /// What was sent before.
+    pub fn statements(&self) -> Option<&[Statement]> {
+        match self {
+            Self::Raised { statements, .. } => Some(statements),
+            Self::Gone(_) => None,
+        }
+    }
+}
+
+/// What the process says of the environment.
+#[derive(Debug, Deserialize)]
+pub(super) struct Opened {
+    alembic: String,
+    python: String,
+    env: PathBuf,
+    pub(super) revisions: Vec<Revision>,
+}
+
+type Answer = Result<(Value, Told), DriverError>;
+
+/// Who waits for an answer, and what was told since.
+struct Waiting {
+    statements: Vec<Statement>,
+    done: Box<dyn FnOnce(Answer) + Send>,
+}
+
+/// A Python process with Alembic in it. It ends with this, and when we do.
+pub(super) struct Driver {
+    child: Mutex<Child>,
+    requests: Mutex<ChildStdin>,
+    waiting: Arc<Mutex<Option<Waiting>>>,
+    /// One step at a time.
+    turn: tokio::sync::Mutex<()>,
+    about: String,
+    directory: PathBuf,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Driver").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Its input ends, too, but a script may be in the middle of something.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Driver {
+    /// Starts the user's Python and has it read the environment.
+    pub(super) fn start(environment: &Environment) -> Result<(Self, Opened), MigrationsError> {
+        let mut tried = String::new();
+        for interpreter in candidates(&environment.directory) {
+            let name = interpreter.program.to_string_lossy().into_owned();
+            // Writing to a String can't fail.
+            let _ = write!(tried, "\n  {name} ({}): ", interpreter.because);
+            let mut driver = match Self::spawn(&interpreter, environment) {
+                Ok(driver) => driver,
+                Err(error) => {
+                    let _ = write!(tried, "{error}");
+                    continue;
+                }
+            };
+            match driver.open(environment) {
+                Ok(opened) => {
+                    driver.about = about(&opened);
+                    return Ok((driver, opened));
+                }
+                Err(DriverError::Raised { message, kind: None, .. })
+                    if message.contains("can't be imported") =>
+                {
+                    let _ = write!(tried, "{message}");
+                }
+                Err(DriverError::Gone(why)) => {
+                    let _ = write!(tried, "{why}");
+                }
+                Err(error) => {
+                    return Err(MigrationsError::Environment {
+                        directory: environment.directory.clone(),
+                        problem: problem(&error),
+                    });
+                }
+            }
+        }
+        Err(MigrationsError::NoPython { tried })
+    }
+
+    fn spawn(interpreter: &Interpreter, environment: &Environment) -> std::io::Result<Self> {
+        let mut child = Command::new(&interpreter.program)
+            .args(&interpreter.arguments)
+            .args(["-c", SCRIPT])
+            .current_dir(&environment.directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // An interrupt is for us: we say what becomes of the step.
+            .process_group(0)
+            .spawn()?;
+        let gone = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let requests = child.stdin.take().ok_or_else(gone)?;
+        let answers = child.stdout.take().ok_or_else(gone)?;
+        let mut errors = child.stderr.take().ok_or_else(gone)?;
+        let waiting: Arc<Mutex<Option<Waiting>>> = Arc::default();
+        let shared = Arc::clone(&waiting);
+        std::thread::Builder::new().name("alembic".to_owned()).spawn(move || {
+            listen(answers, &shared);
+            let mut words = String::new();
+            // Said before it could say it properly: no Python that we know, or a wrapper's own words.
+            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
+            if let Some(waiting) = shared.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                let last = words.trim().lines().last().unwrap_or("it said nothing").to_owned();
+                (waiting.done)(Err(DriverError::Gone(last)));
+            }
+        })?;
+        Ok(Self {
+            child: Mutex::new(child),
+            requests: Mutex::new(requests),
+            waiting,
+            turn: tokio::sync::Mutex::default(),
+            about: String::new(),
+            directory: environment.directory.clone(),
+        })
+    }
+
+    fn open(&self, environment: &Environment) -> Result<Opened, DriverError> {
+        let request = json!({
+            "op": "open",
+            "directory": environment.directory,
+            "ini": environment.ini,
+            "toml": environment.toml,
+            "script_location": environment.scripts,
+            "section": "alembic",
+            "x": [],
+        });
+        let (sender, receiver) = mpsc::channel();
+        self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
+        let answer = receiver.recv().map_err(|error| DriverError::Gone(error.to_string()))?;
+        let (value, _) = answer?;
+        serde_json::from_value(value).map_err(|error| DriverError::Gone(error.to_string()))
+    }
+
+    /// What verdicts depend on besides the revisions: versions, and the `env.py`.
+    pub(super) fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// Where Alembic is run.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Has one revision run in one direction.
+    pub(super) async fn step(
+        &self,
+        revision: &str,
+        direction: Direction,
+        call: &Call<'_>,
+    ) -> Result<Told, DriverError> {
+        let _turn = self.turn.lock().await;
+        let request = json!({
+            "op": "step",
+            "revision": revision,
+            "direction": direction.as_str(),
+            "door": {
+                "host": call.host, "port": call.port, "user": call.user, "word": call.word,
+                "database": call.database,
+            },
+        });
+        let (sender, receiver) = oneshot::channel();
+        self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
+        let answer = receiver.await.map_err(|error| DriverError::Gone(error.to_string()))?;
+        answer.map(|(_, told)| told)
+    }
+
+    fn ask(&self, request: &Value, done: Box<dyn FnOnce(Answer) + Send>) {
+        let waiting = Waiting { statements: Vec::new(), done };
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = writeln!(requests, "{request}").and_then(|()| requests.flush());
+        if sent.is_err()
+            && let Ok(Some(_)) =
+                self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait()
+            && let Some(waiting) =
+                self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            (waiting.done)(Err(DriverError::Gone("it has ended".to_owned())));
+        }
+    }
+}
+
+/// Takes what the process says until it ends.
+fn listen(answers: ChildStdout, shared: &Mutex<Option<Waiting>>) {
+    #[derive(Deserialize)]
+    struct Line {
+        event: Option<String>,
+        line: Option<usize>,
+        sql: Option<String>,
+        ok: Option<Value>,
+        error: Option<Raised>,
+        output: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Raised {
+        message: String,
+        r#type: Option<String>,
+        traceback: Option<String>,
+        entered: bool,
+    }
+    for text in BufReader::new(answers).lines() {
+        let Ok(text) = text else { return };
+        let Ok(line) = serde_json::from_str::<Line>(&text) else { continue };
+        let mut place = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if line.event.is_some() {
+            if let (Some(waiting), Some(line), Some(sql)) = (place.as_mut(), line.line, line.sql) {
+                waiting.statements.push(Statement { line, sql });
+            }
+            continue;
+        }
+        let Some(Waiting { statements, done }) = place.take() else { continue };
+        let output = line.output.unwrap_or_default();
+        done(match line.error {
+            Some(Raised { message, r#type: kind, traceback, entered }) => {
+                Err(DriverError::Raised { message, kind, traceback, entered, statements, output })
+            }
+            None => Ok((line.ok.unwrap_or_default(), Told { statements, output })),
+        });
+    }
+}
+
+fn about(opened: &Opened) -> String {
+    let env = std::fs::read(&opened.env).unwrap_or_default();
+    let digest = Sha256::digest(env).iter().take(8).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    format!("Alembic {} on Python {}, env.py {digest}", opened.alembic, opened.python)
+}
+
+/// What Python said, with the place that it said it from.
+pub(super) fn problem(error: &DriverError) -> String {
+    match error {
+        DriverError::Raised { message, kind: Some(kind), traceback, .. } => {
+            let place = traceback.as_deref().and_then(|text| {
+                text.lines().rev().find(|line| line.trim_start().starts_with("File \"/"))
+            });
+            let place = place.map(|line| format!("\n  {}", line.trim())).unwrap_or_default();
+            format!("{kind}: {message}{place}")
+        }
+        other => other.to_string(),
+    }
+}

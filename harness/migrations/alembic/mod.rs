@@ -1,0 +1,80 @@
+//! Alembic: an environment with `env.py` and Python revisions; the table `alembic_version`.
+//!
+//! Revisions are Python, so Alembic itself runs them, in one process that lives as long as the history
+//! that was read from it. Knows how an environment is found, asked and told what to run. Must not know
+//! the session in which a migration runs: its process connects to the address that it is given.
+//! Source: Alembic's documentation, "Tutorial", "Working with Branches" and "Operation Directives".
+
+mod driver;
+mod environment;
+mod interpreter;
+mod program;
+mod revisions;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::folder::Loaded;
+use super::{Applied, Migration, MigrationsError, VersionTable};
+use crate::postgres::quote_literal;
+
+pub use driver::{Call, DriverError, Told};
+pub use program::{Program, Statement};
+
+pub(super) const LAYOUT: &str = "alembic: alembic.ini or pyproject.toml, or the folder of env.py";
+
+pub(super) const TABLE: VersionTable = VersionTable {
+    name: "alembic_version",
+    // As Alembic makes it, so that it finds its own.
+    create: "CREATE TABLE IF NOT EXISTS {table} (\n\tversion_num VARCHAR(32) NOT NULL, \n\t\
+             CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)",
+    read: "SELECT version_num, NULL, TRUE FROM {table} ORDER BY version_num",
+};
+
+/// Whether `folder` is an environment of Alembic's, and what tells.
+pub(super) fn detect(folder: &Path) -> Option<String> {
+    environment::evidence(folder)
+}
+
+pub(super) fn load(folder: &Path) -> Result<Loaded, MigrationsError> {
+    let environment = environment::Environment::find(folder)?;
+    let (driver, opened) = driver::Driver::start(&environment)?;
+    revisions::load(&Arc::new(driver), opened)
+}
+
+/// Everything that the heads in the version table stand for, base first.
+pub(super) fn expand(rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
+    let mut wanted: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
+    let mut found = vec![false; history.len()];
+    while let Some(version) = wanted.pop() {
+        let at = history.iter().position(|it| it.version == version);
+        let Some((migration, seen)) = at.and_then(|at| history.get(at).zip(found.get_mut(at)))
+        else {
+            continue;
+        };
+        if !std::mem::replace(seen, true) {
+            wanted.extend(migration.parents.iter().map(String::as_str));
+        }
+    }
+    let known = history.iter().zip(&found).filter(|(_, found)| **found);
+    let mut applied: Vec<Applied> = known
+        .map(|(migration, _)| Applied {
+            version: migration.version.clone(),
+            checksum: None,
+            whole: true,
+        })
+        .collect();
+    let is_known = |row: &Applied| history.iter().any(|it| it.version == row.version);
+    applied.extend(rows.into_iter().filter(|row| !is_known(row)));
+    applied
+}
+
+/// SQL that makes `table` say that exactly `kept` is applied: its heads.
+pub(super) fn stamp(table: &str, kept: &[Migration]) -> Vec<String> {
+    let is_parent = |version: &String| kept.iter().any(|it| it.parents.contains(version));
+    let heads = kept.iter().filter(|it| !is_parent(&it.version));
+    let insert = |head: &Migration| {
+        format!("INSERT INTO {table} (version_num) VALUES ({})", quote_literal(&head.version))
+    };
+    std::iter::once(format!("DELETE FROM {table}")).chain(heads.map(insert)).collect()
+}
