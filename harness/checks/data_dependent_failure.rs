@@ -8,7 +8,6 @@ use super::{Class, Suspicion, Tested, failure};
 
 pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
     let (way, error) = tested.tried.failed.as_ref()?;
-    let StepFailure::Sql { failure: sql, .. } = error else { return None };
     let upgrade = &tested.migration.upgrade;
     let (script, lead) = match way {
         Way::Up => (upgrade, "the upgrade fails with rows"),
@@ -19,6 +18,16 @@ pub(super) fn suspect(tested: &Tested<'_>) -> Option<Suspicion> {
         Way::Again => (upgrade, "the second upgrade fails with rows"),
     };
     let finding = failure::finding(CheckId::DataDependentFailure, lead, script, error)?;
+    let sql = match error {
+        StepFailure::Sql { failure, .. } => failure,
+        StepFailure::Program { kind, span, .. } => {
+            let place = span.as_ref().map(|span| format!("line {}", span.line));
+            let sqlstate = kind.clone().unwrap_or_default();
+            let class = Class::Failure { way: *way, sqlstate, place };
+            return Some(Suspicion { class, finding, hint: Vec::new() });
+        }
+        _ => return None,
+    };
     let class =
         Class::Failure { way: *way, sqlstate: sql.sqlstate.clone(), place: sql.object.clone() };
     let is_of_the_session = lacks_setting(&sql.sqlstate, &sql.message);

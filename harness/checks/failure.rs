@@ -20,7 +20,7 @@ pub fn finding(
                 finding.help("a driver sends SQL only; keep psql's own commands out of migrations"),
             )
         }
-        StepFailure::Program { message, traceback, span } => {
+        StepFailure::Program { message, traceback, span, .. } => {
             let finding = Finding::new(check, format!("{lead}: {message}"));
             let finding = match span {
                 Some(span) => finding.at((**span).clone()),

@@ -115,6 +115,8 @@ pub struct Loader {
     is_prepared: bool,
     /// What the server said of types that nobody knows.
     told: Told,
+    /// A table that is nobody's to fill or to look at.
+    apart: Option<Name>,
 }
 
 impl Loader {
@@ -126,7 +128,18 @@ impl Loader {
             shelf: Shelf::default(),
             is_prepared: false,
             told: Told::new(),
+            apart: None,
         }
+    }
+
+    /// Leaves a table out of everything: the one in which a tool records what it applied.
+    pub fn leave_out(&mut self, table: Name) {
+        self.apart = Some(table);
+    }
+
+    /// Whether it is left out.
+    pub fn is_left_out(&self, table: &Name) -> bool {
+        self.apart.as_ref() == Some(table)
     }
 
     /// The session; what was still to be sent is sent.
@@ -177,6 +190,7 @@ impl Loader {
     async fn model_of(&mut self, tables: ResultSet) -> Result<Model, DataError> {
         self.shelf.forget_own();
         let mut model = catalog::read(&mut self.wire, &mut self.builtin, tables).await?;
+        model.tables.retain(|table| !self.is_left_out(&table.name));
         tell(&mut self.wire, &mut self.told, &mut model).await?;
         Ok(model)
     }
@@ -248,10 +262,13 @@ impl Loader {
     /// Which of these object ids are tables.
     pub async fn tables_among(&mut self, oids: &[u32]) -> Result<Vec<u32>, DataError> {
         let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
+        let apart = self.apart.as_ref().map_or_else(String::new, Name::sql);
         let mut batch = Batch::default();
         let asked = batch.say(&format!(
-            "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND oid IN ({})",
-            oids.join(", ")
+            "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND oid IN ({}) \
+             AND oid IS DISTINCT FROM pg_catalog.to_regclass({})",
+            oids.join(", "),
+            quote_literal(&apart)
         ));
         let found = self.send(&batch).await?.take(asked).into_iter().flatten().flatten();
         Ok(found.filter_map(|oid| oid.parse().ok()).collect())

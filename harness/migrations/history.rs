@@ -58,6 +58,14 @@ impl Script {
         }
     }
 
+    /// Its SQL, if it is known: that of a program is what it sent when it ran last.
+    pub fn known_sql(&self) -> Option<Cow<'_, str>> {
+        match &self.program {
+            Some(program) => program.said().map(|_| Cow::Owned(program.sql())),
+            None => Some(Cow::Borrowed(&self.text)),
+        }
+    }
+
     /// The line of its file, counted from 1, without the blanks around it.
     pub fn line(&self, line: usize) -> Option<Span> {
         let mut start = 0;

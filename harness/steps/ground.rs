@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::Loader;
+use crate::data::{Loader, Name};
 use crate::migrations::{Migration, MigrationsError, Script, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
@@ -187,7 +187,10 @@ impl Ground {
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         if standing.loader.is_none() {
             let session = connect(self.tool, &standing.database.target, "rows").await?;
-            standing.loader = Some(Box::new(Loader::new(session)));
+            let (schema, name) = self.ledger.names();
+            let mut loader = Box::new(Loader::new(session));
+            loader.leave_out(Name { schema, name });
+            standing.loader = Some(loader);
         }
         Ok(standing.loader.as_mut().ok_or_else(nowhere)?)
     }

@@ -107,7 +107,7 @@ fn failure(
         }
         DriverError::Gone(why) => {
             let message = format!("the process that runs it ended: {why}");
-            return StepFailure::Program { message, traceback: None, span: None };
+            return StepFailure::Program { message, kind: None, traceback: None, span: None };
         }
     };
     let raised = traceback.as_deref().and_then(|text| line_in(text, script));
@@ -124,11 +124,11 @@ fn failure(
         failure.context = Some(format!("{context}statement: {cut}{more}"));
         return StepFailure::Sql { failure: Box::new(failure), span };
     }
-    let message = match kind {
-        Some(kind) if kind != message => format!("{kind}: {message}"),
+    let message = match &kind {
+        Some(kind) if *kind != message => format!("{kind}: {message}"),
         _ => message,
     };
-    StepFailure::Program { message, traceback, span: raised.map(Box::new) }
+    StepFailure::Program { message, kind, traceback, span: raised.map(Box::new) }
 }
 
 /// The line of the script that a traceback ends in.

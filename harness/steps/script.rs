@@ -40,6 +40,8 @@ pub enum StepFailure {
     Program {
         /// Its words.
         message: String,
+        /// The type of the exception, if it is known.
+        kind: Option<String>,
         /// Where from.
         traceback: Option<String>,
         /// The line of its file.
@@ -64,9 +66,9 @@ impl StepFailure {
             Self::Record { failure } => Self::Record { failure: Box::new(failure.discreet()) },
             Self::Postgres(error) => Self::Postgres(error.discreet()),
             // A program may put any value into its words.
-            Self::Program { span, message, .. } => {
-                let kind = message.split(':').next().unwrap_or_default().to_owned();
-                Self::Program { message: kind, traceback: None, span }
+            Self::Program { span, kind, .. } => {
+                let message = kind.clone().unwrap_or_else(|| "it failed".to_owned());
+                Self::Program { message, kind, traceback: None, span }
             }
             Self::Text { .. } | Self::Environment(_) => self,
         }
@@ -176,6 +178,9 @@ pub struct Left {
 
 /// See [`Left`]; `None` if the text can't be cut.
 pub fn left_by(script: &Script, reached: usize) -> Option<Left> {
+    if script.program.is_some() {
+        return None;
+    }
     let pieces = pieces(script).ok()?;
     let last = pieces.get(reached)?;
     let text = |piece: &Piece| script.text.get(piece.bytes.clone()).unwrap_or_default();
@@ -273,10 +278,7 @@ async fn statements(session: &mut Session, script: &Script) -> Result<(), StepFa
 }
 
 /// Where the statements of a script are.
-pub(super) fn cut(script: &Script) -> Result<Vec<Range<usize>>, StepFailure> {
-    if script.program.is_some() {
-        return Ok(Vec::new());
-    }
+fn cut(script: &Script) -> Result<Vec<Range<usize>>, StepFailure> {
     let statements = sql::split(&script.text).map_err(|error| not_text(error, script))?;
     Ok(statements.into_iter().map(|statement| statement.bytes).collect())
 }

@@ -305,7 +305,8 @@ impl Trial {
         let Some(mut answers) = self.step(loader, model, way, &batch, tried).await? else {
             return Ok(None);
         };
-        let state = State::from_rows(answers.take(asked))?;
+        let mut state = State::from_rows(answers.take(asked))?;
+        state.tables.retain(|table| !loader.is_left_out(&table.name));
         let locked = state.tables.iter().map(|table| table.oid).chain(state.gone.iter().copied());
         tried.strangers.extend(locked.filter(|oid| *oid <= newest && !known.contains(oid)));
         Ok(Some(state))

@@ -7,7 +7,7 @@ use crate::migrations::Move;
 use crate::postgres::{PostgresError, Session, milliseconds, qualified};
 use crate::sql::{self, StatementKind};
 
-use super::script::{self, Left};
+use super::script::Left;
 use super::version_table::Ledger;
 
 /// The invalid indexes, by oid.
@@ -74,10 +74,11 @@ pub async fn undo(
     let made: Vec<&str> = left.done.iter().chain(&left.doubtful).map(String::as_str).collect();
     let (mut done, mut missing) = (0, 0);
     if let Some(script) = back.script().filter(|_| !made.is_empty()) {
-        let cut = script::cut(script);
+        let sql = script.sql();
+        let cut = sql::split(&sql);
         let cut = cut.map_err(|error| PostgresError::Unexpected(error.to_string()))?;
         session.execute(&format!("SET statement_timeout = {}", milliseconds(within))).await?;
-        let texts = cut.into_iter().map(|bytes| script.text.get(bytes).unwrap_or_default());
+        let texts = cut.iter().map(|statement| statement.text(&sql));
         for text in texts.filter(|text| takes_back(text, &made)) {
             match session.execute(text).await {
                 Ok(()) => done += 1,

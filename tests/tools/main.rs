@@ -1,7 +1,7 @@
 //! Version tables: the tools themselves and Stairway take turns on one database, and each finds what it
 //! would have written itself.
 //!
-//! `sqlx` and `diesel` are the real programs, from `STAIRWAY_TOOLS` or PATH; `ci/test` builds them once.
+//! `sqlx`, `diesel` and `alembic` are the real programs, from `STAIRWAY_TOOLS` or PATH; `ci/test` builds them once.
 //! Where one is missing its tests say SKIPPED, and fail if `STAIRWAY_REQUIRE_TOOLS=1`. No program of
 //! golang-migrate can be had from crates, wheels or Debian's packages: `golang_migrate.rs` sends what its
 //! driver for PostgreSQL sends, statement for statement, in the order of its `migrate.go`, and takes the
@@ -10,6 +10,7 @@
 //! What a tool finds afterwards is looked at on 15 and 18; the longer ones take one of the two, which changes
 //! from test to test, and both with `STAIRWAY_SWEEP=full`.
 
+mod alembic;
 mod astray;
 mod diesel;
 mod golang_migrate;

@@ -7,7 +7,7 @@ use stairway::postgres::{ResultSet, Session, Target};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::native::Native;
+use crate::native::{self, Native};
 use crate::servers::{self, TestServer};
 
 pub(crate) struct Place {
@@ -128,6 +128,9 @@ impl Place {
             .env_remove("BACKUP_DIR")
             .env("STAIRWAY_POSTGRES", self.server.major.to_string())
             .env("STAIRWAY_SERVER", "local")
+            .envs(
+                native::find("alembic").map(|it| ("STAIRWAY_PYTHON", it.with_file_name("python"))),
+            )
             .stdin(Stdio::null())
             .output()
             .unwrap();

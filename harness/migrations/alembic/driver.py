@@ -316,6 +316,13 @@ def serve(request):
         answer({"error": told(error), "output": printed()})
 
 
+def is_own(file):
+    if State.entered and State.scripts is not None:
+        # What led there is the same for each revision.
+        return "site-packages" not in file and file not in ("<string>", State.scripts.env_py_location)
+    return "site-packages" not in file and file.startswith("/") and "importlib" not in file
+
+
 def told(error):
     name = type(error).__name__
     if isinstance(error, Problem):
@@ -323,7 +330,12 @@ def told(error):
     # The driver's own words are enough: SQLAlchemy adds the statement and a link.
     original = getattr(error, "orig", None)
     message = str(original or error).strip() or name
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    frames = traceback.extract_tb(error.__traceback__)
+    # From the user's first file on, and without what libraries do in between.
+    own = [at for at, frame in enumerate(frames) if is_own(frame.filename)]
+    frames = frames[own[0]:] if own else frames
+    frames = [frame for at, frame in enumerate(frames) if is_own(frame.filename) or at == len(frames) - 1]
+    text = "".join(traceback.format_list(frames) + traceback.format_exception_only(type(error), error))
     return {"message": message, "type": name, "traceback": text, "entered": State.entered}
 
 

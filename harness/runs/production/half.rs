@@ -1,6 +1,8 @@
 //! A move that commits statement by statement and stopped in its middle: what of it may be there.
 
-use crate::migrations::Move;
+use std::borrow::Cow;
+
+use crate::migrations::{Move, Program, Script};
 use crate::runs::rows::keeps_rows;
 use crate::steps::{self, Left};
 
@@ -37,9 +39,8 @@ impl Half {
             Entry::Statement { index } => Some(*index),
             _ => None,
         });
-        let whole = || Left { done: vec![script.text.to_string()], doubtful: Vec::new() };
         let left = match reached {
-            Some(reached) => steps::left_by(script, reached).unwrap_or_else(whole),
+            Some(reached) => steps::left_by(script, reached).unwrap_or_else(|| all_of(script)),
             None => Left::default(),
         };
         Some(Self { at, is_back, left })
@@ -79,13 +80,28 @@ impl Half {
 
     /// Whether the other script takes back what is there of it, and nothing else.
     pub(super) fn can_be_undone(&self, back: &Move<'_>) -> bool {
-        let text = back.script().map_or("", |script| &script.text);
-        !self.is_back && (self.is_empty() || keeps_rows(&self.text(), text))
+        let text = back.script().map_or(Some("".into()), Script::known_sql);
+        let keeps = |text: Cow<'_, str>| keeps_rows(&self.text(), &text);
+        !self.is_back && (self.is_empty() || text.is_some_and(keeps))
+    }
+}
+
+/// What may be there of a script of which it can't be told how far it came.
+fn all_of(script: &Script) -> Left {
+    match script.program.as_ref().and_then(Program::said) {
+        Some(mut said) => {
+            let last = said.pop().map(|it| it.sql);
+            let done = said.into_iter().map(|it| it.sql).collect();
+            Left { done, doubtful: last.into_iter().collect() }
+        }
+        None => Left { done: vec![script.text.to_string()], doubtful: Vec::new() },
     }
 }
 
 /// Whether a move and its way back keep every value, as far as their text tells.
 pub(super) fn is_tame(one: &Move<'_>) -> bool {
     let back = one.back();
-    one.script().zip(back.script()).is_some_and(|(there, back)| keeps_rows(&there.text, &back.text))
+    let texts =
+        one.script().and_then(Script::known_sql).zip(back.script().and_then(Script::known_sql));
+    texts.is_some_and(|(there, back)| keeps_rows(&there, &back))
 }

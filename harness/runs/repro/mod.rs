@@ -143,22 +143,33 @@ fn head(
 fn part(out: &mut String, way: &str, migration: &Migration, script: &Script) {
     let (begin, commit) =
         if own_transactions(script) { ("", "") } else { ("BEGIN;\n", "COMMIT;\n") };
-    let text = script.text.trim_end();
-    let end = if text.ends_with(';') { "" } else { "\n;" };
+    let text = text(script);
     let _ = write!(
         out,
-        "\n\\echo == {way} {} {}\nDISCARD ALL;\n{begin}{text}{end}\n{commit}",
+        "\n\\echo == {way} {} {}\nDISCARD ALL;\n{begin}{text}{commit}",
         migration.revision, migration.name
     );
 }
 
+/// What psql can run of a script.
+fn text(script: &Script) -> String {
+    let Some(program) = &script.program else {
+        let text = script.text.trim_end();
+        let end = if text.ends_with(';') { "" } else { "\n;" };
+        return format!("{text}{end}\n");
+    };
+    let file = script.path.display();
+    match program.said() {
+        Some(_) => format!("-- What {file} sent when it ran last.\n{}", program.sql()),
+        None => format!("-- {file} did not run this time: here Alembic has to.\n"),
+    }
+}
+
 /// Whether a script is not run in one transaction.
 fn own_transactions(script: &Script) -> bool {
-    let statements = sql::split(&script.text).unwrap_or_default();
-    let refused = statements.iter().any(|statement| {
-        let text = script.text.get(statement.bytes.clone());
-        text.is_some_and(|text| sql::refuses_transaction(text).is_some())
-    });
+    let sql = script.sql();
+    let statements = sql::split(&sql).unwrap_or_default();
+    let refused = statements.iter().any(|it| sql::refuses_transaction(it.text(&sql)).is_some());
     script.wrap == Wrap::Statements || refused
 }
 

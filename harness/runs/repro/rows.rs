@@ -140,7 +140,8 @@ fn in_two_orders(out: &mut String, finding: &Finding, migration: &Migration) {
 }
 
 fn statements(script: &Script) -> String {
-    let text = script.text.trim_end();
+    let text = script.sql();
+    let text = text.trim_end();
     let end = if sql::split(text).is_ok() && text.ends_with(';') { "" } else { "\n;" };
     format!("\n{text}{end}\n")
 }

@@ -11,7 +11,7 @@ use crate::data::{
     ask_rows, beside, canonical, compare, holders, pin,
 };
 use crate::finding::Finding;
-use crate::postgres::Batch;
+use crate::postgres::{Batch, SqlFailure};
 use crate::steps::{Looks, StepFailure, Tried, Way, all_readable, readable};
 
 use super::{Session, Stage};
@@ -244,12 +244,13 @@ impl Session<'_> {
         (way, failure): &(Way, StepFailure),
     ) -> Result<Option<Rows>, DataError> {
         let until = if *way == Way::Again { Way::Again } else { Way::Down };
-        let StepFailure::Sql { failure, .. } = failure else { return Ok(None) };
-        let (mut left, mut failure) = (given.clone(), failure.clone());
+        let (mut left, mut failure) = (given.clone(), of_server(failure));
         for _ in 0..ROUNDS {
-            let blamed = self.blamed(stage, &left, &failure).await?;
+            // What a program raises names no rows.
+            let Some(sql) = &failure else { break };
+            let blamed = self.blamed(stage, &left, sql).await?;
             // Of those with the same key one may stay.
-            let stays = usize::from(failure.sqlstate == "23505");
+            let stays = usize::from(sql.sqlstate == "23505");
             let (case, tables) = case(stage, &left);
             let places = |(name, at): &(Name, usize)| {
                 let is_it = |at: &usize| {
@@ -268,8 +269,8 @@ impl Session<'_> {
             let failed = self.blindly(stage, &left, until).await;
             match self.unless_refused(failed)? {
                 Some(None) => return Ok(Some(left)),
-                Some(Some((_, StepFailure::Sql { failure: other, .. }))) => failure = other,
-                Some(Some(_)) | None => break,
+                Some(Some((_, other))) => failure = of_server(&other),
+                None => break,
             }
         }
         let (case, tables) = case(stage, &left);
@@ -280,6 +281,13 @@ impl Session<'_> {
         let kept = greatest(case, &mut asking, budget).await?;
         let rows = asking.rows(&kept.case);
         Ok((rows.count() > 0 && rows != *given).then_some(rows))
+    }
+}
+
+fn of_server(failure: &StepFailure) -> Option<SqlFailure> {
+    match failure {
+        StepFailure::Sql { failure, .. } => Some(SqlFailure::clone(failure)),
+        _ => None,
     }
 }
 
