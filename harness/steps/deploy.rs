@@ -235,6 +235,7 @@ async fn alone(
     (record, limits): (&str, &Limits),
     mark: Marker<'_>,
 ) -> Result<(), DeployFailure> {
+    let known = invalid_indexes(session).await?;
     mark(Mark::Statement(0)).map_err(DeployFailure::Journal)?;
     let set = format!(
         "SET lock_timeout = {}; SET statement_timeout = {}",
@@ -244,6 +245,9 @@ async fn alone(
     session.execute(&set).await?;
     if let Err(failure) = program::run(session, script, program, Inside::Session).await {
         let _ = session.execute("ROLLBACK").await;
+        if !matches!(failure, StepFailure::Postgres(_)) {
+            drop_invalid(session, &known, &script.sql()).await?;
+        }
         return Err(failure.into());
     }
     commit((session, backend), record, mark).await?.map_err(DeployFailure::from)
