@@ -11,6 +11,7 @@ pub(super) fn migration(upgrade: &str) -> Migration {
         name: "step".to_owned(),
         upgrade: Script::of_sql(path, text, wrap),
         downgrade: None,
+        parents: Vec::new(),
         claims: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::finding::Finding;
-use crate::migrations::{History, Migration, Script};
+use crate::migrations::{History, Migration, Program, Script};
 
 use super::climb::Verdicted;
 use super::outcome::Judged;
@@ -85,7 +85,7 @@ impl Keys {
 }
 
 fn script(script: &Script) -> String {
-    let about = script.program.as_ref().map(|program| program.about()).unwrap_or_default();
+    let about = script.program.as_ref().map(Program::about).unwrap_or_default();
     format!("{:?} {} {about}", script.wrap, script.text)
 }
 

@@ -334,12 +334,11 @@ pub(super) fn outside(error: PostgresError, script: &Script) -> StepFailure {
     match error {
         PostgresError::Sql(failure) => {
             // A deferred constraint fails at COMMIT: the last statement is the nearest place.
-            let span = match &script.program {
-                Some(program) => program.said().and_then(|said| script.line(said.last()?.line)),
-                None => {
-                    let last = sql::split(&script.text).ok().and_then(|mut all| all.pop());
-                    last.map(|last| Span::new(&script.path, &script.text, last.bytes))
-                }
+            let span = if let Some(program) = &script.program {
+                program.said().and_then(|said| script.line(said.last()?.line))
+            } else {
+                let last = sql::split(&script.text).ok().and_then(|mut all| all.pop());
+                last.map(|last| Span::new(&script.path, &script.text, last.bytes))
             };
             let span = span.map(Box::new);
             StepFailure::Sql { failure, span }

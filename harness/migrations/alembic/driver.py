@@ -6,6 +6,7 @@ its connections to PostgreSQL lead there.
 """
 
 import ast
+import io
 import json
 import os
 import sys
@@ -40,8 +41,12 @@ class State:
     scripts = None
     door = None
     revision = None
+    # The file of the last one that was reached.
+    path = None
     # Whether the revision's own function was reached.
     entered = False
+    # Whether the env.py expects to be called by a server that is asynchronous.
+    in_worker = False
 
 
 def answer(message):
@@ -86,7 +91,23 @@ def open_environment(request):
     State.config = config
     State.scripts = ScriptDirectory.from_config(config)
     listen()
+    if not State.scripts.get_heads():
+        # Its env.py may say where revisions are.
+        State.scripts = ScriptDirectory.from_config(config)
+        ask_env(config, State.scripts)
     return {"alembic": alembic.__version__, "python": sys.version.split()[0], **history(State.scripts)}
+
+
+def ask_env(config, scripts):
+    """Runs the env.py without a connection and without any revision."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    config.output_buffer = io.StringIO()
+    try:
+        with EnvironmentContext(config, scripts, fn=lambda heads, context: [], as_sql=True):
+            scripts.run_env()
+    finally:
+        config.output_buffer = None
 
 
 def history(scripts):
@@ -261,7 +282,7 @@ def step(request):
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationStep
 
-    State.entered = False
+    State.entered, State.path = False, None
     take(request["door"])
     scripts = State.scripts
     script = scripts.get_revision(request["revision"])
@@ -276,7 +297,8 @@ def step(request):
         run = one.migration_fn
 
         def watched(**arguments):
-            State.revision, State.entered = script.path, True
+            State.revision = State.path = script.path
+            State.entered = True
             try:
                 return run(**arguments)
             finally:
@@ -288,13 +310,30 @@ def step(request):
     target = script.revision if forward else (several(script.down_revision) or ["base"])[0]
     with EnvironmentContext(State.config, scripts, fn=steps, destination_rev=target):
         try:
-            scripts.run_env()
+            run_env(scripts)
         finally:
             let_go()
             State.door = None
     if not seen["ran"]:
         raise Problem("its env.py did not run the migration: it must call context.run_migrations()")
     return {"table": seen["table"], "schema": seen["schema"]}
+
+
+def run_env(scripts):
+    """Runs the env.py, in a thread of AnyIO's if it asks for one."""
+    if not State.in_worker:
+        try:
+            return scripts.run_env()
+        except RuntimeError as error:
+            if State.entered or "AnyIO worker thread" not in str(error):
+                raise
+            State.in_worker = True
+    import anyio
+
+    async def work():
+        await anyio.to_thread.run_sync(scripts.run_env)
+
+    return anyio.run(work)
 
 
 def let_go():
@@ -317,10 +356,8 @@ def serve(request):
 
 
 def is_own(file):
-    if State.entered and State.scripts is not None:
-        # What led there is the same for each revision.
-        return "site-packages" not in file and file not in ("<string>", State.scripts.env_py_location)
-    return "site-packages" not in file and file.startswith("/") and "importlib" not in file
+    inner = ("/site-packages/alembic/", "/site-packages/sqlalchemy/")
+    return not file.startswith("<") and not any(it in file for it in inner)
 
 
 def told(error):
@@ -331,10 +368,10 @@ def told(error):
     original = getattr(error, "orig", None)
     message = str(original or error).strip() or name
     frames = traceback.extract_tb(error.__traceback__)
-    # From the user's first file on, and without what libraries do in between.
-    own = [at for at, frame in enumerate(frames) if is_own(frame.filename)]
-    frames = frames[own[0]:] if own else frames
-    frames = [frame for at, frame in enumerate(frames) if is_own(frame.filename) or at == len(frames) - 1]
+    # What led to a revision is the same for each of them.
+    begins = [at for at, frame in enumerate(frames) if frame.filename == State.path]
+    frames = frames[begins[0]:] if begins else frames
+    frames = [frame for frame in frames if is_own(frame.filename)] or frames[-1:]
     text = "".join(traceback.format_list(frames) + traceback.format_exception_only(type(error), error))
     return {"message": message, "type": name, "traceback": text, "entered": State.entered}
 

@@ -269,7 +269,8 @@ fn listen(answers: ChildStdout, shared: &Mutex<Option<Waiting>>) {
     #[derive(Deserialize)]
     struct Line {
         event: Option<String>,
-        line: Option<usize>,
+        #[serde(rename = "line")]
+        at: Option<usize>,
         sql: Option<String>,
         ok: Option<Value>,
         error: Option<Raised>,
@@ -287,7 +288,7 @@ fn listen(answers: ChildStdout, shared: &Mutex<Option<Waiting>>) {
         let Ok(line) = serde_json::from_str::<Line>(&text) else { continue };
         let mut place = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if line.event.is_some() {
-            if let (Some(waiting), Some(line), Some(sql)) = (place.as_mut(), line.line, line.sql) {
+            if let (Some(waiting), Some(line), Some(sql)) = (place.as_mut(), line.at, line.sql) {
                 waiting.statements.push(Statement { line, sql });
             }
             continue;

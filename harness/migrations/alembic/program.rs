@@ -54,7 +54,7 @@ impl Program {
     pub fn sql(&self) -> String {
         let said = self.said().unwrap_or_default();
         let texts = said.iter().map(|it| it.sql.trim().trim_end_matches(';'));
-        texts.map(|text| format!("{text};\n")).collect()
+        texts.flat_map(|text| [text, ";\n"]).collect()
     }
 
     /// Has Alembic run it, with all connections led to `call`'s address. The first error is one of the

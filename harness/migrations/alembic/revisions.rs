@@ -13,7 +13,8 @@ use crate::migrations::{Direction, Migration, MigrationsError, Script, Wrap};
 /// One revision as the process describes it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Revision {
-    revision: String,
+    #[serde(rename = "revision")]
+    id: String,
     down: Vec<String>,
     depends: Vec<String>,
     doc: String,
@@ -45,8 +46,7 @@ pub(super) fn load(driver: &Arc<Driver>, opened: Opened) -> Result<Loaded, Migra
 }
 
 fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, MigrationsError> {
-    let Revision { revision: id, mut down, depends, doc, path, text, upgrade, downgrade } =
-        revision;
+    let Revision { id, mut down, depends, doc, path, text, upgrade, downgrade } = revision;
     let Some(upgrade) = upgrade else {
         let problem = "it has no function upgrade()".to_owned();
         return Err(MigrationsError::Name { path, problem });

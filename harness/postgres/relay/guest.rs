@@ -92,10 +92,8 @@ impl Guest {
                 self.called = Some("ROLLBACK");
                 savepoint("SAVEPOINT")
             }
-            _ => match controls(text) {
-                true => Some(refusing()),
-                false => (self.manner.edit)(text),
-            },
+            _ if controls(text) => Some(refusing()),
+            _ => (self.manner.edit)(text),
         }
     }
 }

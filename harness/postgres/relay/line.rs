@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -259,7 +259,7 @@ impl Known {
 async fn connect(options: &PgConnectOptions) -> io::Result<Box<dyn Wire>> {
     let port = options.get_port();
     let host = options.get_host();
-    let folder = options.get_socket().map(|it| it.as_path()).or_else(|| {
+    let folder = options.get_socket().map(PathBuf::as_path).or_else(|| {
         let path = Path::new(host);
         path.is_absolute().then_some(path)
     });
