@@ -242,3 +242,9 @@ pub fn process() -> BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     texts.filter(|(_, value)| !value.is_empty()).collect()
 }
+
+/// The value of a variable that a migration's file names, also an empty one; `None` if it is unset or not
+/// UTF-8.
+pub fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

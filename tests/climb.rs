@@ -168,6 +168,10 @@ async fn every_layout_climbs() {
         ("sqlx-reversible", "sqlx"),
         ("golang-migrate", "golang-migrate"),
         ("diesel", "diesel"),
+        ("dbmate", "dbmate"),
+        ("goose", "goose"),
+        ("refinery", "refinery"),
+        ("flyway", "flyway"),
         ("plain", "plain"),
         ("plain-pairs", "plain"),
     ] {

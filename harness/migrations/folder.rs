@@ -18,6 +18,26 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, MigrationsError> {
     Ok(names)
 }
 
+/// The files in `folder` and in all folders within it, as paths relative to it, sorted by name.
+pub(super) fn nested(folder: &Path) -> Result<Vec<PathBuf>, MigrationsError> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(inside) = open.pop() {
+        for name in names(&folder.join(&inside))? {
+            let relative = inside.join(name);
+            let path = folder.join(&relative);
+            // A link to a folder might lead in a circle.
+            if path.is_dir() && !path.is_symlink() {
+                open.push(relative);
+            } else if path.is_file() {
+                found.push(relative);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// The text of a script.
 pub(super) fn text(path: &Path) -> Result<Arc<str>, MigrationsError> {
     let bytes = std::fs::read(path)
@@ -38,7 +58,7 @@ pub(super) fn script(
 ) -> Result<Script, MigrationsError> {
     let text = text(&path)?;
     let wrap = wrap(&text);
-    Ok(Script { path, text, wrap })
+    Ok(Script { path, file: Arc::clone(&text), text, recorded: None, wrap })
 }
 
 /// A file name cut at its first underscore, and which way its ending points.

@@ -27,8 +27,13 @@ pub enum Wrap {
 pub struct Script {
     /// Its file, as it was found: the given folder joined with its name.
     pub path: PathBuf,
-    /// Its text, byte for byte.
+    /// What is sent. Where a file holds more than this script, the rest of it is blank here, so that
+    /// bytes and lines are those of the file.
     pub text: Arc<str>,
+    /// Its whole file, for people.
+    pub file: Arc<str>,
+    /// What the version table keeps of its file, as text; `None` where it keeps nothing.
+    pub recorded: Option<String>,
     /// How it is sent.
     pub wrap: Wrap,
 }
@@ -102,7 +107,9 @@ impl History {
             });
         }
         for migration in &mut migrations {
-            migration.claims = claims_of(migration)?;
+            // A layout may claim something by itself.
+            let written = claims_of(migration)?;
+            migration.claims.extend(written);
         }
         let findings = two_heads(&migrations);
         Ok(Self { tool, because, folder: folder.to_owned(), migrations, findings, lone })

@@ -4,17 +4,25 @@
 //! Knows layouts, markers and version tables, one file per tool since they change together. It
 //! *gives* scripts and SQL; it must not execute anything, nor know servers or snapshots.
 
+mod annotations;
 mod applied;
 mod changed;
+mod dbmate;
 mod detect;
 mod diesel;
 mod error;
+mod flyway;
+mod flyway_settings;
 mod folder;
 mod golang_migrate;
+mod goose;
 mod history;
+mod interpolate;
 mod plain;
+mod refinery;
 mod revision;
 mod route;
+mod section;
 mod sqlx;
 mod tool;
 

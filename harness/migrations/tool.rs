@@ -5,7 +5,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::folder::Loaded;
-use super::{Applied, Migration, MigrationsError, diesel, golang_migrate, plain, sqlx};
+use super::{
+    Applied, Migration, MigrationsError, dbmate, diesel, flyway, golang_migrate, goose, plain,
+    refinery, sqlx,
+};
 use crate::postgres::quote_literal;
 
 /// A migration tool, or rather its layout and its version table.
@@ -17,6 +20,16 @@ pub enum Tool {
     GolangMigrate,
     /// `N_name/up.sql` and `N_name/down.sql`.
     Diesel,
+    /// `N_name.sql` with `-- migrate:up` and `-- migrate:down`.
+    Dbmate,
+    /// `N_name.sql` with `-- +goose Up` and `-- +goose Down`.
+    Goose,
+    /// `V{N}__name.sql` and `U{N}__name.sql`, which go one way.
+    Refinery,
+    /// The same with versions of 64 bits, which is another table and other checksums.
+    RefineryInt8,
+    /// `V1_2__name.sql` and `U1_2__name.sql`, and `R__name.sql`.
+    Flyway,
     /// `up/N_name.sql` and `down/N_name.sql`, or folders with `up.sql` and `down.sql`.
     Plain,
 }
@@ -28,13 +41,23 @@ pub struct VersionTable {
     pub name: &'static str,
     /// A statement that makes it if it is not there.
     pub create: &'static str,
-    /// A query for what is applied: version, checksum as hex or NULL, and whether it is whole.
+    /// A query for what is applied: version, checksum as text or NULL, and whether it is whole.
     pub read: &'static str,
 }
 
 impl Tool {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 4] = [Self::Sqlx, Self::GolangMigrate, Self::Diesel, Self::Plain];
+    pub const ALL: [Self; 9] = [
+        Self::Sqlx,
+        Self::GolangMigrate,
+        Self::Diesel,
+        Self::Dbmate,
+        Self::Goose,
+        Self::Refinery,
+        Self::RefineryInt8,
+        Self::Flyway,
+        Self::Plain,
+    ];
 
     /// The word for `--tool`.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +65,11 @@ impl Tool {
             Self::Sqlx => "sqlx",
             Self::GolangMigrate => "golang-migrate",
             Self::Diesel => "diesel",
+            Self::Dbmate => "dbmate",
+            Self::Goose => "goose",
+            Self::Refinery => "refinery",
+            Self::RefineryInt8 => "refinery-int8",
+            Self::Flyway => "flyway",
             Self::Plain => "plain",
         }
     }
@@ -52,6 +80,11 @@ impl Tool {
             Self::Sqlx => sqlx::LAYOUT,
             Self::GolangMigrate => golang_migrate::LAYOUT,
             Self::Diesel => diesel::LAYOUT,
+            Self::Dbmate => dbmate::LAYOUT,
+            Self::Goose => goose::LAYOUT,
+            Self::Refinery => refinery::LAYOUT,
+            Self::RefineryInt8 => refinery::LAYOUT_INT8,
+            Self::Flyway => flyway::LAYOUT,
             Self::Plain => plain::LAYOUT,
         }
     }
@@ -61,6 +94,11 @@ impl Tool {
             Self::Sqlx => sqlx::load(folder),
             Self::GolangMigrate => golang_migrate::load(folder),
             Self::Diesel => diesel::load(folder),
+            Self::Dbmate => dbmate::load(folder),
+            Self::Goose => goose::load(folder),
+            Self::Refinery => refinery::load(folder, refinery::Width::Int4),
+            Self::RefineryInt8 => refinery::load(folder, refinery::Width::Int8),
+            Self::Flyway => flyway::load(folder),
             Self::Plain => plain::load(folder),
         }
     }
@@ -71,6 +109,11 @@ impl Tool {
             Self::Sqlx => sqlx::TABLE,
             Self::GolangMigrate => golang_migrate::TABLE,
             Self::Diesel => diesel::TABLE,
+            Self::Dbmate => dbmate::TABLE,
+            Self::Goose => goose::TABLE,
+            Self::Refinery => refinery::TABLE,
+            Self::RefineryInt8 => refinery::TABLE_INT8,
+            Self::Flyway => flyway::TABLE,
             Self::Plain => plain::TABLE,
         }
     }
@@ -81,6 +124,10 @@ impl Tool {
             Self::Sqlx => sqlx::record(table, migration),
             Self::GolangMigrate => golang_migrate::record(table, Some(&migration.version)),
             Self::Diesel => diesel::record(table, migration),
+            Self::Dbmate => dbmate::record(table, migration),
+            Self::Goose => goose::record(table, migration),
+            Self::Refinery | Self::RefineryInt8 => refinery::record(table, migration),
+            Self::Flyway => flyway::record(table, migration),
             Self::Plain => plain::record(table, migration),
         }
     }
@@ -93,6 +140,10 @@ impl Tool {
                 golang_migrate::record(table, before.map(|migration| migration.version.as_str()))
             }
             Self::Diesel => diesel::erase(table, migration),
+            Self::Dbmate => dbmate::erase(table, migration),
+            Self::Goose => goose::erase(table, migration),
+            Self::Refinery | Self::RefineryInt8 => refinery::erase(table, migration),
+            Self::Flyway => flyway::erase(table, migration),
             Self::Plain => plain::erase(table, migration),
         }
     }
@@ -104,8 +155,22 @@ impl Tool {
 
     /// SQL that takes a version out of `table` that may have no file.
     pub fn forget(self, table: &str, version: &str) -> String {
-        let column = if self == Self::Plain { "revision" } else { "version" };
+        let column = match self {
+            Self::Plain => "revision",
+            Self::Goose => "version_id",
+            Self::Flyway => return flyway::forget(table, version),
+            _ => "version",
+        };
         format!("DELETE FROM {table} WHERE {column}::text = {}", quote_literal(version))
+    }
+
+    /// SQL that takes all versions out of `table`.
+    pub fn forget_all(self, table: &str) -> String {
+        match self {
+            Self::Goose => goose::forget_all(table),
+            Self::Flyway => flyway::forget_all(table),
+            _ => format!("DELETE FROM {table}"),
+        }
     }
 
     /// SQL that records in `table` that a migration is under way which can't be one transaction with
@@ -114,24 +179,25 @@ impl Tool {
     pub fn begin(self, table: &str, version: Option<&str>) -> Option<String> {
         match self {
             Self::GolangMigrate => Some(golang_migrate::begin(table, version)),
-            Self::Sqlx | Self::Diesel | Self::Plain => None,
+            _ => None,
         }
     }
 
     /// Whether the version table records what an upgrade's file looked like, comments included.
     pub fn keeps_checksums(self) -> bool {
         match self {
-            Self::Sqlx | Self::Plain => true,
-            Self::GolangMigrate | Self::Diesel => false,
+            Self::Sqlx | Self::Refinery | Self::RefineryInt8 | Self::Flyway | Self::Plain => true,
+            Self::GolangMigrate | Self::Diesel | Self::Dbmate | Self::Goose => false,
         }
     }
 
     /// What the rows of the version table mean for a history, base first. golang-migrate records
-    /// only the last version: all up to it are applied.
+    /// only the last version: all up to it are applied; so are all up to a baseline of Flyway's.
     pub fn applied_versions(self, rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
         match self {
             Self::GolangMigrate => golang_migrate::expand(rows, history),
-            Self::Sqlx | Self::Diesel | Self::Plain => rows,
+            Self::Flyway => flyway::expand(rows, history),
+            _ => rows,
         }
     }
 }

@@ -309,7 +309,8 @@ mod tests {
     use crate::migrations::{Script, Wrap};
 
     fn script(text: &str, wrap: Wrap) -> Script {
-        Script { path: "1.up.sql".into(), text: text.into(), wrap }
+        let (path, recorded) = ("1.up.sql".into(), None);
+        Script { path, text: text.into(), file: text.into(), recorded, wrap }
     }
 
     #[test]

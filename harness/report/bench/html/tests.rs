@@ -157,7 +157,9 @@ fn full(word: &str) -> Benched {
         migrations: vec![word.to_owned()],
         scripts: vec![Script {
             path: PathBuf::from(&file),
-            text: sql.into(),
+            text: sql.as_str().into(),
+            file: sql.into(),
+            recorded: None,
             wrap: Wrap::Transaction,
         }],
         queries: vec![
