@@ -89,6 +89,28 @@ impl Place {
         self.target(database).url_with_password()
     }
 
+    /// For drivers that take the folder of a socket as a parameter only.
+    pub(crate) fn socket_url(&self, database: &str, scheme: &str, rest: &str) -> String {
+        let (role, folder, port) = self.socket(database);
+        format!("{scheme}://{role}@/{database}?host={folder}&port={port}&{rest}")
+    }
+
+    /// For drivers that take the folder of a socket as the host only.
+    pub(crate) fn encoded_url(&self, database: &str, scheme: &str) -> String {
+        let (role, folder, port) = self.socket(database);
+        format!("{scheme}://{role}@{}:{port}/{database}", folder.replace('/', "%2F"))
+    }
+
+    fn socket(&self, database: &str) -> (String, String, String) {
+        let known = self.target(database).libpq_environment();
+        let of = |name: &str| {
+            let found = known.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(of("PGPASSWORD"), "", "a server of tests has no password");
+        (of("PGUSER"), of("PGHOST"), of("PGPORT"))
+    }
+
     pub(crate) fn make(&self, database: &str) {
         self.runtime.block_on(async {
             let mut admin = self.server.session("postgres").await;
