@@ -26,6 +26,7 @@ pub(super) const TABLE: VersionTable = VersionTable {
 };
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
+    folder::has_usual_table(from, "DBMATE_MIGRATIONS_TABLE", TABLE.name)?;
     let mut migrations = Vec::new();
     for file in folder::names(from)? {
         let path = from.join(&file);

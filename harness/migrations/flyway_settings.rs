@@ -36,7 +36,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads the files above `from`.
     pub(super) fn load(from: &Path) -> Result<Self, MigrationsError> {
-        let mut settings = Self::default();
+        let mut settings = Self { path: from.to_owned(), ..Self::default() };
         for (name, read) in [("flyway.conf", properties as Reading), ("flyway.toml", tables)] {
             let Some(path) = detect::above(from, name) else { continue };
             let values = read(&folder::text(&path)?)

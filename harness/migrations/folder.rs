@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::MigrationsError;
 use super::history::{Migration, Script, Wrap};
+use crate::env;
 
 /// The names in `folder`, sorted by bytes; `None` for a folder that is not there is an error.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, MigrationsError> {
@@ -36,6 +37,24 @@ pub(super) fn nested(folder: &Path) -> Result<Vec<PathBuf>, MigrationsError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Refuses a version table with another name than the tool's own, as one of its variables gives it:
+/// nothing that it says would be found.
+pub(super) fn has_usual_table(
+    folder: &Path,
+    variable: &str,
+    usual: &str,
+) -> Result<(), MigrationsError> {
+    match env::named(variable) {
+        Some(name) if !name.is_empty() && name != usual => {
+            let problem = format!(
+                "{variable} is {name:?}: only the table {usual} is understood here, unset it if that is meant"
+            );
+            Err(MigrationsError::Setting { path: folder.to_owned(), problem })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The text of a script.

@@ -34,6 +34,7 @@ pub(super) const TABLE: VersionTable = VersionTable {
 };
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
+    folder::has_usual_table(from, "GOOSE_TABLE", TABLE.name)?;
     let mut migrations = BTreeMap::new();
     for file in folder::names(from)? {
         let path = from.join(&file);

@@ -13,6 +13,7 @@
 mod astray;
 mod dbmate;
 mod diesel;
+mod fixtures;
 mod flyway;
 mod golang_migrate;
 mod goose;

@@ -62,6 +62,15 @@ impl Place {
         Some(place)
     }
 
+    /// A server of this major with a folder that is there already, or nothing where there is none.
+    pub(crate) fn with(major: u32, folder: &Path) -> Option<Self> {
+        let server = servers::server(major)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let place = Self { server, directory: tempfile::tempdir_in("/tmp").unwrap(), runtime };
+        std::os::unix::fs::symlink(folder, place.path().join("migrations")).unwrap();
+        Some(place)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }

@@ -143,7 +143,7 @@ fn head(
 fn part(out: &mut String, way: &str, migration: &Migration, script: &Script) {
     let (begin, commit) =
         if own_transactions(script) { ("", "") } else { ("BEGIN;\n", "COMMIT;\n") };
-    let text = script.text.trim_end();
+    let text = script.text.trim();
     let end = if text.ends_with(';') { "" } else { "\n;" };
     let _ = write!(
         out,
