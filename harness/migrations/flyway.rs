@@ -30,7 +30,7 @@ use crate::finding::{Claim, ClaimKind};
 use crate::postgres::quote_literal;
 use crate::sql::{self, Statement};
 
-pub(super) const LAYOUT: &str = "Flyway: V1_2__name.sql with U1_2__name.sql, and R__name.sql";
+pub(super) const LAYOUT: &str = "flyway: V1_2__name.sql with U1_2__name.sql, and R__name.sql";
 
 pub(super) const TABLE: VersionTable = VersionTable {
     name: "flyway_schema_history",
