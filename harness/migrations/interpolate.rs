@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         } else if self.take(':') {
             self.part(&value.ok_or_else(|| unset(name))?)
         } else {
-            Err(format!("${{{name} is followed by {:?}, which means nothing", self.rest))
+            return Err(format!("${{{name} is followed by {:?}, which means nothing", self.rest));
         };
         if self.take('}') { value } else { Err(format!("${{{name} is not closed by a }}")) }
     }
