@@ -77,6 +77,8 @@ impl<'a> Reader<'a> {
             })
         } else if self.take(':') {
             self.part(&value.ok_or_else(|| unset(name))?)
+        } else if self.rest.is_empty() {
+            value.ok_or_else(|| unset(name))
         } else {
             return Err(format!("${{{name} is followed by {:?}, which means nothing", self.rest));
         };
