@@ -196,6 +196,33 @@ fn sections_of_one_file_are_told_apart() {
     }
 }
 
+/// It is there to be edited, and what is new always comes before it.
+#[test]
+fn what_is_repeatable_may_be_edited() {
+    let view = "CREATE OR REPLACE VIEW seen AS SELECT id FROM a;\n";
+    let repository = Repository::new(&[
+        ("migrations/V1__a.sql", "CREATE TABLE a (id int);\n"),
+        ("migrations/U1__a.sql", "DROP TABLE a CASCADE;\n"),
+        ("migrations/R__seen.sql", view),
+    ]);
+    repository.write(&[
+        ("migrations/R__seen.sql", &view.replace("id FROM", "id + 1 AS id FROM")),
+        ("migrations/V2__b.sql", "CREATE TABLE b (id int);\n"),
+        ("migrations/U2__b.sql", "DROP TABLE b;\n"),
+    ]);
+    let ran = repository.verify(&["--diff-base", "main"]);
+    assert_eq!(
+        (ran.code, ran.checks()),
+        (0, vec!["downgrade-missing".to_owned()]),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.judged(), ["2", "R__seen"]);
+    repository.write(&[("migrations/V1__a.sql", "CREATE TABLE a (id int8);\n")]);
+    let ran = repository.verify(&["--diff-base", "main"]);
+    assert!(ran.checks().contains(&"checksum-mismatch".to_owned()), "{:?}", ran.checks());
+}
+
 #[test]
 fn folders_of_diesel_and_plain_are_followed() {
     let one = "migrations/2024-01-01-000000_a";

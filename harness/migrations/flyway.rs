@@ -12,7 +12,8 @@
 //! pending, or its text is another one, it is pending, too, and is run and recorded once more. Flyway would
 //! leave one that did not change; its author has promised that it may be run at any time.
 //!
-//! What is taken back loses its row. Flyway's editions with `undo` add a row `UNDO_SQL` instead, which is
+//! The column `script` has a file's name, without the folders that it is in within the folder: Flyway shows it
+//! and compares it with nothing. What is taken back loses its row. Flyway's editions with `undo` add a row `UNDO_SQL` instead, which is
 //! read here; the edition without it can't read a table that has one.
 //!
 //! Source: `flyway-core` of version 13 (`MigrationVersion`, `ResourceNameParser`, `ChecksumCalculator`,
@@ -291,7 +292,7 @@ fn refuses_transaction(statement: &str) -> bool {
 }
 
 /// The name of a repeatable migration in the column of versions.
-fn is_repeatable(version: &str) -> bool {
+pub(super) fn is_repeatable(version: &str) -> bool {
     version.starts_with("R ")
 }
 

@@ -191,6 +191,11 @@ impl Tool {
         }
     }
 
+    /// Whether `migration` comes after all others, wherever they end, and is run again when it changes.
+    pub fn runs_again(self, migration: &Migration) -> bool {
+        self == Self::Flyway && flyway::is_repeatable(&migration.version)
+    }
+
     /// What the rows of the version table mean for a history, base first. golang-migrate records
     /// only the last version: all up to it are applied; so are all up to a baseline of Flyway's.
     pub fn applied_versions(self, rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {

@@ -162,6 +162,24 @@ fn refinery_and_stairway_take_turns() {
     }
 }
 
+/// With versions of 64 bits the table is another one, and so is each checksum.
+#[rstest]
+fn wide_versions_have_a_table_of_their_own(#[values(15, 18)] major: u32) {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_, text) = HISTORY[0].files[0];
+    std::fs::write(scratch.path().join("V20240131120000__create_accounts.sql"), text).unwrap();
+    std::fs::write(scratch.path().join("refinery.toml"), "").unwrap();
+    let Some(place) = Place::with(major, scratch.path()) else { return };
+    place.make("shop");
+    place.stairway("shop", "upgrade --fence").ended(0);
+    let kind = "SELECT data_type FROM information_schema.columns WHERE table_name = \
+                'refinery_schema_history' AND column_name = 'version'";
+    assert_eq!(place.value("shop", kind), "bigint");
+    let row = "SELECT version || ' ' || name FROM refinery_schema_history";
+    assert_eq!(place.value("shop", row), "20240131120000 create_accounts");
+    place.stairway("shop", "upgrade").ended(0).says("nothing to do");
+}
+
 /// An applied migration that was edited stops both, until somebody says that the new text is meant.
 #[rstest]
 fn an_edited_migration_stops_both(#[values(15, 18)] major: u32) {
