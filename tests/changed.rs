@@ -201,7 +201,8 @@ fn sections_of_one_file_are_told_apart() {
 fn what_is_repeatable_may_be_edited() {
     let view = "CREATE OR REPLACE VIEW seen AS SELECT id FROM a;\n";
     let repository = Repository::new(&[
-        ("migrations/V1__a.sql", "CREATE TABLE a (id int);\n"),
+        ("flyway.conf", "flyway.placeholders.kind=int\n"),
+        ("migrations/V1__a.sql", "CREATE TABLE a (id ${kind});\n"),
         ("migrations/U1__a.sql", "DROP TABLE a CASCADE;\n"),
         ("migrations/R__seen.sql", view),
     ]);

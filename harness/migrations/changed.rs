@@ -27,9 +27,10 @@ pub struct Before {
 }
 
 impl Before {
-    /// Reads the old files, whatever is claimed in them: nobody can repair those any more.
-    pub fn load(folder: &Path, tool: Tool) -> Result<Vec<Migration>, MigrationsError> {
-        Ok(tool.load(folder)?.migrations)
+    /// Reads the old files, whatever is claimed in them: nobody can repair those any more. What a
+    /// tool reads besides them is taken from around `now`, the folder that they have become.
+    pub fn load(folder: &Path, now: &Path, tool: Tool) -> Result<Vec<Migration>, MigrationsError> {
+        Ok(tool.load_old(folder, now)?.migrations)
     }
 }
 

@@ -107,7 +107,12 @@ fn number(version: &str) -> Option<Number> {
 }
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
-    let settings = Settings::load(from)?;
+    load_set(from, from)
+}
+
+/// With the settings that stand above `set`.
+pub(super) fn load_set(from: &Path, set: &Path) -> Result<Loaded, MigrationsError> {
+    let settings = Settings::load(set)?;
     let (mut versioned, mut undone) = (BTreeMap::new(), Vec::new());
     let mut repeatable = BTreeMap::new();
     for relative in folder::nested(from)? {

@@ -103,6 +103,14 @@ impl Tool {
         }
     }
 
+    /// The same of an old `folder`, around which nothing stands of what stands around `now`.
+    pub(super) fn load_old(self, folder: &Path, now: &Path) -> Result<Loaded, MigrationsError> {
+        match self {
+            Self::Flyway => flyway::load_set(folder, now),
+            _ => self.load(folder),
+        }
+    }
+
     /// Its version table.
     pub fn version_table(self) -> VersionTable {
         match self {
