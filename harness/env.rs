@@ -147,12 +147,12 @@ pub const REQUIRE_MAJORS: Variable = Variable {
 /// In tests: where the tools are whose version tables are kept.
 pub const TOOLS: Variable = Variable {
     name: "STAIRWAY_TOOLS",
-    meaning: "in tests: folders with sqlx and diesel, parted by colons, before those of PATH",
+    meaning: "in tests: folders with sqlx, diesel, refinery and dbmate, parted by colons, before those of PATH",
 };
 /// In tests: a machine without these tools fails instead of skipping.
 pub const REQUIRE_TOOLS: Variable = Variable {
     name: "STAIRWAY_REQUIRE_TOOLS",
-    meaning: "in tests: fail where sqlx or diesel is missing",
+    meaning: "in tests: fail where sqlx, diesel, refinery or dbmate is missing",
 };
 
 /// In tests: a machine without PgBouncer fails instead of skipping.
@@ -247,4 +247,10 @@ pub fn process() -> BTreeMap<String, String> {
     let texts = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     texts.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The value of a variable that a migration's file names, also an empty one; `None` if it is unset or not
+/// UTF-8.
+pub fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -172,6 +172,58 @@ fn a_comment_is_an_edit_where_the_tool_keeps_checksums() {
     assert_eq!(go.checks(), ["checksum-mismatch"]);
 }
 
+/// The version table keeps nothing of such a file, and its way back may be mended.
+#[test]
+fn sections_of_one_file_are_told_apart() {
+    for (up, down, tool) in [
+        ("-- migrate:up", "-- migrate:down", "dbmate"),
+        ("-- +goose Up", "-- +goose Down", "goose"),
+    ] {
+        let file = "migrations/20240101000000_a.sql";
+        let text = |column: &str, back: &str| {
+            format!("{up}\nCREATE TABLE a ({column} int);\n{down}\n{back}\n")
+        };
+        let repository = Repository::new(&[(file, &text("id", "DROP TABLE a;"))]);
+        repository.write(&[(file, &text("id", "-- of all\nDROP TABLE IF EXISTS a;"))]);
+        let ran = repository.verify(&["--diff-base", "main"]);
+        assert_eq!((ran.code, ran.checks().len()), (0, 0), "{tool}: {}", ran.stderr);
+        assert_eq!(ran.judged(), ["20240101000000"], "{tool}");
+        assert!(ran.stderr.contains(&format!("({tool},")), "{}", ran.stderr);
+        repository.write(&[(file, &text("key", "DROP TABLE a;"))]);
+        let ran = repository.verify(&["--diff-base", "main"]);
+        assert_eq!(ran.checks(), ["checksum-mismatch"], "{tool}");
+        assert_eq!(ran.findings()[0]["line"], 2, "{tool}");
+    }
+}
+
+/// It is there to be edited, and what is new always comes before it.
+#[test]
+fn what_is_repeatable_may_be_edited() {
+    let view = "CREATE OR REPLACE VIEW seen AS SELECT id FROM a;\n";
+    let repository = Repository::new(&[
+        ("flyway.conf", "flyway.placeholders.kind=int\n"),
+        ("migrations/V1__a.sql", "CREATE TABLE a (id ${kind});\n"),
+        ("migrations/U1__a.sql", "DROP TABLE a CASCADE;\n"),
+        ("migrations/R__seen.sql", view),
+    ]);
+    repository.write(&[
+        ("migrations/R__seen.sql", &view.replace("id FROM", "id + 1 AS id FROM")),
+        ("migrations/V2__b.sql", "CREATE TABLE b (id int);\n"),
+        ("migrations/U2__b.sql", "DROP TABLE b;\n"),
+    ]);
+    let ran = repository.verify(&["--diff-base", "main"]);
+    assert_eq!(
+        (ran.code, ran.checks()),
+        (0, vec!["downgrade-missing".to_owned()]),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.judged(), ["2", "R__seen"]);
+    repository.write(&[("migrations/V1__a.sql", "CREATE TABLE a (id int8);\n")]);
+    let ran = repository.verify(&["--diff-base", "main"]);
+    assert!(ran.checks().contains(&"checksum-mismatch".to_owned()), "{:?}", ran.checks());
+}
+
 #[test]
 fn folders_of_diesel_and_plain_are_followed() {
     let one = "migrations/2024-01-01-000000_a";

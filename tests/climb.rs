@@ -168,6 +168,10 @@ async fn every_layout_climbs() {
         ("sqlx-reversible", "sqlx"),
         ("golang-migrate", "golang-migrate"),
         ("diesel", "diesel"),
+        ("dbmate", "dbmate"),
+        ("goose", "goose"),
+        ("refinery", "refinery"),
+        ("flyway", "flyway"),
         ("plain", "plain"),
         ("plain-pairs", "plain"),
     ] {
@@ -183,6 +187,63 @@ async fn every_layout_climbs() {
     let simple = climb(&on(major, fixture("layouts/sqlx-simple"))).await;
     assert!(simple.migrations.len() >= 3);
     assert!(found(&simple).values().all(|checks| *checks == ["downgrade-missing"]));
+}
+
+/// Where a file holds both scripts a finding points into it, whichever way failed; where values are put
+/// in, at its line.
+#[tokio::test]
+async fn findings_point_into_files_that_hold_both_scripts() {
+    let up = "CREATE TABLE shop (id int);";
+    for (file, text, line, pointed) in [
+        (
+            "1_a.sql",
+            format!("-- é\n-- migrate:up\n{up}\n-- migrate:down\nSELECT 1 FROM\n  shops;\n"),
+            6,
+            "shops",
+        ),
+        (
+            "1_a.sql",
+            format!(
+                "-- migrate:up transaction:false\n{up}\nSELECT 1 FROM shops;\n-- migrate:down\n"
+            ),
+            3,
+            "shops",
+        ),
+        (
+            "1_a.sql",
+            format!("-- +goose Up\n{up}\n-- +goose Down\n\nSELECT 1 FROM shops;\n"),
+            5,
+            "shops",
+        ),
+        (
+            "1_a.sql",
+            format!(
+                "-- +goose Up\n-- +goose NO TRANSACTION\n-- +goose ENVSUB ON\n{up}\nSELECT \
+                 '${{STAIRWAY_UNSET:-a much longer value than the word in its place}}';\nSELECT 1 FROM \
+                 shops;\n-- +goose Down\nDROP TABLE shop;"
+            ),
+            6,
+            "shops",
+        ),
+        (
+            "V1.1__a.sql",
+            format!("{up}\nSELECT '${{flyway:table}}'; SELECT 1 FROM shops;\n"),
+            2,
+            "shops",
+        ),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(file), &text).unwrap();
+        let verification = climb(&on(servers::majors()[0], scratch.path())).await;
+        let findings = verification.migrations.iter().flat_map(|judged| &judged.findings);
+        let failed: Vec<_> =
+            findings.filter(|it| it.check.as_str().ends_with("grade-failed")).collect();
+        let span = failed[0].span.as_ref().unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(span.line, line, "{text}");
+        let source = &verification.sources[&span.file];
+        assert_eq!(source.get(span.bytes.clone()), Some(pointed), "{text}");
+        assert_eq!(source.lines().count(), text.lines().count(), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use crate::migrations::{Migration, Script, Wrap};
 
 /// A migration with this upgrade and no downgrade.
 pub(super) fn migration(upgrade: &str) -> Migration {
-    let (path, text, wrap) = ("up/1_step.sql".into(), upgrade.into(), Wrap::Transaction);
+    let (path, wrap) = ("up/1_step.sql".into(), Wrap::Transaction);
+    let (text, file) = (upgrade.into(), upgrade.into());
     Migration {
         revision: "1".to_owned(),
         version: "1".to_owned(),

@@ -9,7 +9,7 @@ use super::history::{History, Migration};
 pub struct Applied {
     /// The version as the table has it.
     pub version: String,
-    /// The checksum as lower-case hex, if the tool records one.
+    /// The checksum as [`super::Script::recorded`] has it, if the tool records one.
     pub checksum: Option<String>,
     /// False for a migration that was begun and not finished (`dirty`, `success = false`).
     pub whole: bool,
@@ -53,8 +53,8 @@ fn unknown(version: &str) -> Finding {
 
 fn edited(row: &Applied, migration: &Migration) -> Option<Finding> {
     let recorded = row.checksum.as_ref()?;
-    let found = migration.upgrade.checksum();
-    (*recorded != found).then(|| {
+    let found = migration.upgrade.recorded.as_ref()?;
+    (recorded != found).then(|| {
         Finding::new(
             CheckId::ChecksumMismatch,
             format!("{} was edited after it was applied", migration.revision),

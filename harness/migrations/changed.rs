@@ -27,9 +27,10 @@ pub struct Before {
 }
 
 impl Before {
-    /// Reads the old files, whatever is claimed in them: nobody can repair those any more.
-    pub fn load(folder: &Path, tool: Tool) -> Result<Vec<Migration>, MigrationsError> {
-        Ok(tool.load(folder)?.migrations)
+    /// Reads the old files, whatever is claimed in them: nobody can repair those any more. What a
+    /// tool reads besides them is taken from around `now`, the folder that they have become.
+    pub fn load(folder: &Path, now: &Path, tool: Tool) -> Result<Vec<Migration>, MigrationsError> {
+        Ok(tool.load_old(folder, now)?.migrations)
     }
 }
 
@@ -137,7 +138,11 @@ fn change(before: &Before, old: &Migration, new: &Migration, history: &History) 
     };
     let upgrades_differ = differ(&old.upgrade, &new.upgrade);
     let keeps_comments = history.tool.keeps_checksums();
-    if upgrades_differ && (keeps_comments || !sql::is_same(&old.upgrade.text, &new.upgrade.text)) {
+    let may_change = history.tool.runs_again(new);
+    if upgrades_differ
+        && !may_change
+        && (keeps_comments || !sql::is_same(&old.upgrade.text, &new.upgrade.text))
+    {
         return Change::Edited;
     }
     let downgrades_differ = match (&old.downgrade, &new.downgrade) {
@@ -158,8 +163,10 @@ fn change(before: &Before, old: &Migration, new: &Migration, history: &History) 
 fn late(before: &Before, at: usize, changes: &[Change], history: &History) -> Option<Finding> {
     let migration = history.migrations.get(at)?;
     let mut there = changes.iter().zip(&history.migrations).skip(at + 1);
-    let (_, last) = there
-        .rfind(|(change, other)| **change != Change::New && other.version != migration.version)?;
+    let (_, last) = there.rfind(|(change, other)| {
+        let was_there = **change != Change::New && other.version != migration.version;
+        was_there && !history.tool.runs_again(other)
+    })?;
     let name = &before.name;
     let message =
         format!("{} is new, but {} after it exists at {name}", migration.revision, last.revision);

@@ -63,6 +63,26 @@ pub enum MigrationsError {
         /// What is wrong with its name.
         problem: String,
     },
+    /// What a tool reads between the lines of a file is not as it wants it.
+    #[error("{path}:{line}: {problem}")]
+    Marker {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The files fit two tools, and nothing tells which one.
+    #[error("{folder}: {file} could be of {tools}\n  help: say with --tool which one is meant")]
+    Unclear {
+        /// The folder.
+        folder: PathBuf,
+        /// A file that fits them.
+        file: String,
+        /// Whose it could be.
+        tools: &'static str,
+    },
     /// A claim is malformed.
     #[error("{path}:{line}: {source}")]
     Claim {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::MigrationsError;
 use super::history::{Migration, Script, Wrap};
+use crate::env;
 
 /// The names in `folder`, sorted by bytes; `None` for a folder that is not there is an error.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, MigrationsError> {
@@ -16,6 +17,44 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, MigrationsError> {
     }
     names.sort();
     Ok(names)
+}
+
+/// The files in `folder` and in all folders within it, as paths relative to it, sorted by name.
+pub(super) fn nested(folder: &Path) -> Result<Vec<PathBuf>, MigrationsError> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(inside) = open.pop() {
+        for name in names(&folder.join(&inside))? {
+            let relative = inside.join(name);
+            let path = folder.join(&relative);
+            // A link to a folder might lead in a circle.
+            if path.is_dir() && !path.is_symlink() {
+                open.push(relative);
+            } else if path.is_file() {
+                found.push(relative);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Refuses a version table with another name than the tool's own, as one of its variables gives it:
+/// nothing that it says would be found.
+pub(super) fn has_usual_table(
+    folder: &Path,
+    variable: &str,
+    usual: &str,
+) -> Result<(), MigrationsError> {
+    match env::named(variable) {
+        Some(name) if !name.is_empty() && name != usual => {
+            let problem = format!(
+                "{variable} is {name:?}: only the table {usual} is understood here, unset it if that is meant"
+            );
+            Err(MigrationsError::Setting { path: folder.to_owned(), problem })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The text of a script.

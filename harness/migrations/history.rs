@@ -28,8 +28,13 @@ pub enum Wrap {
 pub struct Script {
     /// Its file, as it was found: the given folder joined with its name.
     pub path: PathBuf,
-    /// Its text, byte for byte.
+    /// What is sent. Where a file holds more than this script, the rest of it is blank here, so that
+    /// bytes and lines are those of the file.
     pub text: Arc<str>,
+    /// Its whole file, for people.
+    pub file: Arc<str>,
+    /// What the version table keeps of its file, as text; `None` where it keeps nothing.
+    pub recorded: Option<String>,
     /// How it is sent.
     pub wrap: Wrap,
     /// What is run instead of the text, which is its source then.
@@ -39,7 +44,7 @@ pub struct Script {
 impl Script {
     /// A script that is the text itself.
     pub fn of_sql(path: PathBuf, text: Arc<str>, wrap: Wrap) -> Self {
-        Self { path, text, wrap, program: None }
+        Self { path, file: Arc::clone(&text), text, recorded: None, wrap, program: None }
     }
 
     /// Whether it holds no statement: nothing, white space or comments only.
@@ -145,7 +150,9 @@ impl History {
             });
         }
         for migration in &mut migrations {
-            migration.claims = claims_of(migration)?;
+            // A layout may claim something by itself.
+            let written = claims_of(migration)?;
+            migration.claims.extend(written);
         }
         let findings = two_heads(&migrations);
         Ok(Self { tool, because, folder: folder.to_owned(), migrations, findings, lone })

@@ -5,17 +5,25 @@
 //! *gives* scripts and SQL; it must not send any of it to a server, nor know servers or snapshots.
 
 mod alembic;
+mod annotations;
 mod applied;
 mod changed;
+mod dbmate;
 mod detect;
 mod diesel;
 mod error;
+mod flyway;
+mod flyway_settings;
 mod folder;
 mod golang_migrate;
+mod goose;
 mod history;
+mod interpolate;
 mod plain;
+mod refinery;
 mod revision;
 mod route;
+mod section;
 mod sqlx;
 mod tool;
 

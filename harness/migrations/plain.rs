@@ -68,7 +68,7 @@ fn migration(stem: &str, upgrade: Script, downgrade: Option<Script>) -> Migratio
         revision: revision.to_owned(),
         version: revision.to_owned(),
         name: name.replace('_', " "),
-        upgrade,
+        upgrade: Script { recorded: Some(upgrade.checksum()), ..upgrade },
         downgrade,
         claims: Vec::new(),
         parents: Vec::new(),

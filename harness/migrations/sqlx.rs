@@ -23,7 +23,11 @@ pub(super) const TABLE: VersionTable = VersionTable {
 };
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
-    folder::load_versioned(from, true, wrap)
+    let mut loaded = folder::load_versioned(from, true, wrap)?;
+    for migration in &mut loaded.migrations {
+        migration.upgrade.recorded = Some(migration.upgrade.checksum());
+    }
+    Ok(loaded)
 }
 
 pub(super) fn wrap(text: &str) -> Wrap {

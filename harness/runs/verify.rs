@@ -409,6 +409,6 @@ fn sources(
         .flat_map(|migration| std::iter::once(&migration.upgrade).chain(&migration.downgrade));
     scripts
         .filter(|script| named.contains(&script.path.as_path()))
-        .map(|script| (script.path.clone(), script.text.clone()))
+        .map(|script| (script.path.clone(), script.file.clone()))
         .collect()
 }

@@ -357,7 +357,7 @@ pub fn script_of(ledger: &Ledger, one: &Move<'_>) -> String {
         return format!("-- {direction} {revision}: there is none\n");
     };
     let whole = script::as_one(script);
-    let text = whole.as_deref().unwrap_or(script).text.trim_end();
+    let text = whole.as_deref().unwrap_or(script).text.trim();
     let text = if text.ends_with(';') { text.to_owned() } else { format!("{text}\n;") };
     let entry = ledger.entry(one);
     let body = if whole.is_some() {

@@ -125,7 +125,7 @@ impl Ledger {
 
     /// Empties the table.
     pub(super) fn forget_all(&self) -> String {
-        format!("DELETE FROM {}", self.table)
+        self.tool.forget_all(&self.table)
     }
 
     /// What is written when `one` is done.

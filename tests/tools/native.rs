@@ -23,6 +23,10 @@ pub(crate) trait Native {
     fn columns(&self) -> &'static str;
     /// When a migration was applied, as timestamptz; NULL for a table that does not say.
     fn applied_at(&self) -> &'static str;
+    /// How many rows its table has where nothing is applied.
+    fn bare(&self) -> usize {
+        0
+    }
     fn history(&self) -> &'static [Scripts];
     /// How many migrations it takes for applied.
     fn applied(&self, place: &Place, database: &str) -> usize;

@@ -62,6 +62,15 @@ impl Place {
         Some(place)
     }
 
+    /// A server of this major with a folder that is there already, or nothing where there is none.
+    pub(crate) fn with(major: u32, folder: &Path) -> Option<Self> {
+        let server = servers::server(major)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let place = Self { server, directory: tempfile::tempdir_in("/tmp").unwrap(), runtime };
+        std::os::unix::fs::symlink(folder, place.path().join("migrations")).unwrap();
+        Some(place)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -87,6 +96,28 @@ impl Place {
 
     pub(crate) fn url(&self, database: &str) -> String {
         self.target(database).url_with_password()
+    }
+
+    /// For drivers that take the folder of a socket as a parameter only.
+    pub(crate) fn socket_url(&self, database: &str, scheme: &str, rest: &str) -> String {
+        let (role, folder, port) = self.socket(database);
+        format!("{scheme}://{role}@/{database}?host={folder}&port={port}&{rest}")
+    }
+
+    /// For drivers that take the folder of a socket as the host only.
+    pub(crate) fn encoded_url(&self, database: &str, scheme: &str) -> String {
+        let (role, folder, port) = self.socket(database);
+        format!("{scheme}://{role}@{}:{port}/{database}", folder.replace('/', "%2F"))
+    }
+
+    fn socket(&self, database: &str) -> (String, String, String) {
+        let known = self.target(database).libpq_environment();
+        let of = |name: &str| {
+            let found = known.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(of("PGPASSWORD"), "", "a server of tests has no password");
+        (of("PGUSER"), of("PGHOST"), of("PGPORT"))
     }
 
     pub(crate) fn make(&self, database: &str) {

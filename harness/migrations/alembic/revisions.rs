@@ -64,7 +64,7 @@ fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, Migr
             said: Arc::default(),
         };
         let wrap = if function.autocommit { Wrap::Statements } else { Wrap::Transaction };
-        Script { path: path.clone(), text: Arc::clone(&text), wrap, program: Some(program) }
+        Script { program: Some(program), ..Script::of_sql(path.clone(), Arc::clone(&text), wrap) }
     };
     let back = downgrade.filter(|function| function.kind != Kind::Raises);
     down.extend(depends);

@@ -154,7 +154,7 @@ fn part(out: &mut String, way: &str, migration: &Migration, script: &Script) {
 /// What psql can run of a script.
 fn text(script: &Script) -> String {
     let Some(program) = &script.program else {
-        let text = script.text.trim_end();
+        let text = script.text.trim();
         let end = if text.ends_with(';') { "" } else { "\n;" };
         return format!("{text}{end}\n");
     };

@@ -58,7 +58,7 @@ fn watched(benched: &Benched) -> Markup {
                 (timeline::of(impact))
                 (others(impact))
                 @if let Some(script) = benched.scripts.get(impact.place) {
-                    (sql(&format!("SQL of {}", script.path.display()), &script.text, None))
+                    (sql(&format!("SQL of {}", script.path.display()), script.text.trim_end(), None))
                 }
             }
         }
