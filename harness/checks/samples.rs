@@ -5,12 +5,11 @@ use crate::migrations::{Migration, Script, Wrap};
 /// A migration with this upgrade and no downgrade.
 pub(super) fn migration(upgrade: &str) -> Migration {
     let (path, wrap) = ("up/1_step.sql".into(), Wrap::Transaction);
-    let (text, file) = (upgrade.into(), upgrade.into());
     Migration {
         revision: "1".to_owned(),
         version: "1".to_owned(),
         name: "step".to_owned(),
-        upgrade: Script::of_sql(path, text, wrap),
+        upgrade: Script::of_sql(path, upgrade.into(), wrap),
         downgrade: None,
         parents: Vec::new(),
         claims: Vec::new(),
