@@ -177,6 +177,7 @@ pub const ALL: &[Variable] = &[
     SERVER_DESTROY,
     SERVER_URL,
     MIGRATIONS,
+    PYTHON,
     CACHE,
     NO_CACHE,
     RUNTIME,

@@ -31,10 +31,14 @@ fn word(script: &Script, name: &str) -> Option<Span> {
         TokenKind::QuotedIdent => text.trim_matches('"').replace("\"\"", "\"") == name,
         _ => false,
     };
-    sql::tokens(&script.text)
-        .find(|token| {
-            let text = script.text.get(token.bytes.clone());
-            text.is_some_and(|text| is_name(token.kind, text))
+    let named = |text: &str| {
+        sql::tokens(text).find(|token| {
+            text.get(token.bytes.clone()).is_some_and(|word| is_name(token.kind, word))
         })
-        .map(|token| Span::new(&script.path, &script.text, token.bytes))
+    };
+    if let Some(program) = &script.program {
+        let said = program.said()?;
+        return script.line(said.iter().find(|it| named(&it.sql).is_some())?.line);
+    }
+    named(&script.text).map(|token| Span::new(&script.path, &script.text, token.bytes))
 }
