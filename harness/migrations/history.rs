@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha384};
 
 use super::folder::Loaded;
-use super::{MigrationsError, Program, Tool};
+use super::{MigrationsError, Program, Tool, alembic};
 use crate::finding::{CheckId, Claim, Finding, Span};
 use crate::sql;
 
@@ -168,6 +168,22 @@ impl History {
             }
         }
         Ok(())
+    }
+
+    /// What the version table names where the first `count` migrations are applied and each says which
+    /// ones it comes after.
+    pub fn heads(&self, count: usize) -> Vec<&str> {
+        alembic::heads(self.migrations.get(..count).unwrap_or_default()).collect()
+    }
+
+    /// How many migrations come right after the one at `at`.
+    pub fn children(&self, at: usize) -> usize {
+        let Some(one) = self.migrations.get(at) else { return 0 };
+        if self.tool.knows_parents() {
+            self.migrations.iter().filter(|it| it.parents.contains(&one.version)).count()
+        } else {
+            usize::from(at + 1 < self.migrations.len())
+        }
     }
 
     /// The index of the migration that the version table calls `version`.

@@ -202,6 +202,11 @@ impl Tool {
         }
     }
 
+    /// Whether each migration says which ones it comes after: there may be branches.
+    pub fn knows_parents(self) -> bool {
+        self == Self::Alembic
+    }
+
     /// Whether its scripts are programs, which need a session that can be lent to them.
     pub fn runs_programs(self) -> bool {
         self == Self::Alembic

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::migrations::{Move, Program, Script};
+use crate::migrations::{Direction, History, Move, Program, Script};
 use crate::postgres::{Backend, PostgresError, Profile, Session, milliseconds};
 use crate::sql;
 
@@ -351,11 +351,23 @@ async fn blockers(session: &mut Session) -> Result<Vec<Blocker>, PostgresError> 
 }
 
 /// What [`deploy`] sends for one move, as a script for psql: without the audit trail and the timeouts.
-pub fn script_of(ledger: &Ledger, one: &Move<'_>) -> String {
+pub async fn script_of(ledger: &Ledger, history: &History, one: &Move<'_>) -> String {
     let (revision, direction) = (&one.migration.revision, one.direction.as_str());
     let Some(script) = one.script() else {
         return format!("-- {direction} {revision}: there is none\n");
     };
+    if let Some(program) = &script.program {
+        let at = history.position(&one.migration.version).unwrap_or_default();
+        let applied = if one.direction == Direction::Upgrade { at } else { at + 1 };
+        return match program.rendered(&history.heads(applied)).await {
+            Ok(sql) => format!("-- {direction} {revision}\n{}\n\n", sql.trim()),
+            Err(error) => format!(
+                "-- {direction} {revision}: only Python can tell what is sent ({})\n-- see {}\n\n",
+                error.to_string().lines().next().unwrap_or_default(),
+                script.path.display()
+            ),
+        };
+    }
     let whole = script::as_one(script);
     let text = whole.as_deref().unwrap_or(script).text.trim();
     let text = if text.ends_with(';') { text.to_owned() } else { format!("{text}\n;") };

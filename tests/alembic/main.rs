@@ -5,6 +5,7 @@
 
 mod branches;
 mod climbed;
+mod dry_run;
 mod environments;
 mod found;
 mod left_behind;

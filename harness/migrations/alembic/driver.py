@@ -280,7 +280,6 @@ def take(door):
 def step(request):
     """Runs one revision in one direction, in the session that is lent."""
     from alembic.runtime.environment import EnvironmentContext
-    from alembic.runtime.migration import MigrationStep
 
     State.entered, State.path = False, None
     take(request["door"])
@@ -292,8 +291,7 @@ def step(request):
     def steps(heads, context):
         seen["ran"] += 1
         seen["table"], seen["schema"] = context.version_table, context.version_table_schema
-        make = MigrationStep.upgrade_from_script if forward else MigrationStep.downgrade_from_script
-        one = make(scripts.revision_map, script)
+        one = make_step(scripts, script, forward)
         run = one.migration_fn
 
         def watched(**arguments):
@@ -317,6 +315,39 @@ def step(request):
     if not seen["ran"]:
         raise Problem("its env.py did not run the migration: it must call context.run_migrations()")
     return {"table": seen["table"], "schema": seen["schema"]}
+
+
+def render(request):
+    """What Alembic's offline mode prints for one revision in one direction."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    scripts, config = State.scripts, State.config
+    script = scripts.get_revision(request["revision"])
+    forward = request["direction"] == "upgrade"
+    printed_sql = io.StringIO()
+    config.output_buffer = printed_sql
+    State.entered, State.path = False, None
+    try:
+        with EnvironmentContext(
+            config,
+            scripts,
+            fn=lambda heads, context: [make_step(scripts, script, forward)],
+            as_sql=True,
+            starting_rev=tuple(request["heads"]) or None,
+            destination_rev=script.revision if forward else "base",
+            output_buffer=printed_sql,
+        ):
+            run_env(scripts)
+    finally:
+        config.output_buffer = None
+    return {"sql": printed_sql.getvalue()}
+
+
+def make_step(scripts, script, forward):
+    from alembic.runtime.migration import MigrationStep
+
+    make = MigrationStep.upgrade_from_script if forward else MigrationStep.downgrade_from_script
+    return make(scripts.revision_map, script)
 
 
 def run_env(scripts):
@@ -344,7 +375,7 @@ def let_go():
     ENGINES.clear()
 
 
-REQUESTS = {"open": open_environment, "step": step}
+REQUESTS = {"open": open_environment, "step": step, "render": render}
 
 
 def serve(request):

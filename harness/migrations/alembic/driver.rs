@@ -232,7 +232,6 @@ impl Driver {
         direction: Direction,
         call: &Call<'_>,
     ) -> Result<Told, DriverError> {
-        let _turn = self.turn.lock().await;
         let request = json!({
             "op": "step",
             "revision": revision,
@@ -242,10 +241,28 @@ impl Driver {
                 "database": call.database,
             },
         });
+        self.answer(&request).await.map(|(_, told)| told)
+    }
+
+    /// What Alembic's offline mode prints for one revision in one direction.
+    pub(super) async fn render(
+        &self,
+        revision: &str,
+        direction: Direction,
+        heads: &[&str],
+    ) -> Result<String, DriverError> {
+        let request = json!({
+            "op": "render", "revision": revision, "direction": direction.as_str(), "heads": heads,
+        });
+        let (value, _) = self.answer(&request).await?;
+        Ok(value.get("sql").and_then(Value::as_str).unwrap_or_default().to_owned())
+    }
+
+    async fn answer(&self, request: &Value) -> Answer {
+        let _turn = self.turn.lock().await;
         let (sender, receiver) = oneshot::channel();
-        self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
-        let answer = receiver.await.map_err(|error| DriverError::Gone(error.to_string()))?;
-        answer.map(|(_, told)| told)
+        self.ask(request, Box::new(move |answer| drop(sender.send(answer))));
+        receiver.await.map_err(|error| DriverError::Gone(error.to_string()))?
     }
 
     fn ask(&self, request: &Value, done: Box<dyn FnOnce(Answer) + Send>) {

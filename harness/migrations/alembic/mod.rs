@@ -71,10 +71,13 @@ pub(super) fn expand(rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> 
 
 /// SQL that makes `table` say that exactly `kept` is applied: its heads.
 pub(super) fn stamp(table: &str, kept: &[Migration]) -> Vec<String> {
+    let insert =
+        |head: &str| format!("INSERT INTO {table} (version_num) VALUES ({})", quote_literal(head));
+    std::iter::once(format!("DELETE FROM {table}")).chain(heads(kept).map(insert)).collect()
+}
+
+/// The versions that none of `kept` comes after: what the version table holds.
+pub(super) fn heads(kept: &[Migration]) -> impl Iterator<Item = &str> {
     let is_parent = |version: &String| kept.iter().any(|it| it.parents.contains(version));
-    let heads = kept.iter().filter(|it| !is_parent(&it.version));
-    let insert = |head: &Migration| {
-        format!("INSERT INTO {table} (version_num) VALUES ({})", quote_literal(&head.version))
-    };
-    std::iter::once(format!("DELETE FROM {table}")).chain(heads.map(insert)).collect()
+    kept.iter().map(|it| &it.version).filter(move |it| !is_parent(it)).map(String::as_str)
 }

@@ -57,6 +57,12 @@ impl Program {
         texts.flat_map(|text| [text, ";\n"]).collect()
     }
 
+    /// What its tool prints of it without a database, where these are the heads; an error for what only
+    /// Python can know then.
+    pub async fn rendered(&self, heads: &[&str]) -> Result<String, DriverError> {
+        self.driver.render(&self.revision, self.direction, heads).await
+    }
+
     /// Has Alembic run it, with all connections led to `call`'s address. The first error is one of the
     /// environment, before the revision was reached.
     pub async fn run(&self, call: &Call<'_>) -> Result<Result<Told, DriverError>, MigrationsError> {

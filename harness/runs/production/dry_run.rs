@@ -37,11 +37,12 @@ pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account
     let sql = match sql.await {
         Ok((ledger, is_there)) => {
             let mut out = String::new();
-            if !is_there {
+            // A program makes it itself.
+            if !is_there && !request.history.tool.runs_programs() {
                 let _ = writeln!(out, "{};\n", ledger.creation());
             }
             for one in &known.way.moves {
-                out.push_str(&steps::script_of(&ledger, one));
+                out.push_str(&steps::script_of(&ledger, &request.history, one).await);
             }
             Some(out)
         }
