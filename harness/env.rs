@@ -147,12 +147,12 @@ pub const REQUIRE_MAJORS: Variable = Variable {
 /// In tests: where the tools are whose version tables are kept.
 pub const TOOLS: Variable = Variable {
     name: "STAIRWAY_TOOLS",
-    meaning: "in tests: folders with sqlx, diesel, refinery and dbmate, parted by colons, before those of PATH",
+    meaning: "in tests: folders with sqlx, diesel, refinery, dbmate and alembic, parted by colons, before those of PATH",
 };
 /// In tests: a machine without these tools fails instead of skipping.
 pub const REQUIRE_TOOLS: Variable = Variable {
     name: "STAIRWAY_REQUIRE_TOOLS",
-    meaning: "in tests: fail where sqlx, diesel, refinery or dbmate is missing",
+    meaning: "in tests: fail where sqlx, diesel, refinery, dbmate or alembic is missing",
 };
 
 /// In tests: a machine without PgBouncer fails instead of skipping.

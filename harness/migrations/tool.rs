@@ -113,6 +113,7 @@ impl Tool {
     pub(super) fn load_old(self, folder: &Path, now: &Path) -> Result<Loaded, MigrationsError> {
         match self {
             Self::Flyway => flyway::load_set(folder, now),
+            Self::Alembic => alembic::load_old(folder, now),
             _ => self.load(folder),
         }
     }

@@ -23,6 +23,15 @@ fn a_variable_that_an_env_needs_is_no_fault_of_a_revision() {
 }
 
 #[test]
+fn a_version_table_of_another_name_is_refused_instead_of_taken_for_a_table_of_theirs() {
+    let Some(project) = Project::fixture() else { return };
+    let env = std::fs::read_to_string(project.path().join("scripts/env.py")).unwrap();
+    let named = "connection=connection, version_table='done', version_table_schema='meta',";
+    project.write("scripts/env.py", &env.replace("connection=connection,", named));
+    refused(&project, &["keeps versions in meta.done"]);
+}
+
+#[test]
 fn an_env_that_runs_nothing_is_told_so() {
     let Some(project) = Project::fixture() else { return };
     project.write("scripts/env.py", "from alembic import context\n");

@@ -100,11 +100,9 @@ def open_environment(request):
 
 def ask_env(config, scripts):
     """Runs the env.py without a connection and without any revision."""
-    from alembic.runtime.environment import EnvironmentContext
-
     config.output_buffer = io.StringIO()
     try:
-        with EnvironmentContext(config, scripts, fn=lambda heads, context: [], as_sql=True):
+        with environment(config, scripts, fn=lambda heads, context: [], as_sql=True):
             scripts.run_env()
     finally:
         config.output_buffer = None
@@ -279,18 +277,15 @@ def take(door):
 
 def step(request):
     """Runs one revision in one direction, in the session that is lent."""
-    from alembic.runtime.environment import EnvironmentContext
-
     State.entered, State.path = False, None
     take(request["door"])
     scripts = State.scripts
     script = scripts.get_revision(request["revision"])
     forward = request["direction"] == "upgrade"
-    seen = {"ran": 0, "table": None, "schema": None}
+    ran = []
 
     def steps(heads, context):
-        seen["ran"] += 1
-        seen["table"], seen["schema"] = context.version_table, context.version_table_schema
+        ran.append(context)
         one = make_step(scripts, script, forward)
         run = one.migration_fn
 
@@ -306,21 +301,40 @@ def step(request):
         return [one]
 
     target = script.revision if forward else (several(script.down_revision) or ["base"])[0]
-    with EnvironmentContext(State.config, scripts, fn=steps, destination_rev=target):
+    with environment(State.config, scripts, fn=steps, destination_rev=target):
         try:
             run_env(scripts)
         finally:
             let_go()
             State.door = None
-    if not seen["ran"]:
+    if not ran:
         raise Problem("its env.py did not run the migration: it must call context.run_migrations()")
-    return {"table": seen["table"], "schema": seen["schema"]}
+    return {}
+
+
+def environment(config, scripts, **options):
+    """A context in which an env.py is run, which looks at what that configures."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    made = EnvironmentContext(config, scripts, **options)
+    configure = made.configure
+
+    def watched(*arguments, **named):
+        table = named.get("version_table") or "alembic_version"
+        schema = named.get("version_table_schema")
+        if table != "alembic_version" or schema not in (None, "public"):
+            raise Problem(
+                f"its env.py keeps versions in {schema + '.' if schema else ''}{table}: "
+                "only the table alembic_version without a schema of its own is known here yet"
+            )
+        return configure(*arguments, **named)
+
+    made.configure = watched
+    return made
 
 
 def render(request):
     """What Alembic's offline mode prints for one revision in one direction."""
-    from alembic.runtime.environment import EnvironmentContext
-
     scripts, config = State.scripts, State.config
     script = scripts.get_revision(request["revision"])
     forward = request["direction"] == "upgrade"
@@ -328,7 +342,7 @@ def render(request):
     config.output_buffer = printed_sql
     State.entered, State.path = False, None
     try:
-        with EnvironmentContext(
+        with environment(
             config,
             scripts,
             fn=lambda heads, context: [make_step(scripts, script, forward)],

@@ -123,10 +123,13 @@ impl Drop for Driver {
 }
 
 impl Driver {
-    /// Starts the user's Python and has it read the environment.
-    pub(super) fn start(environment: &Environment) -> Result<(Self, Opened), MigrationsError> {
+    /// Starts the user's Python, which is looked for from `beside` on, and has it read the environment.
+    pub(super) fn start(
+        environment: &Environment,
+        beside: &Path,
+    ) -> Result<(Self, Opened), MigrationsError> {
         let mut tried = String::new();
-        for interpreter in candidates(&environment.directory) {
+        for interpreter in candidates(beside) {
             let name = interpreter.program.to_string_lossy().into_owned();
             // Writing to a String can't fail.
             let _ = write!(tried, "\n  {name} ({}): ", interpreter.because);

@@ -37,8 +37,14 @@ pub(super) fn detect(folder: &Path) -> Option<String> {
 }
 
 pub(super) fn load(folder: &Path) -> Result<Loaded, MigrationsError> {
+    load_old(folder, folder)
+}
+
+/// Reads a folder that is not in its place: whoever runs it is looked for beside `now`.
+pub(super) fn load_old(folder: &Path, now: &Path) -> Result<Loaded, MigrationsError> {
     let environment = environment::Environment::find(folder)?;
-    let (driver, opened) = driver::Driver::start(&environment)?;
+    let beside = environment::Environment::find(now)?.directory;
+    let (driver, opened) = driver::Driver::start(&environment, &beside)?;
     revisions::load(&Arc::new(driver), opened)
 }
 
