@@ -78,9 +78,12 @@ fn skipped(applied: &[Applied], history: &History) -> Vec<Finding> {
                 migration.revision,
                 last_revision.unwrap_or_default()
             );
-            Finding::new(CheckId::OutOfOrder, message)
-                .in_file(&migration.upgrade.path)
-                .help("give it a version after the applied ones")
+            let help = if history.tool.knows_parents() {
+                "branches are applied together here: let its tool itself apply this one, then go on"
+            } else {
+                "give it a version after the applied ones"
+            };
+            Finding::new(CheckId::OutOfOrder, message).in_file(&migration.upgrade.path).help(help)
         })
         .collect()
 }

@@ -127,6 +127,18 @@ pub enum MigrationsError {
         /// How many there are.
         count: usize,
     },
+    /// A revision stands on a branch, and others are before it in the order in which branches are applied.
+    #[error(
+        "{word:?} is on a branch, and these are applied before it here although it does not need them: {others}\n  \
+         help: branches are moved together: name head, base or a revision where they have met, or let the tool \
+         itself move one of them"
+    )]
+    Branches {
+        /// What was given.
+        word: String,
+        /// The others.
+        others: String,
+    },
     /// A prefix fits several revisions.
     #[error("revision {word:?} is ambiguous: {candidates}")]
     Ambiguous {

@@ -1,6 +1,7 @@
 //! The ordered migrations of a folder, base to head.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,6 +69,14 @@ impl Script {
         match &self.program {
             Some(program) => program.said().map(|_| Cow::Owned(program.sql())),
             None => Some(Cow::Borrowed(&self.text)),
+        }
+    }
+
+    /// How it is sent, as far as is known by now.
+    pub fn wrap(&self) -> Wrap {
+        match &self.program {
+            Some(program) if program.needs_own() => Wrap::Statements,
+            _ => self.wrap,
         }
     }
 
@@ -168,6 +177,21 @@ impl History {
             }
         }
         Ok(())
+    }
+
+    /// The versions that this one comes after, near and far, and itself.
+    pub fn with_ancestors<'h>(&'h self, version: &'h str) -> BTreeSet<&'h str> {
+        let mut known = BTreeSet::new();
+        let mut wanted = vec![version];
+        while let Some(version) = wanted.pop() {
+            let at = self.position(version);
+            if let (true, Some(one)) =
+                (known.insert(version), at.and_then(|at| self.migrations.get(at)))
+            {
+                wanted.extend(one.parents.iter().map(String::as_str));
+            }
+        }
+        known
     }
 
     /// What the version table names where the first `count` migrations are applied and each says which

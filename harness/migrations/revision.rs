@@ -13,6 +13,7 @@ pub fn resolve(word: &str, history: &History, current: Place) -> Result<Place, M
     let missing = || MigrationsError::NoRevision { word: word.to_owned(), count };
     match word {
         "head" => return Ok(Place(count)),
+        "heads" if history.tool.knows_parents() => return Ok(Place(count)),
         "base" => return Ok(Place(0)),
         _ => {}
     }
@@ -27,7 +28,29 @@ pub fn resolve(word: &str, history: &History, current: Place) -> Result<Place, M
     if let Some(steps) = word.strip_prefix('-').and_then(|steps| steps.parse::<usize>().ok()) {
         return current.0.checked_sub(steps).map(Place).ok_or_else(missing);
     }
-    by_id(word, history)
+    let place = by_id(word, history)?;
+    alone(word, history, place)
+}
+
+/// A place of which its revision knows all: what stands before it on another branch would be applied, or stay
+/// applied, without having been asked for.
+fn alone(word: &str, history: &History, place: Place) -> Result<Place, MigrationsError> {
+    let Some(one) = place.0.checked_sub(1).and_then(|at| history.migrations.get(at)) else {
+        return Ok(place);
+    };
+    if !history.tool.knows_parents() {
+        return Ok(place);
+    }
+    let known = history.with_ancestors(&one.version);
+    let before = history.migrations.iter().take(place.0);
+    let strangers: Vec<&str> = before
+        .filter(|it| !known.contains(it.version.as_str()))
+        .map(|it| it.revision.as_str())
+        .collect();
+    if strangers.is_empty() {
+        return Ok(place);
+    }
+    Err(MigrationsError::Branches { word: word.to_owned(), others: strangers.join(", ") })
 }
 
 fn by_id(word: &str, history: &History) -> Result<Place, MigrationsError> {

@@ -31,7 +31,7 @@ pub async fn apply_together<'m>(
     for migration in migrations {
         let fail = |failure| (*migration, failure);
         let postgres = |error| fail(StepFailure::Postgres(error));
-        if migration.upgrade.wrap == Wrap::Statements {
+        if migration.upgrade.wrap() == Wrap::Statements {
             if std::mem::take(&mut open) {
                 session.execute("COMMIT").await.map_err(postgres)?;
             }

@@ -213,7 +213,8 @@ async fn whole(
     );
     session.execute(&begin).await?;
     let result = async {
-        script::in_open_transaction(session, script, record).await?;
+        let run = script::in_open_transaction(session, script, record);
+        in_time(script, limits, run).await?;
         let xid = session.value("SELECT pg_catalog.pg_current_xact_id()").await?;
         mark(Mark::Committing(&xid.unwrap_or_default())).map_err(DeployFailure::Journal)?;
         let done = commit((session, backend), "COMMIT", mark).await?;
@@ -225,6 +226,22 @@ async fn whole(
         let _ = session.execute("ROLLBACK").await;
     }
     result
+}
+
+/// Waits for a script, and for a program no longer than there is time: no timeout of the session ends what
+/// it does between two statements.
+async fn in_time(
+    script: &Script,
+    limits: &Limits,
+    run: impl Future<Output = Result<(), StepFailure>>,
+) -> Result<(), StepFailure> {
+    let Some(program) = &script.program else { return run.await };
+    if let Ok(done) = tokio::time::timeout(limits.left(), run).await {
+        return done;
+    }
+    program.stop();
+    let message = "it was ended, since the time for this run is over".to_owned();
+    Err(StepFailure::Program { message, kind: None, traceback: None, span: None })
 }
 
 /// A program that commits what it likes when it likes: nobody else could do a part of it again.
@@ -243,7 +260,8 @@ async fn alone(
         milliseconds(limits.left())
     );
     session.execute(&set).await?;
-    if let Err(failure) = program::run(session, script, program, Inside::Session).await {
+    let run = program::run(session, script, program, Inside::Session);
+    if let Err(failure) = in_time(script, limits, run).await {
         let _ = session.execute("ROLLBACK").await;
         if !matches!(failure, StepFailure::Postgres(_)) {
             drop_invalid(session, &known, &script.sql()).await?;

@@ -4,12 +4,16 @@
 
 use crate::finding::Span;
 use crate::migrations::{Call, DriverError, Migration, Program, Script, Statement, Tool, Wrap};
-use crate::postgres::{Door, Manner, PostgresError, Session, SqlFailure, Target};
+use crate::postgres::{Door, Manner, PostgresError, Session, SqlFailure, Target, quote_literal};
 use crate::sql;
 
 use super::script::{StepFailure, one_message};
 use super::trial::in_transaction;
 
+/// `active_sql_transaction`: what was sent works outside of a transaction only.
+const OUTSIDE: &str = "25001";
+/// `in_failed_sql_transaction`.
+const ABORTED: &str = "25P02";
 /// As much of a statement as a finding quotes, in characters.
 const QUOTED: usize = 600;
 
@@ -42,7 +46,7 @@ pub(super) async fn run(
     let manner = match inside {
         Inside::Session => Manner::own(),
         // What leaves the transaction where it can leaves out here what only works outside of one.
-        Inside::Transaction if script.wrap == Wrap::Statements => {
+        Inside::Transaction if script.wrap() == Wrap::Statements => {
             Manner { edit: fit_statement, ..Manner::inside() }
         }
         Inside::Transaction => Manner::inside(),
@@ -64,13 +68,50 @@ pub(super) async fn run(
     };
     let told = program.run(&call).await;
     let heard = lease.end().await;
-    let Err(error) = told.map_err(StepFailure::Environment)? else { return Ok(()) };
+    let Err(error) = told.map_err(StepFailure::Environment)? else {
+        return is_recorded(session, script, program).await;
+    };
+    if inside == Inside::Transaction && heard.refused.iter().any(|(it, _)| it.sqlstate == OUTSIDE) {
+        program.see_own();
+    }
     // The connection may be what failed: nothing is said about the script then.
     session.execute("").await.or_else(|error| match error {
         PostgresError::Sql(_) => Ok(()),
         other => Err(StepFailure::Postgres(other)),
     })?;
     Err(failure(script, error, heard.refused))
+}
+
+/// Whether the version table says what the tool would have it say: else what was done was done elsewhere, or
+/// was rolled back in the end.
+async fn is_recorded(
+    session: &mut Session,
+    script: &Script,
+    program: &Program,
+) -> Result<(), StepFailure> {
+    let (version, is_there) = program.leaves();
+    let name = program.version_table();
+    let places = format!(
+        "SELECT relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class WHERE relname = {} AND relkind = 'r'",
+        quote_literal(name)
+    );
+    let places = session.rows(&places).await.map_err(StepFailure::Postgres)?;
+    let places: Vec<String> = places.into_iter().flatten().flatten().collect();
+    let queries = places.iter().map(|schema| {
+        format!("SELECT FROM {schema}.{name} WHERE version_num = {}", quote_literal(version))
+    });
+    let found = queries.collect::<Vec<_>>().join(" UNION ALL ");
+    let found = if found.is_empty() { "SELECT WHERE false".to_owned() } else { found };
+    let found = session.value(&format!("SELECT EXISTS ({found})")).await;
+    if (found.map_err(StepFailure::Postgres)?.as_deref() == Some("t")) == is_there {
+        return Ok(());
+    }
+    let message = "its tool says that it ran, and the version table of this database does not: its environment \
+                   rolled it back in the end (did nothing commit?), or worked on another database"
+        .to_owned();
+    let (first, _) = program.lines();
+    let span = script.line(first).map(Box::new);
+    Err(StepFailure::Program { message, kind: None, traceback: None, span })
 }
 
 /// Has the programs of `migration` run in a transaction that is rolled back, for what they say: nobody
@@ -96,11 +137,7 @@ pub async fn listen(session: &mut Session, migration: &Migration) -> Result<(), 
 }
 
 /// What went wrong, with the line of the file: the server's words where it refused something.
-fn failure(
-    script: &Script,
-    error: DriverError,
-    refused: Option<(SqlFailure, String)>,
-) -> StepFailure {
+fn failure(script: &Script, error: DriverError, refused: Vec<(SqlFailure, String)>) -> StepFailure {
     let (message, kind, traceback, statements) = match error {
         DriverError::Raised { message, kind, traceback, statements, .. } => {
             (message, kind, traceback, statements)
@@ -112,9 +149,12 @@ fn failure(
     };
     let raised = traceback.as_deref().and_then(|text| line_in(text, script));
     // What the server refused is what was raised, unless the script went on after it.
-    if let Some((mut failure, statement)) = refused
-        && message.contains(&failure.message)
-    {
+    let is_raised = |it: &(SqlFailure, String)| message.contains(&it.0.message);
+    // A transaction that has failed refuses all that comes after it: the first one says why.
+    let follows = |it: &(SqlFailure, String)| it.0.sqlstate == ABORTED;
+    let raised_one = refused.iter().rposition(is_raised);
+    let which = raised_one.map(|at| if refused.get(at).is_some_and(follows) { 0 } else { at });
+    if let Some((mut failure, statement)) = which.and_then(|at| refused.into_iter().nth(at)) {
         let span = raised.or_else(|| last_line(script, &statements)).map(Box::new);
         failure.position = None;
         let statement = statement.trim();

@@ -85,7 +85,18 @@ pub(super) async fn run(
     // What an earlier script set or left in this session is not there in production, where a
     // deployment has a session of its own.
     session.discard_all().await.map_err(StepFailure::Postgres)?;
-    match script.wrap {
+    match script.wrap() {
+        Wrap::Transaction if script.program.is_some() => {
+            let result = in_transaction(session, script, record).await;
+            // What it did in it is rolled back: it may have another try by itself.
+            match &script.program {
+                Some(program) if result.is_err() && program.needs_own() => {
+                    own(session, script, program).await?;
+                    session.execute(record).await.map_err(unrecorded)
+                }
+                _ => result,
+            }
+        }
         Wrap::Transaction => in_transaction(session, script, record).await,
         Wrap::OneMessage => in_open_transaction(session, script, record).await,
         Wrap::Statements => {
@@ -103,7 +114,7 @@ pub(super) async fn run(
 /// it fails, or if the server refuses a statement of it in a transaction.
 pub(super) fn as_one(script: &Script) -> Option<Cow<'_, Script>> {
     if script.program.is_some() {
-        return (script.wrap != Wrap::Statements).then_some(Cow::Borrowed(script));
+        return (script.wrap() != Wrap::Statements).then_some(Cow::Borrowed(script));
     }
     let statements = sql::split(&script.text).ok()?;
     let refuses =
@@ -197,7 +208,7 @@ pub fn left_by(script: &Script, reached: usize) -> Option<Left> {
 /// Whether nothing of `script` stays if it fails.
 pub fn is_all_or_nothing(script: &Script) -> bool {
     if script.program.is_some() {
-        return script.wrap != Wrap::Statements;
+        return script.wrap() != Wrap::Statements;
     }
     let controls = |text: &str| {
         matches!(

@@ -35,6 +35,22 @@ fn branches_meet_after_both_were_climbed() {
     }
 }
 
+/// Nobody gets more than was asked for.
+#[test]
+fn a_word_for_one_of_several_branches_is_refused() {
+    let Some(project) = Project::new() else { return };
+    make(&project, "a1", "None", "");
+    make(&project, "b1", "'a1'", "");
+    make(&project, "c1", "'a1'", "");
+    let since = |word: &str| project.verify(&["--no-rows", "--since", word]);
+    // One of both comes after the other, which it does not need.
+    let refused: Vec<_> =
+        ["b1", "c1"].map(since).into_iter().filter(|ran| ran.code == Some(2)).collect();
+    assert_eq!(refused.len(), 1, "{}{}", refused[0].stdout, refused[0].stderr);
+    assert!(refused[0].stderr.contains("branches are moved together"), "{}", refused[0].stderr);
+    assert_eq!(since("a1").code, Some(0));
+}
+
 #[test]
 fn a_revision_comes_after_the_other_base_that_it_depends_on() {
     let Some(project) = Project::new() else { return };

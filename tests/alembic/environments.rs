@@ -1,6 +1,7 @@
 //! What can be wrong with an environment is said before any revision is blamed.
 
 use crate::project::Project;
+use crate::servers;
 
 /// Fails unless it ends as a wrong configuration and says these words.
 #[track_caller]
@@ -29,6 +30,41 @@ fn a_version_table_of_another_name_is_refused_instead_of_taken_for_a_table_of_th
     let named = "connection=connection, version_table='done', version_table_schema='meta',";
     project.write("scripts/env.py", &env.replace("connection=connection,", named));
     refused(&project, &["keeps versions in meta.done"]);
+}
+
+/// Whoever connects by the driver itself, it must not be there.
+#[test]
+fn an_engine_with_a_way_of_its_own_to_connect_is_led_away_from_there() {
+    let Some(project) = Project::fixture() else { return };
+    let server = servers::server(servers::majors()[0]).unwrap();
+    let variables = server.target("postgres").libpq_environment();
+    let value = |name: &str| variables.iter().find(|it| it.0 == name).unwrap().1.clone();
+    let connect = format!(
+        "psycopg2.connect(host={:?}, port={}, user={:?}, dbname='postgres')",
+        value("PGHOST"),
+        value("PGPORT"),
+        value("PGUSER")
+    );
+    let env = std::fs::read_to_string(project.path().join("scripts/env.py")).unwrap();
+    let engine = format!(
+        "import psycopg2\n    engine = create_engine('postgresql+psycopg2://', creator=lambda: {connect})\n"
+    );
+    let start = env.find("    engine = engine_from_config").unwrap();
+    let end = env.find("    with engine.connect()").unwrap();
+    let env = format!(
+        "from sqlalchemy import create_engine\n{}    {engine}{}",
+        &env[..start],
+        &env[end..]
+    );
+    project.write("scripts/env.py", &env);
+    let ran = project.verify(&["--no-rows"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let there = runtime.block_on(async {
+        let mut session = server.session("postgres").await;
+        session.value("SELECT to_regclass('public.workspaces') IS NULL").await.unwrap()
+    });
+    assert_eq!(there.as_deref(), Some("t"), "the revisions ran on the other database");
 }
 
 #[test]

@@ -120,16 +120,44 @@ fn drift_points_at_the_operation() {
     assert_eq!(found["line"], line(&project, "aa02", "guest_by_name"), "{found}");
 }
 
+/// What can't be in a transaction of ours has another try by itself, as Alembic runs it.
 #[test]
-fn a_script_that_commits_in_its_own_text_is_told_what_to_do() {
+fn what_ends_transactions_by_itself_runs_as_alembic_runs_it() {
     let Some(project) = Project::new() else { return };
-    table(&project).revision(
-        "aa02",
-        "'aa01'",
-        "op.execute('BEGIN; CREATE TABLE other (); COMMIT')",
-        "op.execute('DROP TABLE other')",
+    let index = "def index():\n    with op.get_context().autocommit_block():\n        \
+        op.execute('CREATE INDEX CONCURRENTLY guest_name ON guest (name)')\nindex()";
+    table(&project)
+        .revision(
+            "aa02",
+            "'aa01'",
+            "op.execute('BEGIN; CREATE TABLE other (); COMMIT')",
+            "op.execute('DROP TABLE other')",
+        )
+        .revision(
+            "aa03",
+            "'aa02'",
+            "op.execute('COMMIT')\nop.execute('DROP INDEX CONCURRENTLY IF EXISTS guest_phone')",
+            "op.execute('SELECT 1')",
+        )
+        .revision("aa04", "'aa03'", index, "op.execute('DROP INDEX guest_name')");
+    let ran = project.verify(&["--format", "json", "--no-rows"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// A revision of which nothing stays did not run.
+#[test]
+fn what_its_env_rolls_back_is_no_success() {
+    let Some(project) = Project::new() else { return };
+    table(&project);
+    let env = std::fs::read_to_string(project.path().join("scripts/env.py")).unwrap();
+    let early =
+        "connection.exec_driver_sql('SELECT 1')\n        context.configure(connection=connection";
+    project.write(
+        "scripts/env.py",
+        &env.replacen("context.configure(connection=connection", early, 1),
     );
     let json = project.verify(&["--format", "json", "--no-rows"]).json();
-    let message = findings(&json, "aa02")[0]["message"].as_str().unwrap();
-    assert!(message.contains("send BEGIN and COMMIT alone, or leave them out"), "{message}");
+    let found = findings(&json, "aa01")[0];
+    assert_eq!(found["check"], "upgrade-failed");
+    assert!(found["message"].as_str().unwrap().contains("did nothing commit?"), "{found}");
 }

@@ -12,10 +12,15 @@ import os
 import sys
 import tempfile
 import threading
+import tokenize
 import traceback
 import weakref
 
+ASKED = os.fdopen(os.dup(0), encoding="utf-8")
 ANSWERS = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+# Whoever asks for input gets none: what comes in is for us.
+with open(os.devnull) as nothing:
+    os.dup2(nothing.fileno(), 0)
 # What scripts print goes into a file, whoever prints it: C code too.
 OUTPUT = tempfile.TemporaryFile()
 os.dup2(OUTPUT.fileno(), 1)
@@ -28,7 +33,7 @@ ASYNC_DRIVERS = ["asyncpg", "psycopg"]
 # Parameters of drivers that speak of TLS or of where to look further.
 ELSEWHERE = [
     "ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_context", "channel_binding",
-    "target_session_attrs", "hostaddr", "service", "passfile", "direct_tls", "unix_sock", "gssencmode",
+    "target_session_attrs", "requiressl", "hostaddr", "service", "passfile", "direct_tls", "unix_sock", "gssencmode",
 ]
 
 
@@ -47,6 +52,8 @@ class State:
     entered = False
     # Whether the env.py expects to be called by a server that is asynchronous.
     in_worker = False
+    # The connections that were led to the door, by their identity, as long as a step lasts.
+    led = {}
 
 
 def answer(message):
@@ -91,11 +98,57 @@ def open_environment(request):
     State.config = config
     State.scripts = ScriptDirectory.from_config(config)
     listen()
+    check(State.scripts)
     if not State.scripts.get_heads():
         # Its env.py may say where revisions are.
         State.scripts = ScriptDirectory.from_config(config)
         ask_env(config, State.scripts)
-    return {"alembic": alembic.__version__, "python": sys.version.split()[0], **history(State.scripts)}
+    found = history(State.scripts)
+    versions = {"alembic": alembic.__version__, "python": sys.version.split()[0]}
+    return {**versions, **found, "digest": digest(directory, config, State.scripts)}
+
+
+def digest(directory, config, scripts):
+    """A digest of everything of the project that revisions are known to depend on: the folder of scripts, what
+    they have imported, SQL beside them, and the configuration."""
+    import hashlib
+
+    files = {config.config_file_name, getattr(config, "toml_file_name", None)}
+    for module in list(sys.modules.values()):
+        files.add(getattr(module, "__file__", None))
+    for folder, names, inside in os.walk(directory):
+        names[:] = sorted(it for it in names if not is_foreign(it))
+        is_script = os.path.abspath(folder).startswith(os.path.abspath(scripts.dir))
+        files.update(os.path.join(folder, it) for it in inside if is_script or it.endswith(".sql"))
+    within = {os.path.relpath(os.path.abspath(it), directory) for it in files if it}
+    result = hashlib.sha256()
+    for path in sorted(within):
+        if any(is_foreign(it) for it in path.split(os.sep)) or not os.path.isfile(path):
+            continue
+        with open(path, "rb") as file:
+            result.update(path.encode() + hashlib.sha256(file.read()).digest())
+    return result.hexdigest()[:16]
+
+
+def is_foreign(name):
+    """Whether a file or folder of this name is none of the project's own sources."""
+    return name.startswith(".") or name in ("site-packages", "__pycache__", "node_modules", "venv", "target")
+
+
+def check(scripts):
+    """Reads all revisions; what Alembic only warns of is an error here, since a file would not be run."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            scripts.get_heads()
+        except KeyError as error:
+            raise Problem(f"no file has the revision {error}, which a down_revision or depends_on names")
+    for warning in said:
+        words = str(warning.message)
+        if "present more than once" in words or "not present" in words:
+            raise Problem(words)
 
 
 def ask_env(config, scripts):
@@ -121,9 +174,16 @@ def history(scripts):
 
 
 def describe(script):
-    with open(script.path, encoding="utf-8", newline="") as file:
-        text = file.read()
-    functions = functions_of(text)
+    try:
+        with tokenize.open(script.path) as file:
+            text = file.read()
+        functions = functions_of(text)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise Problem(f"{script.path}: {error}")
+    for name in ("upgrade", "downgrade"):
+        # Alembic asks for the name only, wherever it was made.
+        if name not in functions and callable(getattr(script.module, name, None)):
+            functions[name] = {"first": 1, "last": 1, "kind": "something", "autocommit": False}
     return {
         "revision": script.revision,
         "down": several(script.down_revision),
@@ -163,7 +223,9 @@ def kind_of(body):
     rest = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
     if all(isinstance(node, ast.Pass) or (isinstance(node, ast.Return) and node.value is None) for node in rest):
         return "nothing"
-    return "raises" if isinstance(rest[0], ast.Raise) else "something"
+    plain = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
+    raises = isinstance(rest[-1], ast.Raise) and all(isinstance(node, plain) for node in rest[:-1])
+    return "raises" if raises or isinstance(rest[0], ast.Raise) else "something"
 
 
 # -- connections -------------------------------------------------------------------------------------
@@ -173,36 +235,109 @@ def listen():
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
+    lead_drivers()
     event.listen(Engine, "do_connect", redirect)
     event.listen(Engine, "engine_connect", remember)
     event.listen(Engine, "before_cursor_execute", note)
+
+
+def lead_drivers():
+    """Has the drivers themselves connect to the door, whoever calls them and with what."""
+    if is_there("psycopg2"):
+        import psycopg2
+
+        plain = psycopg2.connect
+
+        def connect(dsn=None, connection_factory=None, cursor_factory=None, **named):
+            named = {**(psycopg2.extensions.parse_dsn(dsn) if dsn else {}), **named}
+            return plain(None, connection_factory, cursor_factory, **led(named, "dbname"))
+
+        psycopg2.connect = connect
+    if is_there("psycopg"):
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+
+        for kind in (psycopg.Connection, psycopg.AsyncConnection):
+            lead_psycopg(kind, kind.connect.__func__, conninfo_to_dict)
+        psycopg.connect = psycopg.Connection.connect
+    if is_there("asyncpg"):
+        import asyncpg
+
+        plain_async = asyncpg.connect
+
+        def connect_async(dsn=None, **named):
+            return plain_async(**led(named, "database"))
+
+        asyncpg.connect = asyncpg.connection.connect = connect_async
+    if is_there("pg8000"):
+        import inspect
+
+        from pg8000.core import CoreConnection
+
+        begin = CoreConnection.__init__
+        shape = inspect.signature(begin)
+
+        def begin_led(self, *arguments, **named):
+            given = dict(shape.bind(self, *arguments, **named).arguments)
+            given.pop("self")
+            begin(self, **led(given, "database"))
+
+        CoreConnection.__init__ = begin_led
+
+
+def lead_psycopg(kind, plain, parse):
+    def connect(cls, conninfo="", **named):
+        options = {name: named.pop(name) for name in PSYCOPG if name in named}
+        named = {**(parse(conninfo) if conninfo else {}), **named}
+        return plain(cls, "", **options, **led(named, "dbname"))
+
+    kind.connect = classmethod(connect)
+
+
+# What psycopg takes beside the parts of an address.
+PSYCOPG = ["autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory"]
+LED_DRIVERS = ["psycopg2", "psycopg", "psycopg_async", "asyncpg", "pg8000"]
+
+
+def led(named, database):
+    """An address that leads to the door, with what was said beside it."""
+    door = State.door
+    if door is None:
+        raise Problem("a connection is opened while no migration runs")
+    kept = {name: value for name, value in named.items() if name not in ELSEWHERE}
+    for name in ("dsn", "conninfo", "dbname", "database"):
+        kept.pop(name, None)
+    kept.update(host=door["host"], port=door["port"], user=door["user"], password=door["word"])
+    kept[database] = door["database"]
+    return kept
 
 
 def redirect(dialect, record, arguments, parameters):
     """Every connection to PostgreSQL leads to the session that is lent."""
     if dialect.name != "postgresql":
         return None
-    door = State.door
-    if door is None:
-        raise Problem("a connection is opened while no migration runs")
-    arguments[:] = []
-    for name in ELSEWHERE:
-        parameters.pop(name, None)
-    for name in ("dsn", "conninfo"):
-        parameters.pop(name, None)
-    parameters.update(host=door["host"], port=door["port"], user=door["user"], password=door["word"])
-    return None
+    name = "dbname" if "dbname" in parameters else "database"
+    made = dialect.connect(**led(parameters, name))
+    State.led[id(made)] = made
+    return made
 
 
 ENGINES = weakref.WeakSet()
 
 
-def remember(connection):
+def remember(connection, *_branch):
     ENGINES.add(connection.engine)
 
 
 def note(connection, cursor, statement, parameters, context, executemany):
     """Tells where in its file a migration is about to send a statement."""
+    dialect = connection.dialect
+    is_led = dialect.driver in LED_DRIVERS or id(raw(connection)) in State.led
+    if dialect.name == "postgresql" and not is_led:
+        raise Problem(
+            f"an engine here connects by itself with {dialect.driver} (creator=..): nobody can lead that into "
+            "another database, so nothing is sent by it; make its engine of a URL where the migrations run"
+        )
     revision = State.revision
     if revision is None:
         return
@@ -210,6 +345,12 @@ def note(connection, cursor, statement, parameters, context, executemany):
     if line is None:
         return
     answer({"event": "statement", "line": line, "sql": spelled(cursor, statement, parameters, executemany)})
+
+
+def raw(connection):
+    """The driver's own connection."""
+    pooled = connection.connection
+    return getattr(pooled, "dbapi_connection", None) or pooled.connection
 
 
 def spelled(cursor, statement, parameters, executemany):
@@ -307,6 +448,7 @@ def step(request):
         finally:
             let_go()
             State.door = None
+            State.led.clear()
     if not ran:
         raise Problem("its env.py did not run the migration: it must call context.run_migrations()")
     return {}
@@ -427,7 +569,7 @@ def main():
     requests = queue.Queue()
 
     def read():
-        for line in sys.stdin:
+        for line in ASKED:
             requests.put(line)
         # Whoever asked is gone: nothing that still runs is wanted.
         os._exit(0)

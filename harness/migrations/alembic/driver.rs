@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::environment::Environment;
@@ -84,41 +85,51 @@ impl DriverError {
 pub(super) struct Opened {
     alembic: String,
     python: String,
-    env: PathBuf,
+    digest: String,
     pub(super) revisions: Vec<Revision>,
 }
 
 type Answer = Result<(Value, Told), DriverError>;
+/// Takes the answer.
+type Done = Box<dyn FnOnce(Answer) + Send>;
 
 /// Who waits for an answer, and what was told since.
 struct Waiting {
     statements: Vec<Statement>,
-    done: Box<dyn FnOnce(Answer) + Send>,
+    done: Done,
 }
 
-/// A Python process with Alembic in it. It ends with this, and when we do.
+/// An environment with a Python process that has Alembic in it. That ends with this, and when we do.
+#[derive(Debug)]
 pub(super) struct Driver {
-    child: Mutex<Child>,
-    requests: Mutex<ChildStdin>,
-    waiting: Arc<Mutex<Option<Waiting>>>,
+    interpreter: Interpreter,
+    environment: Environment,
+    process: Mutex<Process>,
     /// One step at a time.
     turn: tokio::sync::Mutex<()>,
     about: String,
-    directory: PathBuf,
 }
 
-impl std::fmt::Debug for Driver {
+struct Process {
+    child: Child,
+    requests: ChildStdin,
+    waiting: Arc<Mutex<Option<Waiting>>>,
+}
+
+impl std::fmt::Debug for Process {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Driver").field("about", &self.about).finish_non_exhaustive()
+        out.debug_struct("Process").field("pid", &self.child.id()).finish_non_exhaustive()
     }
 }
 
-impl Drop for Driver {
+impl Drop for Process {
     fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // Its input ends, too, but a script may be in the middle of something.
-        let _ = child.kill();
-        let _ = child.wait();
+        // Its input ends, too, but a script may be in the middle of something, or have programs of its own: the
+        // process leads its group.
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = self.child.wait();
     }
 }
 
@@ -133,16 +144,22 @@ impl Driver {
             let name = interpreter.program.to_string_lossy().into_owned();
             // Writing to a String can't fail.
             let _ = write!(tried, "\n  {name} ({}): ", interpreter.because);
-            let mut driver = match Self::spawn(&interpreter, environment) {
-                Ok(driver) => driver,
+            let mut process = match Process::spawn(&interpreter, environment) {
+                Ok(process) => process,
                 Err(error) => {
                     let _ = write!(tried, "{error}");
                     continue;
                 }
             };
-            match driver.open(environment) {
+            match process.open(environment) {
                 Ok(opened) => {
-                    driver.about = about(&opened);
+                    let driver = Self {
+                        interpreter,
+                        environment: environment.clone(),
+                        process: Mutex::new(process),
+                        turn: tokio::sync::Mutex::default(),
+                        about: about(&opened),
+                    };
                     return Ok((driver, opened));
                 }
                 Err(DriverError::Raised { message, kind: None, .. })
@@ -164,60 +181,6 @@ impl Driver {
         Err(MigrationsError::NoPython { tried })
     }
 
-    fn spawn(interpreter: &Interpreter, environment: &Environment) -> std::io::Result<Self> {
-        let mut child = Command::new(&interpreter.program)
-            .args(&interpreter.arguments)
-            .args(["-c", SCRIPT])
-            .current_dir(&environment.directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // An interrupt is for us: we say what becomes of the step.
-            .process_group(0)
-            .spawn()?;
-        let gone = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        let requests = child.stdin.take().ok_or_else(gone)?;
-        let answers = child.stdout.take().ok_or_else(gone)?;
-        let mut errors = child.stderr.take().ok_or_else(gone)?;
-        let waiting: Arc<Mutex<Option<Waiting>>> = Arc::default();
-        let shared = Arc::clone(&waiting);
-        std::thread::Builder::new().name("alembic".to_owned()).spawn(move || {
-            listen(answers, &shared);
-            let mut words = String::new();
-            // Said before it could say it properly: no Python that we know, or a wrapper's own words.
-            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
-            if let Some(waiting) = shared.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                let last = words.trim().lines().last().unwrap_or("it said nothing").to_owned();
-                (waiting.done)(Err(DriverError::Gone(last)));
-            }
-        })?;
-        Ok(Self {
-            child: Mutex::new(child),
-            requests: Mutex::new(requests),
-            waiting,
-            turn: tokio::sync::Mutex::default(),
-            about: String::new(),
-            directory: environment.directory.clone(),
-        })
-    }
-
-    fn open(&self, environment: &Environment) -> Result<Opened, DriverError> {
-        let request = json!({
-            "op": "open",
-            "directory": environment.directory,
-            "ini": environment.ini,
-            "toml": environment.toml,
-            "script_location": environment.scripts,
-            "section": "alembic",
-            "x": [],
-        });
-        let (sender, receiver) = mpsc::channel();
-        self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
-        let answer = receiver.recv().map_err(|error| DriverError::Gone(error.to_string()))?;
-        let (value, _) = answer?;
-        serde_json::from_value(value).map_err(|error| DriverError::Gone(error.to_string()))
-    }
-
     /// What verdicts depend on besides the revisions: versions, and the `env.py`.
     pub(super) fn about(&self) -> &str {
         &self.about
@@ -225,7 +188,7 @@ impl Driver {
 
     /// Where Alembic is run.
     pub(super) fn directory(&self) -> &Path {
-        &self.directory
+        &self.environment.directory
     }
 
     /// Has one revision run in one direction.
@@ -264,22 +227,92 @@ impl Driver {
     async fn answer(&self, request: &Value) -> Answer {
         let _turn = self.turn.lock().await;
         let (sender, receiver) = oneshot::channel();
-        self.ask(request, Box::new(move |answer| drop(sender.send(answer))));
+        self.ask(request, Box::new(move |answer| drop(sender.send(answer))))?;
         receiver.await.map_err(|error| DriverError::Gone(error.to_string()))?
     }
 
-    fn ask(&self, request: &Value, done: Box<dyn FnOnce(Answer) + Send>) {
+    /// Ends the process; the next step has another one.
+    pub(super) fn stop(&self) {
+        let mut process = self.process();
+        let _ = process.child.kill();
+        let _ = process.child.wait();
+    }
+
+    fn process(&self) -> std::sync::MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the process, which is started again if it has ended.
+    fn ask(&self, request: &Value, done: Done) -> Result<(), DriverError> {
+        let gone = |error: std::io::Error| DriverError::Gone(error.to_string());
+        let mut process = self.process();
+        if process.child.try_wait().map_err(gone)?.is_some() {
+            *process = Process::spawn(&self.interpreter, &self.environment).map_err(gone)?;
+            process.open(&self.environment)?;
+        }
+        process.ask(request, done);
+        Ok(())
+    }
+}
+
+impl Process {
+    fn spawn(interpreter: &Interpreter, environment: &Environment) -> std::io::Result<Self> {
+        let mut child = Command::new(&interpreter.program)
+            .args(&interpreter.arguments)
+            .args(["-c", SCRIPT])
+            .current_dir(&environment.directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // An interrupt is for us: we say what becomes of the step.
+            .process_group(0)
+            .spawn()?;
+        let gone = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let requests = child.stdin.take().ok_or_else(gone)?;
+        let answers = child.stdout.take().ok_or_else(gone)?;
+        let mut errors = child.stderr.take().ok_or_else(gone)?;
+        let waiting: Arc<Mutex<Option<Waiting>>> = Arc::default();
+        let shared = Arc::clone(&waiting);
+        std::thread::Builder::new().name("alembic".to_owned()).spawn(move || {
+            listen(answers, &shared);
+            let mut words = String::new();
+            // Said before it could say it properly: no Python that we know, or a wrapper's own words.
+            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
+            if let Some(waiting) = shared.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                let last = words.trim().lines().last().unwrap_or("it said nothing").to_owned();
+                (waiting.done)(Err(DriverError::Gone(last)));
+            }
+        })?;
+        Ok(Self { child, requests, waiting })
+    }
+
+    fn open(&mut self, environment: &Environment) -> Result<Opened, DriverError> {
+        let request = json!({
+            "op": "open",
+            "directory": environment.directory,
+            "ini": environment.ini,
+            "toml": environment.toml,
+            "script_location": environment.scripts,
+            "section": "alembic",
+            "x": [],
+        });
+        let (sender, receiver) = mpsc::channel();
+        self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
+        let answer = receiver.recv().map_err(|error| DriverError::Gone(error.to_string()))?;
+        let (value, _) = answer?;
+        serde_json::from_value(value).map_err(|error| DriverError::Gone(error.to_string()))
+    }
+
+    fn ask(&mut self, request: &Value, done: Done) {
         let waiting = Waiting { statements: Vec::new(), done };
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = writeln!(requests, "{request}").and_then(|()| requests.flush());
-        if sent.is_err()
-            && let Ok(Some(_)) =
-                self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait()
+        let sent = writeln!(self.requests, "{request}").and_then(|()| self.requests.flush());
+        if let Err(error) = sent
             && let Some(waiting) =
                 self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
-            (waiting.done)(Err(DriverError::Gone("it has ended".to_owned())));
+            // It has ended, and whoever listened to it may have left before this was asked.
+            (waiting.done)(Err(DriverError::Gone(error.to_string())));
         }
     }
 }
@@ -325,12 +358,8 @@ fn listen(answers: ChildStdout, shared: &Mutex<Option<Waiting>>) {
 }
 
 fn about(opened: &Opened) -> String {
-    let env = std::fs::read(&opened.env).unwrap_or_default();
-    let digest = Sha256::digest(env).iter().take(8).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    format!("Alembic {} on Python {}, env.py {digest}", opened.alembic, opened.python)
+    let Opened { alembic, python, digest, .. } = opened;
+    format!("Alembic {alembic} on Python {python}, files {digest}")
 }
 
 /// What Python said, with the place that it said it from.

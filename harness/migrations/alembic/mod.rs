@@ -11,6 +11,7 @@ mod interpreter;
 mod program;
 mod revisions;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,21 +51,16 @@ pub(super) fn load_old(folder: &Path, now: &Path) -> Result<Loaded, MigrationsEr
 
 /// Everything that the heads in the version table stand for, base first.
 pub(super) fn expand(rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> {
-    let mut wanted: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
-    let mut found = vec![false; history.len()];
-    while let Some(version) = wanted.pop() {
-        let at = history.iter().position(|it| it.version == version);
-        let Some((migration, seen)) = at.and_then(|at| history.get(at).zip(found.get_mut(at)))
-        else {
-            continue;
-        };
-        if !std::mem::replace(seen, true) {
+    // Each comes after its parents, so one walk from the heads down finds all.
+    let mut wanted: BTreeSet<&str> = rows.iter().map(|row| row.version.as_str()).collect();
+    for migration in history.iter().rev() {
+        if wanted.contains(migration.version.as_str()) {
             wanted.extend(migration.parents.iter().map(String::as_str));
         }
     }
-    let known = history.iter().zip(&found).filter(|(_, found)| **found);
+    let known = history.iter().filter(|it| wanted.contains(it.version.as_str()));
     let mut applied: Vec<Applied> = known
-        .map(|(migration, _)| Applied {
+        .map(|migration| Applied {
             version: migration.version.clone(),
             checksum: None,
             whole: true,

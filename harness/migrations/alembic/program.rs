@@ -1,5 +1,6 @@
 //! One direction of a revision: what Alembic is asked to run, and what it was seen to say.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -25,6 +26,8 @@ pub struct Program {
     /// The lines of the function, counted from 1.
     pub(super) lines: (usize, usize),
     pub(super) does_nothing: bool,
+    /// Whether it was seen to do what a transaction of ours can't hold.
+    pub(super) needs_own: Arc<AtomicBool>,
     /// What it sent when it ran last.
     pub(super) said: Arc<Mutex<Option<Vec<Statement>>>>,
 }
@@ -38,6 +41,26 @@ impl Program {
     /// The first and the last line of the function, counted from 1.
     pub fn lines(&self) -> (usize, usize) {
         self.lines
+    }
+
+    /// Whether it was seen to do what can't be done within a transaction that is not its own.
+    pub fn needs_own(&self) -> bool {
+        self.needs_own.load(Ordering::Relaxed)
+    }
+
+    /// Says that it does.
+    pub fn see_own(&self) {
+        self.needs_own.store(true, Ordering::Relaxed);
+    }
+
+    /// The name of the version table that what runs it keeps.
+    pub fn version_table(&self) -> &'static str {
+        super::TABLE.name
+    }
+
+    /// The version that the version table names after it ran (true), or does not name any more.
+    pub fn leaves(&self) -> (&str, bool) {
+        (&self.revision, self.direction == Direction::Upgrade)
     }
 
     /// What its verdict depends on besides its own file.
@@ -61,6 +84,11 @@ impl Program {
     /// Python can know then.
     pub async fn rendered(&self, heads: &[&str]) -> Result<String, DriverError> {
         self.driver.render(&self.revision, self.direction, heads).await
+    }
+
+    /// Ends the process in which it runs, in the middle of whatever it does. The next step has another one.
+    pub fn stop(&self) {
+        self.driver.stop();
     }
 
     /// Has Alembic run it, with all connections led to `call`'s address. The first error is one of the

@@ -61,6 +61,7 @@ fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, Migr
             direction,
             lines: (function.first, function.last),
             does_nothing: function.kind == Kind::Nothing && !joins,
+            needs_own: Arc::default(),
             said: Arc::default(),
         };
         let wrap = if function.autocommit { Wrap::Statements } else { Wrap::Transaction };

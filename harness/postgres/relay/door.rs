@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::Rng;
@@ -9,10 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::guest::{Guest, Heard, Manner, SAVEPOINT};
+use super::guest::{Guest, Heard, Manner};
 use super::line::Line;
 use super::wire::{self, End};
-use crate::postgres::{Session, quote_ident, quote_literal};
+use crate::postgres::{Session, quote_literal};
 
 /// Requests before the startup packet, to which the answer is no.
 const ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
@@ -38,6 +39,8 @@ struct Lent {
     manner: Manner,
     heard: Arc<Mutex<Heard>>,
     ended: watch::Receiver<()>,
+    /// The session is its owner's again, and has gone on without waiting for guests to leave.
+    is_abandoned: Arc<AtomicBool>,
     /// Held by each guest: when all are dropped, nobody is inside.
     _inside: mpsc::Sender<()>,
 }
@@ -48,10 +51,12 @@ impl std::fmt::Debug for Lent {
     }
 }
 
-/// While this lives, guests are in the session.
+/// While this lives, guests are in the session. Dropped before its end, whoever is inside hears its last
+/// answer and is shown out without another word in the session.
 #[derive(Debug)]
 pub struct Lease<'d> {
     door: &'d Door,
+    is_abandoned: Arc<AtomicBool>,
     heard: Arc<Mutex<Heard>>,
     ends: watch::Sender<()>,
     inside: mpsc::Receiver<()>,
@@ -76,11 +81,10 @@ impl Door {
             loop {
                 while guests.try_join_next().is_some() {}
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                let lent = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let expected = expected.clone();
+                let (shared, expected) = (Arc::clone(&shared), expected.clone());
                 guests.spawn(async move {
                     // A guest whose connection breaks knows it.
-                    let _ = welcome(stream, &expected, lent).await;
+                    let _ = welcome(stream, &expected, &shared).await;
                 });
             }
         });
@@ -104,9 +108,17 @@ impl Door {
         let heard: Arc<Mutex<Heard>> = Arc::default();
         let (ends, ended) = watch::channel(());
         let (sender, inside) = mpsc::channel(1);
-        let lent = Lent { line, manner, heard: Arc::clone(&heard), ended, _inside: sender };
+        let is_abandoned: Arc<AtomicBool> = Arc::default();
+        let lent = Lent {
+            line,
+            manner,
+            heard: Arc::clone(&heard),
+            ended,
+            is_abandoned: Arc::clone(&is_abandoned),
+            _inside: sender,
+        };
         *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some(lent);
-        Some(Lease { door: self, heard, ends, inside })
+        Some(Lease { door: self, is_abandoned, heard, ends, inside })
     }
 }
 
@@ -116,14 +128,24 @@ impl Lease<'_> {
         self.door.lent.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.ends.send(());
         while self.inside.recv().await.is_some() {}
+        // Nobody is inside: there is nothing to abandon.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn welcome(stream: TcpStream, word: &str, lent: Option<Lent>) -> io::Result<()> {
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.is_abandoned.store(true, Ordering::Relaxed);
+        self.door.lent.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+async fn welcome(stream: TcpStream, word: &str, lent: &Mutex<Option<Lent>>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut client = End::new(Box::new(stream));
     let Some(settings) = admit(&mut client, word).await? else { return client.flush().await };
+    // Only who knows the word is a guest, for whom a lease waits.
+    let lent = lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(lent) = lent else {
         wire::refusal(
             "57P03",
@@ -137,11 +159,15 @@ async fn welcome(stream: TcpStream, word: &str, lent: Option<Lent>) -> io::Resul
     let settings = settings
         .into_iter()
         .filter(|(name, value)| known.parameters.get(name).is_none_or(|it| !is_same(it, value)));
+    // As the server reads them from a startup packet: the value is a text that it splits itself.
     let sets: Vec<String> = settings
-        .map(|(name, value)| format!("SET {} = {}", quote_ident(&name), quote_literal(&value)))
+        .map(|(name, value)| {
+            let (name, value) = (quote_literal(&name), quote_literal(&value));
+            format!("pg_catalog.set_config({name}, {value}, false)")
+        })
         .collect();
     if !sets.is_empty()
-        && let Err(refused) = server.ask(&sets.join("; ")).await?
+        && let Err(refused) = server.ask(&format!("SELECT {}", sets.join(", "))).await?
     {
         wire::message(b'E', &refused, &mut client.to_write);
         return client.flush().await;
@@ -156,9 +182,12 @@ async fn welcome(stream: TcpStream, word: &str, lent: Option<Lent>) -> io::Resul
     };
     let result = lent.line.converse(&mut client, &mut guest, until).await;
     let mut server = lent.line.server().await;
+    if lent.is_abandoned.load(Ordering::Relaxed) {
+        return result;
+    }
     // What it left open is taken back, as when a connection ends.
     if lent.manner.is_inside && guest.in_block {
-        let _ = server.ask(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
+        let _ = server.ask(&format!("ROLLBACK TO SAVEPOINT {}", guest.savepoint)).await?;
     } else if !lent.manner.is_inside && server.known.status != b'I' {
         let _ = server.ask("ROLLBACK").await?;
     }

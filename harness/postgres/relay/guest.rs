@@ -1,5 +1,6 @@
 //! What a guest says and hears: its transactions are savepoints where ours is open already.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::postgres::SqlFailure;
@@ -8,8 +9,8 @@ use crate::sql::{self, StatementKind};
 use super::line::Voice;
 use super::wire::{self, Frame};
 
-/// The savepoint that a guest's transaction is.
-pub(super) const SAVEPOINT: &str = "stairway_guest";
+/// How many guests there were: each has a savepoint of its own.
+static GUESTS: AtomicU64 = AtomicU64::new(1);
 
 /// How a guest is treated.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +36,24 @@ impl Manner {
 /// What was heard while a session was lent.
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
-    /// The last refusal of the server, with the statement.
-    pub refused: Option<(SqlFailure, String)>,
+    /// Refusals of the server, each with the statement: the first and the last ones.
+    pub refused: Vec<(SqlFailure, String)>,
+}
+
+impl Heard {
+    /// Keeps the first one, which others may follow from, and the last.
+    fn refused(&mut self, failure: SqlFailure, statement: String) {
+        self.refused.truncate(1);
+        self.refused.push((failure, statement));
+    }
 }
 
 /// One guest.
 pub(super) struct Guest {
     manner: Manner,
     heard: Arc<Mutex<Heard>>,
+    /// The savepoint that its transaction is.
+    pub(super) savepoint: String,
     /// Whether it believes to be in a transaction.
     pub(super) in_block: bool,
     status: u8,
@@ -53,7 +64,16 @@ pub(super) struct Guest {
 
 impl Guest {
     pub(super) fn new(manner: Manner, heard: Arc<Mutex<Heard>>, status: u8) -> Self {
-        Self { manner, heard, in_block: false, status, called: None, statement: String::new() }
+        let savepoint = format!("stairway_guest_{}", GUESTS.fetch_add(1, Ordering::Relaxed));
+        Self {
+            manner,
+            heard,
+            savepoint,
+            in_block: false,
+            status,
+            called: None,
+            statement: String::new(),
+        }
     }
 
     /// What is sent instead of `text`.
@@ -65,7 +85,7 @@ impl Guest {
         let statements = sql::split(text).ok()?;
         let mut kinds = statements.iter().map(|it| (it.text(text), sql::kind(it.text(text))));
         let (first, kind) = kinds.next()?;
-        let savepoint = |words: &str| Some(format!("{words} {SAVEPOINT}"));
+        let savepoint = |words: &str| Some(format!("{words} {}", self.savepoint));
         let is_alone = kinds.len() == 0;
         match kind {
             StatementKind::Begin if is_alone => {
@@ -159,7 +179,7 @@ impl Voice for Guest {
             b'E' => {
                 self.called = None;
                 if let Ok(mut heard) = self.heard.lock() {
-                    heard.refused = Some((wire::failure(frame.body), self.statement.clone()));
+                    heard.refused(wire::failure(frame.body), self.statement.clone());
                 }
             }
             b'Z' => {
@@ -183,7 +203,10 @@ mod tests {
     use crate::postgres::relay::wire::Frame;
 
     fn guest() -> Guest {
-        Guest::new(Manner::inside(), Arc::new(Mutex::default()), b'T')
+        Guest {
+            savepoint: "stairway_guest".to_owned(),
+            ..Guest::new(Manner::inside(), Arc::new(Mutex::default()), b'T')
+        }
     }
 
     fn say(guest: &mut Guest, text: &str) -> String {
@@ -223,7 +246,7 @@ mod tests {
         hear(&mut guest, b'E', b"SERROR\0C22012\0Mdivision by zero\0\0");
         assert_eq!(hear(&mut guest, b'Z', b"E"), b"E");
         let heard = guest.heard.lock().unwrap().clone();
-        let (failure, statement) = heard.refused.unwrap();
+        let (failure, statement) = &heard.refused[0];
         assert_eq!((failure.sqlstate.as_str(), statement.as_str()), ("22012", "SELECT 1/0"));
         assert_eq!(say(&mut guest, "COMMIT"), "ROLLBACK TO SAVEPOINT stairway_guest");
         assert_eq!(hear(&mut guest, b'C', b"ROLLBACK\0"), b"ROLLBACK\0");

@@ -2,9 +2,10 @@
 //! answer has come.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -12,7 +13,10 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::wire::{self, End, Frame, Wire};
+use super::wire::{self, End, Frame, Moved, Wire};
+
+/// How much of what one side says is held for the other one.
+const HELD: usize = 256 * 1024;
 
 /// What a side does with messages on their way.
 pub(super) trait Voice: Send {
@@ -107,7 +111,7 @@ impl Line {
         let length = u32::try_from(packet.len() + 4).map_err(io::Error::other)?;
         server.end.to_write.extend(length.to_be_bytes());
         server.end.to_write.extend(packet);
-        server.exchange(client, &mut Plain, 1).await.map(drop)
+        server.exchange(client, &mut Plain, 1, pin!(pending())).await.map(drop)
     }
 
     /// Waits for the session to say something, and for the answer. False if that was good-bye.
@@ -116,7 +120,7 @@ impl Line {
             return client.more().await;
         }
         let mut server = self.server.lock().await;
-        let goes_on = server.exchange(client, &mut Plain, 0).await?;
+        let goes_on = server.exchange(client, &mut Plain, 0, pin!(pending())).await?;
         if !goes_on {
             server.leave().await?;
         }
@@ -134,10 +138,11 @@ impl Line {
         voice: &mut impl Voice,
         ended: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        tokio::pin!(ended);
+        let mut ended = pin!(ended);
         loop {
             if client.has_next() {
-                if !self.server.lock().await.exchange(client, voice, 0).await? {
+                let mut server = self.server.lock().await;
+                if !server.exchange(client, voice, 0, ended.as_mut()).await? {
                     return Ok(());
                 }
                 continue;
@@ -152,12 +157,13 @@ impl Line {
 
 impl Server {
     /// Passes messages on in both directions until the server owes no answer; `owed` are those that it
-    /// owes already. False if the client said good-bye or is gone.
+    /// owes already. False if the client said good-bye, is gone, or was to leave since `ended` is.
     pub(super) async fn exchange(
         &mut self,
         client: &mut End,
         voice: &mut impl Voice,
         mut owed: u32,
+        mut ended: Pin<&mut impl Future<Output = ()>>,
     ) -> io::Result<bool> {
         let (mut is_open, mut is_simple, mut is_gone) = (false, true, false);
         loop {
@@ -180,16 +186,17 @@ impl Server {
                 wire::message(b'S', b"", &mut self.end.to_write);
                 (owed, is_open) = (owed + 1, false);
             }
-            self.end.flush().await?;
-            if owed == 0 && !is_open {
+            let is_done = owed == 0 && !is_open;
+            if is_done && self.end.to_write.is_empty() && (is_gone || client.to_write.is_empty()) {
                 return Ok(!is_gone);
             }
+            // Neither side is read faster than the other one takes it.
+            let (takes, gives) = (client.to_write.len() < HELD, self.end.to_write.len() < HELD);
             tokio::select! {
-                more = self.end.more() => {
-                    if !more? {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                    while let Some(frame) = self.end.next() {
+                moved = self.end.moves(takes && !is_done) => match moved? {
+                    Moved::Ended => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Moved::Written => {}
+                    Moved::Read => while let Some(frame) = self.end.next() {
                         self.known.note(frame);
                         match frame.tag {
                             b'Z' => owed = owed.saturating_sub(1),
@@ -200,10 +207,14 @@ impl Server {
                         if !is_gone {
                             voice.hear(frame, &mut client.to_write);
                         }
-                    }
-                    is_gone |= client.flush().await.is_err();
-                }
-                more = client.more(), if !is_gone => is_gone = !more.unwrap_or_default(),
+                    },
+                },
+                moved = client.moves(gives && !is_done), if !is_gone => match moved {
+                    Ok(Moved::Read | Moved::Written) => {}
+                    Ok(Moved::Ended) | Err(_) => is_gone = true,
+                },
+                // Whoever was let in is shown out in the middle of it.
+                () = ended.as_mut(), if !is_gone => is_gone = true,
             }
         }
     }

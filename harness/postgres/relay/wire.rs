@@ -4,7 +4,7 @@
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use crate::postgres::SqlFailure;
 
@@ -31,9 +31,21 @@ impl Frame<'_> {
     }
 }
 
+/// What came of waiting for an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// There is more to read.
+    Read,
+    /// A part of what is to be written was.
+    Written,
+    /// Nothing will come any more.
+    Ended,
+}
+
 /// One end of a conversation, with what was read of it and what is to be written to it.
 pub(super) struct End {
-    wire: Box<dyn Wire>,
+    reader: ReadHalf<Box<dyn Wire>>,
+    writer: WriteHalf<Box<dyn Wire>>,
     read: Vec<u8>,
     /// How much of `read` is done with.
     done: usize,
@@ -48,7 +60,33 @@ impl std::fmt::Debug for End {
 
 impl End {
     pub(super) fn new(wire: Box<dyn Wire>) -> Self {
-        Self { wire, read: Vec::new(), done: 0, to_write: Vec::new() }
+        let (reader, writer) = tokio::io::split(wire);
+        Self { reader, writer, read: Vec::new(), done: 0, to_write: Vec::new() }
+    }
+
+    /// Waits until it can be read from, if that is wanted, or something was written to it: neither may wait for
+    /// the other, or two sides that both write would wait for ever. Gives whether it goes on.
+    pub(super) async fn moves(&mut self, reads: bool) -> io::Result<Moved> {
+        if self.done > 0 {
+            self.read.drain(..self.done);
+            self.done = 0;
+        }
+        let Self { reader, writer, read, to_write, .. } = self;
+        let writes = !to_write.is_empty();
+        tokio::select! {
+            count = reader.read_buf(read), if reads => {
+                Ok(if count? > 0 { Moved::Read } else { Moved::Ended })
+            }
+            count = writer.write(to_write), if writes => {
+                let count = count?;
+                if count == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                to_write.drain(..count);
+                Ok(Moved::Written)
+            }
+            else => std::future::pending().await,
+        }
     }
 
     /// Waits for more bytes; false at the end. Nothing is lost if nobody waits any longer.
@@ -58,7 +96,7 @@ impl End {
             self.done = 0;
         }
         self.read.reserve(PIECE);
-        Ok(self.wire.read_buf(&mut self.read).await? > 0)
+        Ok(self.reader.read_buf(&mut self.read).await? > 0)
     }
 
     /// Whether a whole message is there.
@@ -115,10 +153,10 @@ impl End {
     /// Writes what is to be written.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         if !self.to_write.is_empty() {
-            self.wire.write_all(&self.to_write).await?;
+            self.writer.write_all(&self.to_write).await?;
             self.to_write.clear();
         }
-        self.wire.flush().await
+        self.writer.flush().await
     }
 }
 

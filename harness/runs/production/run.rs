@@ -119,6 +119,8 @@ impl Stop {
         let words = match (failure, sql) {
             (_, Some(sql)) => sql.discreet().to_string(),
             (StepFailure::Postgres(error), None) => discreet(error),
+            // It may hold any value.
+            (StepFailure::Program { kind: Some(kind), .. }, None) => kind.clone(),
             (other, None) => other.to_string(),
         };
         let mut stop = Self::new(exit, format!("{lead}: {words}"));
