@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
@@ -15,6 +17,8 @@ use tokio::task::JoinHandle;
 
 use super::wire::{self, End, Frame, Moved, Wire};
 
+/// How long a client that others wait for may leave a COPY or a message unfinished.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How much of what one side says is held for the other one.
 const HELD: usize = 256 * 1024;
 
@@ -43,6 +47,8 @@ impl Voice for Plain {
 #[derive(Debug)]
 pub(in crate::postgres) struct Line {
     server: Mutex<Server>,
+    /// How many guests have something to say and can't yet.
+    waiting: AtomicU32,
     host: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -80,7 +86,11 @@ impl Line {
         let server = Server { end: End::new(connect(options).await?), known: Known::default() };
         let folder = tempfile::Builder::new().prefix("stairway-line-").tempdir()?;
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432"))?;
-        let line = Arc::new(Self { server: Mutex::new(server), host: std::sync::Mutex::new(None) });
+        let line = Arc::new(Self {
+            server: Mutex::new(server),
+            waiting: AtomicU32::new(0),
+            host: std::sync::Mutex::new(None),
+        });
         let weak = Arc::downgrade(&line);
         let host = tokio::spawn(async move {
             let Ok((wire, _)) = listener.accept().await else { return };
@@ -111,7 +121,7 @@ impl Line {
         let length = u32::try_from(packet.len() + 4).map_err(io::Error::other)?;
         server.end.to_write.extend(length.to_be_bytes());
         server.end.to_write.extend(packet);
-        server.exchange(client, &mut Plain, 1, pin!(pending())).await.map(drop)
+        server.exchange(client, &mut Plain, 1, pin!(pending()), &self.waiting).await.map(drop)
     }
 
     /// Waits for the session to say something, and for the answer. False if that was good-bye.
@@ -120,7 +130,8 @@ impl Line {
             return client.more().await;
         }
         let mut server = self.server.lock().await;
-        let goes_on = server.exchange(client, &mut Plain, 0, pin!(pending())).await?;
+        let goes_on =
+            server.exchange(client, &mut Plain, 0, pin!(pending()), &self.waiting).await?;
         if !goes_on {
             server.leave().await?;
         }
@@ -141,8 +152,11 @@ impl Line {
         let mut ended = pin!(ended);
         loop {
             if client.has_next() {
-                let mut server = self.server.lock().await;
-                if !server.exchange(client, voice, 0, ended.as_mut()).await? {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                let server = self.server.lock().await;
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                let mut server = server;
+                if !server.exchange(client, voice, 0, ended.as_mut(), &self.waiting).await? {
                     return Ok(());
                 }
                 continue;
@@ -164,8 +178,11 @@ impl Server {
         voice: &mut impl Voice,
         mut owed: u32,
         mut ended: Pin<&mut impl Future<Output = ()>>,
+        waiting: &AtomicU32,
     ) -> io::Result<bool> {
         let (mut is_open, mut is_simple, mut is_gone) = (false, true, false);
+        // Whether rows of a COPY are awaited, and whether what a client left open is being ended.
+        let (mut in_copy, mut is_ending) = (false, false);
         loop {
             while let Some(frame) = client.next() {
                 match frame.tag {
@@ -180,7 +197,8 @@ impl Server {
                     voice.say(frame, &mut self.end.to_write);
                 }
             }
-            if is_gone && (owed > 0 || is_open) {
+            if is_gone && !is_ending && (owed > 0 || is_open) {
+                is_ending = true;
                 // Ends what it began: a COPY that waits for rows, or a message without its Sync.
                 wire::message(b'f', b"the client is gone\0", &mut self.end.to_write);
                 wire::message(b'S', b"", &mut self.end.to_write);
@@ -199,9 +217,11 @@ impl Server {
                     Moved::Read => while let Some(frame) = self.end.next() {
                         self.known.note(frame);
                         match frame.tag {
-                            b'Z' => owed = owed.saturating_sub(1),
+                            b'Z' => (owed, in_copy) = (owed.saturating_sub(1), false),
+                            b'C' | b'E' => in_copy = false,
+                            b'G' if is_simple => in_copy = true,
                             // A Sync that was sent before this is ignored, and sent again after the rows.
-                            b'G' if !is_simple => (owed, is_open) = (0, true),
+                            b'G' => (owed, is_open, in_copy) = (0, true, true),
                             _ => {}
                         }
                         if !is_gone {
@@ -213,6 +233,10 @@ impl Server {
                     Ok(Moved::Read | Moved::Written) => {}
                     Ok(Moved::Ended) | Err(_) => is_gone = true,
                 },
+                // It is the client's turn, and it may be waiting for somebody who waits for this line.
+                () = tokio::time::sleep(PATIENCE), if !is_gone && (in_copy || owed == 0) => {
+                    is_gone = waiting.load(Ordering::Relaxed) > 0;
+                }
                 // Whoever was let in is shown out in the middle of it.
                 () = ended.as_mut(), if !is_gone => is_gone = true,
             }

@@ -71,6 +71,7 @@ impl End {
             self.read.drain(..self.done);
             self.done = 0;
         }
+        self.read.reserve(PIECE);
         let Self { reader, writer, read, to_write, .. } = self;
         let writes = !to_write.is_empty();
         tokio::select! {
