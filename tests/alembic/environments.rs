@@ -1,5 +1,7 @@
 //! What can be wrong with an environment is said before any revision is blamed.
 
+use stairway::postgres::{Session, Target};
+
 use crate::project::Project;
 use crate::servers;
 
@@ -65,6 +67,24 @@ fn an_engine_with_a_way_of_its_own_to_connect_is_led_away_from_there() {
         session.value("SELECT to_regclass('public.workspaces') IS NULL").await.unwrap()
     });
     assert_eq!(there.as_deref(), Some("t"), "the revisions ran on the other database");
+}
+
+/// A session that others speak in has no TLS yet: it is not quietly done without over a network.
+#[test]
+fn a_session_is_not_lent_over_a_network_without_a_word_about_tls() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (url, is_refused) in [
+        ("postgres://x@db.invalid/shop", true),
+        ("postgres://x@db.invalid/shop?sslmode=require", true),
+        ("postgres://x@127.0.0.1:1/shop?sslmode=require", true),
+        ("postgres://x@127.0.0.1:1/shop", false),
+        ("postgres://x@db.invalid/shop?sslmode=disable", false),
+    ] {
+        let target = Target::parse(url).unwrap();
+        let error = runtime.block_on(Session::connect_to_lend(&target, "test")).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause.contains("can't be lent"), is_refused, "{url}: {cause}");
+    }
 }
 
 #[test]

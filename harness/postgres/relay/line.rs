@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -302,15 +303,22 @@ async fn connect(options: &PgConnectOptions) -> io::Result<Box<dyn Wire>> {
         let path = folder.join(format!(".s.PGSQL.{port}"));
         return Ok(Box::new(UnixStream::connect(path).await?));
     }
-    let demands =
-        |mode| matches!(mode, PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull);
-    if demands(options.get_ssl_mode()) {
+    let name = host.trim_matches(['[', ']']);
+    let is_near = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+    let demands = match options.get_ssl_mode() {
+        PgSslMode::Disable => false,
+        // These take what there is: over a network that would be TLS, where there is some.
+        PgSslMode::Allow | PgSslMode::Prefer => !is_near,
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => true,
+    };
+    if demands {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "a session with TLS can't be lent to another program yet",
+            "a session with TLS can't be lent to another program yet; where the network is trusted, say \
+             sslmode=disable in the URL",
         ));
     }
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+    let stream = TcpStream::connect((name, port)).await?;
     stream.set_nodelay(true)?;
     Ok(Box::new(stream))
 }
