@@ -34,6 +34,12 @@ pub fn settle(
         }
     }
     findings.extend(stale);
+    if migration.upgrade.program.is_some() {
+        // Where the source is no SQL, a comment begins otherwise.
+        for help in findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+            *help = help.replace("-- stairway:", "# stairway:");
+        }
+    }
     findings
 }
 

@@ -54,6 +54,8 @@ fn a_downgrade_that_raises_or_does_nothing_is_missing() {
     let json = project.verify(&["--format", "json", "--no-rows"]).json();
     for revision in ["aa02", "aa03", "aa04"] {
         assert_eq!(checks(&json, revision), ["downgrade-missing"]);
+        let help = findings(&json, revision)[0]["help"].as_str().unwrap();
+        assert!(help.contains("`# stairway: irreversible reason: ..`"), "{help}");
     }
     assert_eq!(checks(&json, "aa05"), Vec::<String>::new());
 }
