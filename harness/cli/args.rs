@@ -88,7 +88,7 @@ pub(super) struct FolderArgs {
     /// The folder of migrations [default: STAIRWAY_MIGRATIONS, stairway.toml, ./migrations]
     #[arg(long, value_name = "DIR")]
     pub(super) migrations: Option<PathBuf>,
-    /// Force a layout: sqlx, golang-migrate, diesel, dbmate, goose, refinery, refinery-int8, flyway or plain
+    /// Force a layout: sqlx, golang-migrate, diesel, dbmate, goose, refinery, refinery-int8, flyway, plain or alembic
     #[arg(long, value_name = "TOOL")]
     pub(super) tool: Option<String>,
 }
