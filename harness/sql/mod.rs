@@ -22,7 +22,7 @@ pub use name::{Name, fold, names};
 pub use place::{char_to_byte, line_col, statement_at};
 pub use split::{SplitError, Statement, Statements, split, statements};
 pub use token::{Token, TokenKind, Tokens, tokens};
-pub use transaction::refuses_transaction;
+pub use transaction::{is_to_savepoint, refuses_transaction};
 
 /// Whether nothing in the text would reach a server: it is empty or only whitespace, comments and
 /// semicolons.

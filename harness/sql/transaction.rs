@@ -4,7 +4,7 @@
 //! server alone can tell: a procedure that commits, `CLUSTER` and `REINDEX` of a partitioned table.
 
 use super::kind::{StatementKind, kind, significant};
-use super::token::TokenKind;
+use super::token::{TokenKind, tokens};
 
 /// The words that make the server refuse the statement in a transaction block, or none where it
 /// runs in one. Several statements in one message are such a block as well.
@@ -147,6 +147,12 @@ impl<'a> Words<'a> {
 fn is_off(value: &str) -> bool {
     let value = value.trim_matches('\'');
     value == "0" || is(value, "false") || is(value, "off") || is(value, "no")
+}
+
+/// Whether a ROLLBACK goes back to a savepoint and leaves its transaction open.
+pub fn is_to_savepoint(statement: &str) -> bool {
+    let mut words = tokens(statement).filter_map(|token| statement.get(token.bytes));
+    words.any(|word| word.eq_ignore_ascii_case("to"))
 }
 
 #[cfg(test)]

@@ -370,7 +370,7 @@ pub(super) fn in_transaction(script: &str) -> Result<String, String> {
             StatementKind::Begin | StatementKind::Commit | StatementKind::Vacuum => {
                 once(0..words.len()).collect()
             }
-            StatementKind::Rollback if !is_to_savepoint(words) => {
+            StatementKind::Rollback if !sql::is_to_savepoint(words) => {
                 return Err("its script takes something back by ROLLBACK".to_owned());
             }
             StatementKind::Discard | StatementKind::Cluster if refused.is_some() => {
@@ -401,9 +401,4 @@ pub(super) fn in_transaction(script: &str) -> Result<String, String> {
         }
     }
     Ok(text)
-}
-
-fn is_to_savepoint(statement: &str) -> bool {
-    sql::tokens(statement)
-        .any(|token| statement.get(token.bytes).is_some_and(|word| word.eq_ignore_ascii_case("to")))
 }

@@ -98,7 +98,7 @@ impl Guest {
                 savepoint("RELEASE SAVEPOINT")
             }
             StatementKind::Commit | StatementKind::Rollback
-                if is_alone && self.in_block && !is_to_savepoint(first) =>
+                if is_alone && self.in_block && !sql::is_to_savepoint(first) =>
             {
                 self.called = Some("ROLLBACK");
                 savepoint("ROLLBACK TO SAVEPOINT")
@@ -108,7 +108,7 @@ impl Guest {
                 self.called = Some("COMMIT");
                 savepoint("SAVEPOINT")
             }
-            StatementKind::Rollback if is_alone && !is_to_savepoint(first) => {
+            StatementKind::Rollback if is_alone && !sql::is_to_savepoint(first) => {
                 self.called = Some("ROLLBACK");
                 savepoint("SAVEPOINT")
             }
@@ -126,7 +126,7 @@ fn controls(text: &str) -> bool {
         && statements.iter().any(|it| {
             let kind = sql::kind(it.text(text));
             kind == StatementKind::Begin
-                || (kind.ends_transaction() && !is_to_savepoint(it.text(text)))
+                || (kind.ends_transaction() && !sql::is_to_savepoint(it.text(text)))
         })
 }
 
@@ -136,11 +136,6 @@ fn refusing() -> String {
      statements begins or ends a transaction, but it runs within one: send BEGIN and COMMIT alone, or \
      leave them out'; END $stairway$"
         .to_owned()
-}
-
-fn is_to_savepoint(statement: &str) -> bool {
-    let mut words = sql::tokens(statement).filter_map(|token| statement.get(token.bytes));
-    words.any(|word| word.eq_ignore_ascii_case("to"))
 }
 
 impl Voice for Guest {
