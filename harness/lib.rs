@@ -35,6 +35,8 @@ pub mod migrations;
 pub mod postgres;
 pub mod report;
 pub mod runs;
+#[cfg(feature = "cli")]
+pub mod scaffold;
 pub mod schema;
 pub mod secret;
 pub mod server;

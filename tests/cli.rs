@@ -227,6 +227,7 @@ fn history_lists_and_checks_are_explained() {
 #[test]
 fn help_says_what_there_is() {
     let verbs = [
+        "init",
         "verify",
         "baseline",
         "upgrade",

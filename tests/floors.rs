@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("backup", 2),
     ("alert", 2),
     ("config", 3),
+    ("scaffold", 3),
     ("data", 3),
     ("workload", 3),
     ("steps", 4),

@@ -367,6 +367,39 @@ fn tests_have_databases_of_their_own() {
     projects.nothing_is_left();
 }
 
+#[test]
+fn what_init_writes_tests_a_project() {
+    let projects = Projects::fresh();
+    fs::remove_dir_all(projects.path("suite/tests")).unwrap();
+    let init = Command::new(env!("CARGO_BIN_EXE_stairway"))
+        .args(["init", "--ci", "none"])
+        .current_dir(projects.path("suite"))
+        .env_remove("STAIRWAY_MIGRATIONS")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(init.stdout).unwrap();
+    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    assert!(said.contains("wrote tests/migrations.rs"), "{said}");
+    assert!(!said.contains("add to Cargo.toml"), "{said}");
+    let green = projects.test("suite");
+    assert!(green.passed, "{}{}", green.stdout, green.stderr);
+    assert!(!green.stdout.contains(" 0 passed"), "{}", green.stdout);
+    let down = projects.path("suite/migrations/2_bookings.down.sql");
+    let text = fs::read_to_string(&down).unwrap();
+    fs::write(&down, "-- later\n").unwrap();
+    let red = projects.test("suite");
+    assert!(!red.passed && red.stdout.contains("error[downgrade-missing]"), "{}", red.stdout);
+    fs::write(&down, text).unwrap();
+    // Where Cargo.toml does not say that the file has a main of its own, nothing is tested: that fails.
+    let manifest = projects.path("suite/Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    assert!(text.contains("harness = false\n"));
+    fs::write(&manifest, text.replace("harness = false\n", "")).unwrap();
+    let idle = projects.test("suite");
+    assert!(!idle.passed && idle.stdout.contains("no migration was tested"), "{}", idle.stdout);
+    projects.nothing_is_left();
+}
+
 fn has_nextest() -> bool {
     let version = Command::new(env!("CARGO")).args(["nextest", "--version"]).output();
     let is_there = version.is_ok_and(|output| output.status.success());

@@ -1,31 +1,100 @@
-//! What README shows is what the program does: its console blocks are run, its table of variables
-//! is the one in the code.
+//! What README shows is what the program does: its console blocks are run, so is the example of each tool in
+//! its table of tools, and its table of variables is the one in the code.
 //!
 //! `STAIRWAY_README=write cargo test --test readme` writes both anew.
 
 mod servers;
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use stairway::migrations::Tool;
 
 const OPEN: &str = "```console\n";
 const CLOSE: &str = "```\n";
 
-fn console(command: &str) -> String {
+fn run(command: &str, python: Option<&Path>) -> Output {
     let mut words = command.split_whitespace();
     assert_eq!(words.next(), Some("stairway"));
-    let output = Command::new(env!("CARGO_BIN_EXE_stairway"))
+    Command::new(env!("CARGO_BIN_EXE_stairway"))
         .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("STAIRWAY_MIGRATIONS")
         .env("STAIRWAY_SERVER", "local")
         .env("STAIRWAY_POSTGRES", servers::majors()[0].to_string())
         .env("STAIRWAY_NO_CACHE", "1")
+        // Nothing is to be left beside the fixtures.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(python.map(|path| ("STAIRWAY_PYTHON", path)))
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn console(command: &str) -> String {
+    let output = run(command, None);
     assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The cells of each row of the table of tools.
+fn tools(readme: &str) -> Vec<Vec<&str>> {
+    let start = readme.find("\n| `--tool` |").unwrap() + 1;
+    let rows = readme[start..].lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// The Python that has Alembic, or nothing where there is none (which is then said).
+fn python() -> Option<PathBuf> {
+    let folders = stairway::env::TOOLS.get().unwrap_or_default();
+    let found = std::env::split_paths(&folders).find(|folder| folder.join("alembic").is_file());
+    if found.is_none() {
+        let is_required = stairway::env::REQUIRE_TOOLS.is_on();
+        assert!(!is_required, "alembic is required and is in none of {folders:?}");
+        eprintln!("SKIPPED: there is no Alembic here, its example is not run; ci/test installs it");
+    }
+    found.map(|folder| folder.join("python"))
+}
+
+#[test]
+fn the_example_of_each_tool_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let rows = tools(&readme);
+    let bare = |cell: &str| cell.trim_matches('`').to_owned();
+    let mut named: Vec<String> = rows.iter().map(|row| bare(row[0])).collect();
+    let mut known = Tool::ALL.map(|tool| tool.as_str().to_owned()).to_vec();
+    // A variant, which the text below the table names.
+    known.retain(|tool| tool != "refinery-int8");
+    named.sort();
+    known.sort();
+    assert_eq!(named, known, "each tool has a row");
+    for row in rows {
+        let (tool, way_back, command) = (bare(row[0]), row[2], bare(row[4]));
+        let fixture = command.split_whitespace().nth(2).unwrap();
+        assert!(fixture.starts_with("fixtures/") && root.join(fixture).is_dir(), "{command}");
+        let python = if tool == "alembic" { python() } else { None };
+        if tool == "alembic" && python.is_none() {
+            continue;
+        }
+        let output = run(&command, python.as_deref());
+        let (said, status) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(
+            status.contains(&format!("history: 4 migrations ({tool}, ")),
+            "{command}: {status}"
+        );
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error[")).collect();
+        if way_back == "none" {
+            assert_eq!(output.status.code(), Some(1), "{command}: {said}{status}");
+            assert_eq!(errors.len(), 4, "{command}: {said}");
+            let is_missing = |line: &&str| line.starts_with("error[downgrade-missing]");
+            assert!(errors.iter().all(is_missing), "{command}: {said}");
+        } else {
+            assert_eq!(output.status.code(), Some(0), "{command}: {said}{status}");
+            assert!(errors.is_empty(), "{command}: {said}");
+        }
+    }
 }
 
 /// Times and versions are not what is being tested.

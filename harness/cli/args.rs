@@ -10,6 +10,7 @@ use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
 pub(super) use super::bench::BenchArgs;
+pub(super) use super::init::InitArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
     AccountFormat, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs, RestoreArgs, RunArgs,
@@ -26,7 +27,7 @@ pub(super) use super::workload::WorkloadArgs;
                         3 no server could be had, 130 and 143 interrupted; of runs on a database \
                         10 refused, 11 another runner, 12 backup failed, 13 rehearsal failed, 15 nobody can tell, 20 not applied, \
                         21 and 22 rolled back, 30 unknown, 31 way back refused, 40 not told.\n\n\
-                        Examples:\n  stairway verify migrations\n  stairway verify --list-checks\n  \
+                        Examples:\n  stairway init\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
 )]
 pub(super) struct Args {
@@ -46,6 +47,8 @@ pub(super) enum Colour {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Begin: find the migrations, write settings, a test and a job of the CI, say what is next
+    Init(Box<InitArgs>),
     /// Climb every migration up, down and up again on an ephemeral server
     Verify(Box<VerifyArgs>),
     /// Record today's findings, so that only new ones fail a verification

@@ -14,6 +14,7 @@ mod doctor;
 mod dry_run;
 mod history;
 mod hoist;
+mod init;
 mod log;
 mod printer;
 mod production;
@@ -109,6 +110,7 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     let undone = match &args.verb {
         Some(Verb::Backup(_)) => "what was written of the backup is removed",
         Some(Verb::Workload(_)) => "nothing was written",
+        Some(Verb::Init(_)) => "what was written stays",
         _ => "the server is stopped and removed",
     };
     tokio::select! {
@@ -128,6 +130,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         return Ok(Exit::Usage);
     };
     match verb {
+        Verb::Init(args) => init::run(&args, printer).await,
         Verb::Verify(args) => verify::run(*args, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
         Verb::Bench(args) => bench::run(*args, printer).await,

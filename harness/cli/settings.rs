@@ -24,7 +24,19 @@ pub(super) fn tool(args: &FolderArgs, config: &Config) -> Result<Option<Tool>, F
 
 /// The history of that folder.
 pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Failure> {
-    History::load(&folder(args, config), tool(args, config)?).map_err(Failure::usage)
+    let folder = folder(args, config);
+    let history = History::load(&folder, tool(args, config)?);
+    history.map_err(|error| lost(&folder, Failure::usage(error)))
+}
+
+/// Tells whoever has no such folder how to find it.
+pub(super) fn lost(folder: &Path, failure: Failure) -> Failure {
+    if folder.exists() {
+        failure
+    } else {
+        failure
+            .help("`stairway init` looks for the folder of migrations, --migrations DIR names it")
+    }
 }
 
 /// Which server.

@@ -41,7 +41,7 @@ pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome 
             if let Err(unwritten) = reports.fail(&error, error.exit(), printer) {
                 printer.error(unwritten.error.as_ref());
             }
-            return Err(Failure::new(error.exit(), error));
+            return Err(settings::lost(&options.folder, Failure::new(error.exit(), error)));
         }
     };
     let report = Report::new(&verification, options.fail_on);

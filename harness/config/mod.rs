@@ -106,7 +106,12 @@ struct ClaimEntry {
 impl Config {
     /// Reads the file, if there is one.
     pub fn load() -> Result<Self, ConfigError> {
-        let path = Path::new(FILE);
+        Self::load_in(Path::new(""))
+    }
+
+    /// Reads the file in `folder`, if there is one.
+    pub fn load_in(folder: &Path) -> Result<Self, ConfigError> {
+        let path = folder.join(FILE);
         if !path.is_file() {
             return Ok(Self::default());
         }
@@ -126,6 +131,16 @@ impl Config {
             .or_else(|| env::MIGRATIONS.get().map(PathBuf::from))
             .or_else(|| self.migrations.clone())
             .unwrap_or_else(|| PathBuf::from("migrations"))
+    }
+
+    /// The folder of migrations, if it is written down.
+    pub fn written_folder(&self) -> Option<&Path> {
+        self.migrations.as_deref()
+    }
+
+    /// The major version of the server, if it is written down.
+    pub fn written_major(&self) -> Option<u32> {
+        self.postgres
     }
 
     /// The layout that is asked for.

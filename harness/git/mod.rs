@@ -1,4 +1,5 @@
-//! What a folder was like at the commit that two lines of history have in common.
+//! What a folder was like at the commit that two lines of history have in common, and where its
+//! repository came from.
 //!
 //! Knows the program `git` and what it would call a difference. Must not know what the files are.
 
@@ -106,6 +107,17 @@ impl Base {
         git(&self.top, Some(&index), arguments).await?.or_failed()?;
         Ok(Some(files.join(&self.prefix)))
     }
+}
+
+/// The addresses of the remotes of the repository that `folder` is in; none where it is in none.
+pub async fn remotes(folder: &Path) -> Result<Vec<String>, GitError> {
+    let said = ask(folder, ["config", "--get-regexp", r"^remote\..*\.url$"]).await?;
+    let text = String::from_utf8_lossy(&said.out).into_owned();
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, url)| url.to_owned())
+        .collect())
 }
 
 async fn ask<const N: usize>(folder: &Path, words: [&str; N]) -> Result<Said, GitError> {

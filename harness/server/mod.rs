@@ -41,7 +41,7 @@ pub use error::{NoServer, ServerError, causes};
 pub use kept::Kept;
 pub use programs::{NoPrograms, Programs, client_programs};
 pub use shared::TestRun;
-pub use spec::{Backend, Choice, Profile, ServerSpec};
+pub use spec::{Backend, Choice, Profile, SUPPORTED, ServerSpec};
 pub use survey::{Found, Looked, Survey, Taken, survey};
 
 use crate::postgres::{PostgresError, Session, Target, Version};

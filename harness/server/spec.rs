@@ -1,6 +1,7 @@
 //! What server is asked for.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::ServerError;
@@ -64,6 +65,8 @@ impl ServerSpec {
 /// The oldest and the newest major version that this release was made for.
 pub(super) const OLDEST: u32 = 14;
 pub(super) const NEWEST: u32 = 18;
+/// The major versions of `PostgreSQL` that Stairway is made for.
+pub const SUPPORTED: RangeInclusive<u32> = OLDEST..=NEWEST;
 
 fn major(value: &str) -> Result<u32, ServerError> {
     value.trim().parse().map_err(|_| ServerError::Spec {

@@ -12,7 +12,7 @@ mod program;
 mod revisions;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder::Loaded;
@@ -35,6 +35,11 @@ pub(super) const TABLE: VersionTable = VersionTable {
 /// Whether `folder` is an environment of Alembic's, and what tells.
 pub(super) fn detect(folder: &Path) -> Option<String> {
     environment::evidence(folder)
+}
+
+/// The folder that Alembic is run in for the environment that `folder` is, or is a part of.
+pub(super) fn directory(folder: &Path) -> Option<PathBuf> {
+    environment::Environment::find(folder).ok().map(|found| found.directory)
 }
 
 pub(super) fn load(folder: &Path) -> Result<Loaded, MigrationsError> {

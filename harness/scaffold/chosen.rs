@@ -1,0 +1,136 @@
+//! Which folder of migrations is meant, and what is in it.
+
+use std::path::{Path, PathBuf};
+
+use super::{ScaffoldError, Wanted};
+use crate::migrations::{
+    Candidate, Detection, History, Migration, MigrationsError, Search, Standing, Tool, detect,
+};
+
+/// The folder that was named, or the only one that is likely.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Its layout, and why.
+    pub detection: Detection,
+    /// Whether nothing but a person's word tells that it is this layout.
+    pub is_forced: bool,
+    /// Its migrations, or why nobody could count them.
+    pub counted: Result<Counted, MigrationsError>,
+    /// Others, which are left alone.
+    pub others: Vec<PathBuf>,
+}
+
+/// How many migrations there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// All of them.
+    pub migrations: usize,
+    /// Those without a downgrade, or with one that does nothing.
+    pub one_way: usize,
+}
+
+impl Counted {
+    /// What is in `folder`.
+    fn read(folder: &Path, tool: Tool) -> Result<Self, MigrationsError> {
+        let history = History::load(folder, Some(tool))?;
+        let goes_back =
+            |it: &Migration| it.downgrade.as_ref().is_some_and(|script| !script.is_blank());
+        let one_way = history.migrations.iter().filter(|it| !goes_back(it)).count();
+        Ok(Self { migrations: history.migrations.len(), one_way })
+    }
+}
+
+impl Chosen {
+    /// The folder that was named, else the only one that is likely.
+    pub(super) fn find(wanted: &Wanted) -> Result<Self, ScaffoldError> {
+        if !wanted.project.is_dir() {
+            return Err(ScaffoldError::NoFolder { path: wanted.project.clone() });
+        }
+        match &wanted.folder {
+            Some(folder) => Self::named(folder, wanted.tool),
+            None => Self::likeliest(&wanted.project, wanted.tool),
+        }
+    }
+
+    fn named(folder: &Path, tool: Option<Tool>) -> Result<Self, ScaffoldError> {
+        let refused = |source| ScaffoldError::Migrations { source };
+        let detection = match tool {
+            Some(tool) => Detection { tool, because: "it was asked for".to_owned() },
+            None => detect(folder).map_err(refused)?,
+        };
+        Self::read(folder.to_owned(), detection, Vec::new(), tool)
+    }
+
+    fn likeliest(project: &Path, tool: Option<Tool>) -> Result<Self, ScaffoldError> {
+        let search = Search::below(project, tool);
+        let Some(best) = search.found.iter().map(|it| it.standing).min() else {
+            return Err(ScaffoldError::NoMigrations {
+                project: project.to_owned(),
+                folders: search.folders,
+                loose: search.loose,
+                unread: search.unread,
+            });
+        };
+        let (mut likely, others): (Vec<Candidate>, Vec<Candidate>) =
+            search.found.into_iter().partition(|it| it.standing == best);
+        match likely.pop() {
+            Some(only) if likely.is_empty() => {
+                let refused = |source| ScaffoldError::Migrations { source };
+                let detection = only.detection.map_err(refused)?;
+                // What tests and examples hold is nobody's migrations.
+                let others = others.into_iter().filter(|it| it.standing != Standing::Aside);
+                Self::read(only.folder, detection, others.map(|it| it.folder).collect(), tool)
+            }
+            last => {
+                likely.extend(last);
+                Err(several(project, &likely))
+            }
+        }
+    }
+
+    fn read(
+        folder: PathBuf,
+        detection: Detection,
+        others: Vec<PathBuf>,
+        asked: Option<Tool>,
+    ) -> Result<Self, ScaffoldError> {
+        // What is recognised anyway need not be said.
+        let recognised = asked.map(|_| detect(&folder)).and_then(Result::ok);
+        let recognised = recognised.filter(|it| it.tool == detection.tool);
+        let is_forced = asked.is_some() && recognised.is_none();
+        let detection = recognised.unwrap_or(detection);
+        let counted = Counted::read(&folder, detection.tool);
+        match counted {
+            Err(source) if !is_of_python(&source) => Err(ScaffoldError::Migrations { source }),
+            counted => Ok(Self { folder, detection, is_forced, counted, others }),
+        }
+    }
+}
+
+/// Whoever has no Python at hand that runs the revisions can begin all the same.
+fn is_of_python(error: &MigrationsError) -> bool {
+    matches!(error, MigrationsError::NoPython { .. } | MigrationsError::Environment { .. })
+}
+
+fn several(project: &Path, likely: &[Candidate]) -> ScaffoldError {
+    let line = |it: &Candidate| {
+        let folder = it.folder.display();
+        match &it.detection {
+            Ok(detection) if detection.tool == Tool::Alembic => {
+                format!("{folder}: {}, since {}", detection.tool, detection.because)
+            }
+            Ok(detection) => match Counted::read(&it.folder, detection.tool) {
+                Ok(counted) => format!("{folder}: {} of {}", counted.migrations, detection.tool),
+                Err(error) => format!("{folder}: {error}"),
+            },
+            Err(error) => format!("{folder}: {error}"),
+        }
+    };
+    ScaffoldError::Several {
+        project: project.to_owned(),
+        found: likely.iter().map(line).collect(),
+        first: likely.first().map(|it| it.folder.clone()).unwrap_or_default(),
+    }
+}
