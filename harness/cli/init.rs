@@ -52,7 +52,7 @@ pub(super) enum Ci {
     Github,
     /// GitLab CI
     Gitlab,
-    /// Nobody's
+    /// No job
     None,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn draft(
         let because = found.because.replace(char::is_control, " ");
         writeln!(
             text,
-            "# Recognised, since {because}; else say it here.\n# tool = \"{}\"",
+            "# The layout is recognised, since {because}; another one is said here.\n# tool = \"{}\"",
             found.tool
         )
     };
