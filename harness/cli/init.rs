@@ -167,7 +167,11 @@ fn found(plan: &Plan) -> String {
         Some(major) => {
             writeln!(text, "server: PostgreSQL {major}, since {}", plan.postgres.because())
         }
-        None => writeln!(text, "server: any PostgreSQL; {}", plan.postgres.because()),
+        None => writeln!(
+            text,
+            "server: any PostgreSQL; {}; --postgres MAJOR names one",
+            plan.postgres.because()
+        ),
     };
     for other in &chosen.others {
         let _ = writeln!(text, "also found, and left alone: {}", other.display());
@@ -183,9 +187,12 @@ fn shown(drafts: &[Draft]) -> String {
 
 /// What is not written, what is left to be done, and the next commands.
 fn next(plan: &Plan, args: &InitArgs) -> String {
-    let mut text: String = plan.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    for note in &plan.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
     for (file, lines) in &plan.by_hand {
-        // Writing to a String can't fail.
         let _ = writeln!(text, "\nadd to {}:\n", file.display());
         for line in lines.lines() {
             let _ = writeln!(text, "{}", format!("    {line}").trim_end());

@@ -114,6 +114,14 @@ fn is_of_python(error: &MigrationsError) -> bool {
     matches!(error, MigrationsError::NoPython { .. } | MigrationsError::Environment { .. })
 }
 
+/// What is wrong with a folder, in one line that names it.
+fn beside(folder: &Path, error: &MigrationsError) -> String {
+    let told = error.to_string();
+    let first = told.lines().next().unwrap_or_default();
+    let folder = folder.display().to_string();
+    if first.starts_with(&folder) { first.to_owned() } else { format!("{folder}: {first}") }
+}
+
 fn several(project: &Path, likely: &[Candidate]) -> ScaffoldError {
     let line = |it: &Candidate| {
         let folder = it.folder.display();
@@ -123,9 +131,9 @@ fn several(project: &Path, likely: &[Candidate]) -> ScaffoldError {
             }
             Ok(detection) => match Counted::read(&it.folder, detection.tool) {
                 Ok(counted) => format!("{folder}: {} of {}", counted.migrations, detection.tool),
-                Err(error) => format!("{folder}: {error}"),
+                Err(error) => beside(&it.folder, &error),
             },
-            Err(error) => format!("{folder}: {error}"),
+            Err(error) => beside(&it.folder, error),
         }
     };
     ScaffoldError::Several {

@@ -83,7 +83,7 @@ fn next(source: &MigrationsError) -> &'static str {
 }
 
 fn list(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
+    format!("\n  {}", lines.join("\n  "))
 }
 
 /// The command that names a folder.

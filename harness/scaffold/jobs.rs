@@ -58,11 +58,11 @@ fn github(
         format!("    defaults:\n      run:\n        working-directory: {}", quoted(&project.below)?)
     };
     let python = steps(plan.chosen.detection.tool, project);
-    let python = python.iter().map(|line| format!("\n          {line}")).collect::<String>();
-    let python = if python.is_empty() {
-        python
-    } else {
-        format!("      - name: Have Alembic and what its revisions import\n        run: |{python}")
+    let python = match python.join("\n          ") {
+        none if none.is_empty() => none,
+        lines => format!(
+            "      - name: Have Alembic and what its revisions import\n        run: |\n          {lines}"
+        ),
     };
     let place = ": a variable of this repository or its organisation (Settings, Secrets and\n          \
                  # variables, Actions, Variables)";

@@ -77,7 +77,8 @@ pub struct Draft {
 
 /// Where Stairway is built from if nobody says: the repository that its own package names, if any.
 fn own_source() -> Option<String> {
-    Some(env!("CARGO_PKG_REPOSITORY").to_owned()).filter(|url| !url.is_empty())
+    let url: &str = env!("CARGO_PKG_REPOSITORY");
+    Some(url).filter(|url| !url.is_empty()).map(str::to_owned)
 }
 
 /// Looks around and says what is to be written. Reads files, asks git for its remotes and, for

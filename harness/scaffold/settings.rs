@@ -33,12 +33,11 @@ pub(super) fn draft(
     };
     text.push_str("\n# The major version that production runs.");
     let because = postgres.because().replace(char::is_control, " ");
-    let _ = match postgres.major {
-        Some(major) => writeln!(text, " Here, since {because}.\npostgres = {major}"),
-        None => {
-            let newest = SUPPORTED.end();
-            writeln!(text, " Unset, any will do: {because}.\n# postgres = {newest}")
-        }
+    let _ = if let Some(major) = postgres.major {
+        writeln!(text, " Here, since {because}.\npostgres = {major}")
+    } else {
+        let newest = SUPPORTED.end();
+        writeln!(text, " Unset, any will do: {because}.\n# postgres = {newest}")
     };
     text.push_str(
         "\n# Where servers come from: auto, local, container, command or a URL. `stairway doctor` shows\n\

@@ -176,7 +176,7 @@ fn a_package_of_cargo_s_gets_a_suite_and_is_told_what_it_needs() {
     assert!(place.read("tests/migrations.rs").contains("    Suite::new(\"migrations\").main()\n"));
     let told =
         said.split_once("\nadd to Cargo.toml:\n\n").unwrap().1.split_once("\nnext:").unwrap().0;
-    let lines: Vec<&str> = told.lines().map(|line| line.trim_start()).collect();
+    let lines: Vec<&str> = told.lines().map(str::trim_start).collect();
     // Those lines are what was lacking, and Cargo.toml is one with them.
     let manifest = format!("{}\n{}\n", CARGO.1, lines.join("\n"));
     let table: toml::Table = manifest.parse().unwrap();
