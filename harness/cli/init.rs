@@ -176,6 +176,10 @@ fn found(plan: &Plan) -> String {
     for other in &chosen.others {
         let _ = writeln!(text, "also found, and left alone: {}", other.display());
     }
+    if let Some(first) = chosen.unread.first() {
+        let all = chosen.unread.len();
+        let _ = writeln!(text, "not looked into: {}, {all} in all", first.display());
+    }
     text
 }
 

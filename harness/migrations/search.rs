@@ -78,11 +78,16 @@ impl Search {
     ///
     /// Reads files, runs nothing. Links to folders are not followed.
     pub fn below(project: &Path, tool: Option<Tool>) -> Self {
+        Self::within(project, tool, MOST)
+    }
+
+    /// The same in so many folders at most.
+    fn within(project: &Path, tool: Option<Tool>, most: usize) -> Self {
         let mut search = Self::default();
         let mut environments = BTreeSet::new();
         let mut open = vec![project.to_owned()];
         while let Some(folder) = open.pop() {
-            if search.folders == MOST {
+            if search.folders == most {
                 search.unread.push(folder);
                 continue;
             }
@@ -196,5 +201,26 @@ fn standing(inside: &Path, is_alembic: bool) -> Standing {
         None => Standing::Project,
         Some(name) if name.contains("migrat") => Standing::Named,
         Some(_) => Standing::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Search, Standing};
+
+    #[test]
+    fn what_is_not_looked_into_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["a", "b", "c/migrations"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        std::fs::write(root.path().join("c/migrations/1_a.up.sql"), "SELECT 1;").unwrap();
+        let part = Search::within(root.path(), None, 3);
+        assert_eq!((part.folders, part.found.len()), (3, 0));
+        assert_eq!(part.unread, [root.path().join("c")]);
+        let whole = Search::below(root.path(), None);
+        assert_eq!((whole.folders, whole.unread.len()), (5, 0));
+        let found: Vec<_> = whole.found.iter().map(|it| (&it.folder, it.standing)).collect();
+        assert_eq!(found, [(&root.path().join("c/migrations"), Standing::Named)]);
     }
 }

@@ -20,6 +20,8 @@ pub struct Chosen {
     pub counted: Result<Counted, MigrationsError>,
     /// Others, which are left alone.
     pub others: Vec<PathBuf>,
+    /// Folders that were not looked into.
+    pub unread: Vec<PathBuf>,
 }
 
 /// How many migrations there are.
@@ -60,7 +62,7 @@ impl Chosen {
             Some(tool) => Detection { tool, because: "it was asked for".to_owned() },
             None => detect(folder).map_err(refused)?,
         };
-        Self::read(folder.to_owned(), detection, Vec::new(), tool)
+        Self::read(folder.to_owned(), detection, tool)
     }
 
     fn likeliest(project: &Path, tool: Option<Tool>) -> Result<Self, ScaffoldError> {
@@ -81,7 +83,9 @@ impl Chosen {
                 let detection = only.detection.map_err(refused)?;
                 // What tests and examples hold is nobody's migrations.
                 let others = others.into_iter().filter(|it| it.standing != Standing::Aside);
-                Self::read(only.folder, detection, others.map(|it| it.folder).collect(), tool)
+                let others = others.map(|it| it.folder).collect();
+                let chosen = Self::read(only.folder, detection, tool)?;
+                Ok(Self { others, unread: search.unread, ..chosen })
             }
             last => {
                 likely.extend(last);
@@ -93,7 +97,6 @@ impl Chosen {
     fn read(
         folder: PathBuf,
         detection: Detection,
-        others: Vec<PathBuf>,
         asked: Option<Tool>,
     ) -> Result<Self, ScaffoldError> {
         // What is recognised anyway need not be said.
@@ -104,7 +107,14 @@ impl Chosen {
         let counted = Counted::read(&folder, detection.tool);
         match counted {
             Err(source) if !is_of_python(&source) => Err(ScaffoldError::Migrations { source }),
-            counted => Ok(Self { folder, detection, is_forced, counted, others }),
+            counted => Ok(Self {
+                folder,
+                detection,
+                is_forced,
+                counted,
+                others: Vec::new(),
+                unread: Vec::new(),
+            }),
         }
     }
 }
