@@ -24,7 +24,8 @@ pub(super) fn tool(args: &FolderArgs, config: &Config) -> Result<Option<Tool>, F
 
 /// The history of that folder.
 pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Failure> {
-    History::load(&folder(args, config), tool(args, config)?).map_err(Failure::usage)
+    let alembic = config.alembic(&args.x);
+    History::load_with(&folder(args, config), tool(args, config)?, &alembic).map_err(Failure::usage)
 }
 
 /// Which server.
