@@ -73,7 +73,7 @@ fn on_empty(ground: &Ground, work: impl FnOnce(&Target) -> Result<Duration>) -> 
 async fn applied(target: &Target, history: &History) -> Result<Duration> {
     let start = Instant::now();
     let mut session = Session::connect(target, "runner").await?;
-    let ledger = Ledger::ensure(&mut session, history.tool).await?;
+    let ledger = Ledger::ensure(&mut session, &history.records).await?;
     for migration in &history.migrations {
         apply(&mut session, &ledger, migration).await?;
     }

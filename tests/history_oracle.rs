@@ -20,7 +20,7 @@ use stairway::postgres::{Session, Target};
 use stairway::runs::{Options, Silent, verify};
 use stairway::schema::{DriftClass, Snapshot};
 use stairway::server::{Database, Server, Template};
-use stairway::steps::{Ledger, apply, revert};
+use stairway::steps::{Ledger, apply, connect, revert};
 
 /// A schema as both witnesses see it.
 struct Seen {
@@ -76,7 +76,7 @@ async fn truth(
     let mut truth = Truth::default();
     let mut quarrels = Quarrels::new();
     let work = witness.server.create_database(Template::Of(clean)).await.unwrap();
-    let mut session = Session::connect(&work.target, "oracle climb").await.unwrap();
+    let mut session = connect(ledger.tool(), &work.target, "oracle climb").await.unwrap();
     let a = witness.look(&work.target).await;
     let mut agree = |what: &str, one: &Seen, other: &Seen| {
         let dumps = one.dump == other.dump;
@@ -145,7 +145,7 @@ async fn compare(folder: &Path, major: u32) -> Vec<String> {
     let server = Server::acquire(&servers::spec(major)).await.unwrap();
     let clean = server.create_database(Template::Empty).await.unwrap();
     let mut session = Session::connect(&clean.target, "oracle clean").await.unwrap();
-    let ledger = Ledger::ensure(&mut session, history.tool).await.unwrap();
+    let ledger = Ledger::ensure(&mut session, &history.records).await.unwrap();
     session.close().await.unwrap();
     let witness = Witness { server: &server, ignore: ledger.names() };
     let said = said(folder, major).await;
@@ -171,7 +171,7 @@ async fn compare(folder: &Path, major: u32) -> Vec<String> {
         }
         drifting += usize::from(truth.drifts);
         if !truth.upgrade_fails {
-            let mut session = Session::connect(&clean.target, "oracle clean").await.unwrap();
+            let mut session = connect(history.tool, &clean.target, "oracle clean").await.unwrap();
             apply(&mut session, &ledger, migration).await.unwrap();
             session.close().await.unwrap();
             before = Some(migration);

@@ -29,6 +29,7 @@ pub fn explain(check: CheckId) -> &'static str {
         CheckId::InvalidIndex => include_str!("explain/invalid-index.md"),
         CheckId::BrokenObject => include_str!("explain/broken-object.md"),
         CheckId::MultipleHeads => include_str!("explain/multiple-heads.md"),
+        CheckId::ModelsDiffer => include_str!("explain/models-differ.md"),
         CheckId::ChecksumMismatch => include_str!("explain/checksum-mismatch.md"),
         CheckId::OutOfOrder => include_str!("explain/out-of-order.md"),
         CheckId::UnknownRevision => include_str!("explain/unknown-revision.md"),

@@ -1,6 +1,6 @@
 //! What judges are tested on.
 
-use crate::migrations::{Migration, Script, Wrap};
+use crate::migrations::{Lineage, Migration, Script, Wrap};
 
 /// A migration with this upgrade and no downgrade.
 pub(super) fn migration(upgrade: &str) -> Migration {
@@ -11,7 +11,7 @@ pub(super) fn migration(upgrade: &str) -> Migration {
         name: "step".to_owned(),
         upgrade: Script::of_sql(path, upgrade.into(), wrap),
         downgrade: None,
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         claims: Vec::new(),
     }
 }

@@ -94,6 +94,9 @@ pub(super) struct FolderArgs {
     /// Force a layout: sqlx, golang-migrate, diesel, dbmate, goose, refinery, refinery-int8, flyway, plain or alembic
     #[arg(long, value_name = "TOOL")]
     pub(super) tool: Option<String>,
+    /// For the env.py of Alembic, like alembic -x; may be given several times [default: stairway.toml]
+    #[arg(short = 'x', value_name = "KEY=VALUE")]
+    pub(super) x: Vec<String>,
 }
 
 /// Which server.

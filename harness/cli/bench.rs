@@ -250,6 +250,7 @@ fn options(args: &BenchArgs, config: &Config) -> Result<BenchOptions, Failure> {
     let workload = workload.unwrap_or_else(|| PathBuf::from("workload"));
     let mut options = BenchOptions::new(settings::folder(&args.folder, config), workload);
     options.tool = settings::tool(&args.folder, config)?;
+    options.alembic = config.alembic(&args.folder.x);
     options.server = settings::server(&args.server, config)?;
     options.backup.clone_from(&args.backup);
     options.since.clone_from(&args.since);

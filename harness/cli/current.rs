@@ -1,7 +1,7 @@
 //! `stairway current`
 
 use crate::config::{Config, Deployment, DeploymentFlags};
-use crate::migrations::{Applied, compare};
+use crate::migrations::{Applied, History, compare};
 use crate::steps::{Ledger, RunRow, has_audit, last_runs};
 
 use super::args::CurrentArgs;
@@ -22,7 +22,7 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
     let place = Deployment::find(&flags, &config).map_err(Failure::usage)?;
     let mut session = settings::session_at(&place.target, "current").await?;
     let (ledger, exists) =
-        Ledger::find(&mut session, history.tool).await.map_err(Failure::usage)?;
+        Ledger::find(&mut session, &history.records).await.map_err(Failure::usage)?;
     let (schema, table) = ledger.names();
     if !exists {
         printer.status(&format!(
@@ -40,14 +40,13 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
     };
     session.close().await.map_err(Failure::usage)?;
     let is_applied = |version: &str| applied.iter().any(|row: &Applied| row.version == version);
-    let last = history.migrations.iter().rfind(|migration| is_applied(&migration.version));
     let pending =
         history.migrations.iter().filter(|migration| !is_applied(&migration.version)).count();
-    let head = if pending == 0 { " (head)" } else { "" };
-    match last {
-        Some(last) => printer.result(&format!("{}{head}\n", last.revision)),
-        None => printer.result("base\n"),
+    let mut places = places(&applied, &history);
+    if places.is_empty() {
+        places.push("base".to_owned());
     }
+    printer.result(&format!("{}\n", places.join("\n")));
     printer.status(&format!("{} applied in {schema}.{table}, {pending} pending", applied.len()));
     if args.verbose {
         printer.result(&shown(&runs));
@@ -63,6 +62,21 @@ pub(super) async fn run(args: &CurrentArgs, printer: &mut Printer) -> Outcome {
     }
     let clean = findings.is_empty() && broken.is_empty();
     Ok(if clean { Exit::Clean } else { Exit::Findings })
+}
+
+/// The revisions that are applied and that no applied one comes after, as `alembic current` shows them.
+fn places(applied: &[Applied], history: &History) -> Vec<String> {
+    let all = history.migrations.len();
+    let is_applied = |version: &str| applied.iter().any(|row| row.version == version);
+    let mut there = history.clone();
+    there.migrations.retain(|migration| is_applied(&migration.version));
+    let is_through = there.migrations.len() == all;
+    let heads = history.heads(all);
+    let shown = |revision: &str| {
+        let is_head = heads.contains(&revision) && (is_through || history.tool.knows_parents());
+        format!("{revision}{}", if is_head { " (head)" } else { "" })
+    };
+    there.heads(there.migrations.len()).into_iter().map(shown).collect()
 }
 
 /// The last runs, the newest first, one on a line.

@@ -16,7 +16,8 @@ pub(super) async fn run(args: &DoctorArgs, printer: &mut Printer) -> Outcome {
     let survey = survey(&spec).await;
     let mut text = servers(&survey);
     let folder = settings::folder(&args.folder, &config);
-    let history = History::load(&folder, settings::tool(&args.folder, &config)?);
+    let (tool, alembic) = (settings::tool(&args.folder, &config)?, config.alembic(&args.folder.x));
+    let history = History::load_with(&folder, tool, &alembic);
     let _ = match &history {
         Ok(history) => writeln!(
             text,

@@ -52,7 +52,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &mut Printer) -> Outcome {
 fn entry(history: &History, at: usize, migration: &Migration) -> String {
     let before = at.checked_sub(1).and_then(|at| history.migrations.get(at));
     let parents: Vec<&str> = if history.tool.knows_parents() {
-        migration.parents.iter().map(String::as_str).collect()
+        migration.lineage.parents.iter().map(String::as_str).collect()
     } else {
         before.map(|it| it.revision.as_str()).into_iter().collect()
     };

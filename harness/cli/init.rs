@@ -121,6 +121,7 @@ fn wanted(args: &InitArgs) -> Result<Wanted, Failure> {
         project: args.dir.clone(),
         folder: args.migrations.clone().or_else(variable).or_else(written),
         tool: tool.map_err(Failure::usage)?.or(config.tool(None).map_err(Failure::usage)?),
+        alembic: config.alembic(&[]),
         major: args.postgres.or(config.written_major()),
         hosts: args.ci.map(|ci| match ci {
             Ci::Github => vec![Host::Github],

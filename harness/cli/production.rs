@@ -90,6 +90,7 @@ pub(super) async fn run(
         printer.status(&format!("warning: {warning}"));
     }
     let request = request(&what, &args, &config, &place)?;
+    let request = Box::pin(production::ordered(request)).await;
     match what {
         What::Validate => {
             if let Some(line) = args.idle() {

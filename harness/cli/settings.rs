@@ -25,7 +25,8 @@ pub(super) fn tool(args: &FolderArgs, config: &Config) -> Result<Option<Tool>, F
 /// The history of that folder.
 pub(super) fn history(args: &FolderArgs, config: &Config) -> Result<History, Failure> {
     let folder = folder(args, config);
-    let history = History::load(&folder, tool(args, config)?);
+    let alembic = config.alembic(&args.x);
+    let history = History::load_with(&folder, tool(args, config)?, &alembic);
     history.map_err(|error| lost(&folder, Failure::usage(error)))
 }
 

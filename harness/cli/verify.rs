@@ -56,6 +56,7 @@ pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome 
 fn options(args: &VerifyArgs, config: &Config) -> Result<Options, Failure> {
     let mut options = Options::new(settings::folder(&args.folder, config));
     options.tool = settings::tool(&args.folder, config)?;
+    options.alembic = config.alembic(&args.folder.x);
     options.server = settings::server(&args.server, config)?;
     options.backup.clone_from(&args.backup);
     options.transaction = args.transaction.into();

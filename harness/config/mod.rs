@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::env;
 use crate::finding::{Claim, Severity};
-use crate::migrations::Tool;
+use crate::migrations::{AlembicOptions, Tool};
 use crate::secret::Scrubber;
 use crate::server::{Choice, ServerSpec};
 
@@ -52,6 +52,8 @@ pub struct Config {
     rows: RowSettings,
     #[serde(default)]
     bench: BenchEntry,
+    #[serde(default)]
+    alembic: AlembicOptions,
     #[serde(default)]
     command: Commands,
     #[serde(default, rename = "claim")]
@@ -146,6 +148,16 @@ impl Config {
     /// The layout that is asked for.
     pub fn tool(&self, named: Option<&str>) -> Result<Option<Tool>, ConfigError> {
         Ok(named.or(self.tool.as_deref()).map(Tool::from_str).transpose()?)
+    }
+
+    /// What an environment of Alembic's is told; arguments that are named for one run take the place of those
+    /// that are written down.
+    pub fn alembic(&self, x: &[String]) -> AlembicOptions {
+        let mut options = self.alembic.clone();
+        if !x.is_empty() {
+            options.x = x.to_vec();
+        }
+        options
     }
 
     /// Which server.

@@ -60,6 +60,7 @@ checks! {
     InvalidIndex, "invalid-index", Error, "the upgrade leaves an invalid index";
     BrokenObject, "broken-object", Error, "the upgrade leaves a function, view or trigger unusable";
     MultipleHeads, "multiple-heads", Error, "two migrations claim the same place in the history";
+    ModelsDiffer, "models-differ", Warning, "the models of the application are not the schema at head";
     ChecksumMismatch, "checksum-mismatch", Error, "an applied migration was edited afterwards";
     OutOfOrder, "out-of-order", Error, "a pending migration sorts before one that is applied";
     UnknownRevision, "unknown-revision", Error, "the version table names a revision that has no file";

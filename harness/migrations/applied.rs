@@ -66,6 +66,10 @@ fn edited(row: &Applied, migration: &Migration) -> Option<Finding> {
 }
 
 fn skipped(applied: &[Applied], history: &History) -> Vec<Finding> {
+    if history.tool.knows_parents() {
+        // Whatever one comes after is applied with it, and branches may be applied one without the other.
+        return Vec::new();
+    }
     let is_applied =
         |migration: &Migration| applied.iter().any(|row| row.version == migration.version);
     let Some(last) = history.migrations.iter().rposition(is_applied) else { return Vec::new() };
@@ -78,12 +82,9 @@ fn skipped(applied: &[Applied], history: &History) -> Vec<Finding> {
                 migration.revision,
                 last_revision.unwrap_or_default()
             );
-            let help = if history.tool.knows_parents() {
-                "branches are applied together here: let its tool itself apply this one, then go on"
-            } else {
-                "give it a version after the applied ones"
-            };
-            Finding::new(CheckId::OutOfOrder, message).in_file(&migration.upgrade.path).help(help)
+            Finding::new(CheckId::OutOfOrder, message)
+                .in_file(&migration.upgrade.path)
+                .help("give it a version after the applied ones")
         })
         .collect()
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
+use super::MigrationsError;
 use super::history::{History, Migration, Script, Wrap};
-use super::{MigrationsError, Tool};
 use crate::finding::{CheckId, Finding, Span};
 use crate::sql;
 
@@ -28,9 +28,9 @@ pub struct Before {
 
 impl Before {
     /// Reads the old files, whatever is claimed in them: nobody can repair those any more. What a
-    /// tool reads besides them is taken from around `now`, the folder that they have become.
-    pub fn load(folder: &Path, now: &Path, tool: Tool) -> Result<Vec<Migration>, MigrationsError> {
-        Ok(tool.load_old(folder, now)?.migrations)
+    /// tool reads besides them is taken from around the folder of `now`, which they have become.
+    pub fn load(folder: &Path, now: &History) -> Result<Vec<Migration>, MigrationsError> {
+        Ok(now.tool.load_old(folder, &now.folder, &now.alembic)?.migrations)
     }
 }
 

@@ -11,9 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::folder::Loaded;
-use super::history::{Migration, Script, Wrap};
+use super::history::{Lineage, Migration, Script, Wrap};
 use super::section::{BOM, Line, lines, only, wrong};
-use super::{MigrationsError, VersionTable, folder};
+use super::{MigrationsError, Records, Tool, VersionTable, folder};
+use crate::env;
 use crate::postgres::quote_literal;
 
 pub(super) const LAYOUT: &str =
@@ -26,7 +27,6 @@ pub(super) const TABLE: VersionTable = VersionTable {
 };
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
-    folder::has_usual_table(from, "DBMATE_MIGRATIONS_TABLE", TABLE.name)?;
     let mut migrations = Vec::new();
     for file in folder::names(from)? {
         let path = from.join(&file);
@@ -36,7 +36,8 @@ pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
             migrations.push(load_one(&path, version, name)?);
         }
     }
-    Ok(Loaded { migrations, lone: Vec::new() })
+    let records = Some(Records::named(Tool::Dbmate, env::named("DBMATE_MIGRATIONS_TABLE")));
+    Ok(Loaded { migrations, records, lone: Vec::new() })
 }
 
 /// Version and name of a file that dbmate takes for a migration.
@@ -62,7 +63,7 @@ fn load_one(path: &Path, version: &str, name: &str) -> Result<Migration, Migrati
     let upgrade = script(0..down.at, &up);
     let downgrade = Some(script(down.at..file.len(), &down));
     Ok(Migration {
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         revision: version.to_owned(),
         version: version.to_owned(),
         name: name.replace('_', " "),

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::folder::Loaded;
-use super::history::{Migration, Wrap};
+use super::history::{Lineage, Migration, Wrap};
 use super::{MigrationsError, VersionTable, folder};
 use crate::postgres::quote_literal;
 
@@ -36,7 +36,7 @@ pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
         }
     }
     migrations.sort_by(|one, other| one.version.cmp(&other.version));
-    Ok(Loaded { migrations, lone: Vec::new() })
+    Ok(Loaded { migrations, records: None, lone: Vec::new() })
 }
 
 fn load_one(path: &Path, name: &str) -> Result<Migration, MigrationsError> {
@@ -51,7 +51,7 @@ fn load_one(path: &Path, name: &str) -> Result<Migration, MigrationsError> {
         upgrade: folder::script(path.join("up.sql"), |_| wrap)?,
         downgrade,
         claims: Vec::new(),
-        parents: Vec::new(),
+        lineage: Lineage::default(),
     })
 }
 

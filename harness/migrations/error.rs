@@ -127,17 +127,34 @@ pub enum MigrationsError {
         /// How many there are.
         count: usize,
     },
-    /// A revision stands on a branch, and others are before it in the order in which branches are applied.
+    /// No place in the order in which a history stands.
     #[error(
-        "{word:?} is on a branch, and these are applied before it here although it does not need them: {others}\n  \
-         help: branches are moved together: name head, base or a revision where they have met, or let the tool \
-         itself move one of them"
+        "{word:?} is on a branch, and the database was moved on another one meanwhile\n  help: run this again"
     )]
     Branches {
         /// What was given.
         word: String,
-        /// The others.
-        others: String,
+    },
+    /// A number of steps leads to several places.
+    #[error(
+        "{word:?} could be a step over each of {ways}\n  help: name the branch, as in {branch}@{word}, or the \
+         revision to go to"
+    )]
+    Crossroads {
+        /// What was given.
+        word: String,
+        /// The versions.
+        ways: String,
+        /// One of them.
+        branch: String,
+    },
+    /// A revision is named together with a branch on which it is not.
+    #[error("{word} is not on the branch {branch:?}; `stairway history --verbose` shows branches")]
+    Elsewhere {
+        /// The revision.
+        word: String,
+        /// The branch.
+        branch: String,
     },
     /// A prefix fits several revisions.
     #[error("revision {word:?} is ambiguous: {candidates}")]

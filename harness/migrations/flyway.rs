@@ -24,7 +24,7 @@ use std::path::Path;
 
 use super::flyway_settings::{OwnSettings, Settings};
 use super::folder::Loaded;
-use super::history::{Migration, Script, Wrap};
+use super::history::{Lineage, Migration, Script, Wrap};
 use super::section::{BOM, wrong};
 use super::{Applied, MigrationsError, VersionTable, folder, refinery};
 use crate::finding::{Claim, ClaimKind};
@@ -145,12 +145,12 @@ pub(super) fn load_set(from: &Path, set: &Path) -> Result<Loaded, MigrationsErro
         }
     }
     let migrations = versioned.into_values().chain(repeatable.into_values()).collect();
-    Ok(Loaded { migrations, lone })
+    Ok(Loaded { migrations, records: None, lone })
 }
 
 fn one(version: &str, name: String, upgrade: Script) -> Migration {
     Migration {
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         revision: version.to_owned(),
         version: version.replace('_', "."),
         name,
@@ -168,7 +168,7 @@ fn again(stem: &str, name: String, upgrade: Script) -> Migration {
         span: None,
     };
     Migration {
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         revision: stem.to_owned(),
         version: format!("R {name}"),
         name,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::MigrationsError;
-use super::history::{Migration, Script, Wrap};
-use crate::env;
+use super::history::{Lineage, Migration, Script, Wrap};
+use super::records::Records;
 
 /// The names in `folder`, sorted by bytes; `None` for a folder that is not there is an error.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, MigrationsError> {
@@ -37,24 +37,6 @@ pub(super) fn nested(folder: &Path) -> Result<Vec<PathBuf>, MigrationsError> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Refuses a version table with another name than the tool's own, as one of its variables gives it:
-/// nothing that it says would be found.
-pub(super) fn has_usual_table(
-    folder: &Path,
-    variable: &str,
-    usual: &str,
-) -> Result<(), MigrationsError> {
-    match env::named(variable) {
-        Some(name) if !name.is_empty() && name != usual => {
-            let problem = format!(
-                "{variable} is {name:?}: only the table {usual} is understood here, unset it if that is meant"
-            );
-            Err(MigrationsError::Setting { path: folder.to_owned(), problem })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The text of a script.
@@ -120,6 +102,8 @@ pub(super) fn versioned(file: &str) -> Option<Versioned<'_>> {
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) migrations: Vec<Migration>,
+    /// The version table, where it is not the usual one.
+    pub(super) records: Option<Records>,
     /// Downgrades without an upgrade: no tool ever runs them.
     pub(super) lone: Vec<PathBuf>,
 }
@@ -151,7 +135,7 @@ pub(super) fn load_versioned(
                     upgrade: script(path, &wrap)?,
                     downgrade: None,
                     claims: Vec::new(),
-                    parents: Vec::new(),
+                    lineage: Lineage::default(),
                 };
                 upgrades.insert((version, file), migration);
             }
@@ -164,7 +148,7 @@ pub(super) fn load_versioned(
             lone.push(path);
         }
     }
-    Ok(Loaded { migrations: upgrades.into_values().collect(), lone })
+    Ok(Loaded { migrations: upgrades.into_values().collect(), records: None, lone })
 }
 
 /// Gives `script` to the upgrade with its version; false if there is none.

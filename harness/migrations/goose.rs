@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::annotations::{self, Parsed};
 use super::folder::Loaded;
-use super::history::{Migration, Script, Wrap};
+use super::history::{Lineage, Migration, Script, Wrap};
 use super::section::only;
-use super::{MigrationsError, VersionTable, folder};
+use super::{MigrationsError, Records, Tool, VersionTable, folder};
 use crate::env;
 
 pub(super) const LAYOUT: &str = "goose: N_name.sql with -- +goose Up and -- +goose Down";
@@ -34,7 +34,6 @@ pub(super) const TABLE: VersionTable = VersionTable {
 };
 
 pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
-    folder::has_usual_table(from, "GOOSE_TABLE", TABLE.name)?;
     let mut migrations = BTreeMap::new();
     for file in folder::names(from)? {
         let path = from.join(&file);
@@ -56,7 +55,10 @@ pub(super) fn load(from: &Path) -> Result<Loaded, MigrationsError> {
         let migration = load_one(&path, digits, version, title)?;
         migrations.insert((version, file), migration);
     }
-    Ok(Loaded { migrations: migrations.into_values().collect(), lone: Vec::new() })
+    // It does not quote the name.
+    let table = env::named("GOOSE_TABLE").map(|name| name.to_lowercase());
+    let records = Some(Records::named(Tool::Goose, table));
+    Ok(Loaded { migrations: migrations.into_values().collect(), records, lone: Vec::new() })
 }
 
 /// Digits, name and ending of a file that goose takes for a migration.
@@ -87,7 +89,7 @@ fn load_one(
         wrap,
     };
     Ok(Migration {
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         revision: digits.to_owned(),
         version: version.to_string(),
         name: name.replace('_', " "),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha384};
 
 use super::folder::Loaded;
-use super::{MigrationsError, Program, Tool, alembic};
+use super::records::Records;
+use super::{AlembicOptions, MigrationsError, Program, Tool, alembic};
 use crate::finding::{CheckId, Claim, Finding, Span};
 use crate::sql;
 
@@ -119,8 +120,40 @@ pub struct Migration {
     pub downgrade: Option<Script>,
     /// What its author claims, in both scripts.
     pub claims: Vec<Claim>,
-    /// The versions that it comes after, where its tool knows more than an order.
+    /// What it comes after, where its tool knows more than an order.
+    pub lineage: Lineage,
+}
+
+impl Migration {
+    /// A digest of the files that the application's models may be written in, where its tool knows models.
+    pub fn models(&self) -> Option<&str> {
+        self.upgrade.program.as_ref()?.models()
+    }
+
+    /// The lines that its scripts printed so far, upgrade first, if they are programs.
+    pub fn printed(&self) -> Vec<String> {
+        let scripts = std::iter::once(&self.upgrade).chain(&self.downgrade);
+        let mut lines: Vec<String> = Vec::new();
+        for line in scripts.filter_map(|it| it.program.as_ref()).flat_map(Program::printed) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+}
+
+/// Where a migration stands among branches.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    /// The versions that it comes after, of whichever branch.
     pub parents: Vec<String>,
+    /// Those of them that it follows; the others it depends on.
+    pub follows: Vec<String>,
+    /// The labels of the branches that it is on.
+    pub labels: Vec<String>,
+    /// The labels that it gives to its branch by itself.
+    pub gives: Vec<String>,
 }
 
 /// A folder of migrations, read.
@@ -134,6 +167,10 @@ pub struct History {
     pub folder: PathBuf,
     /// The migrations, base first.
     pub migrations: Vec<Migration>,
+    /// Where its tool records what was applied.
+    pub records: Records,
+    /// What its environment is told, if it is one.
+    pub alembic: AlembicOptions,
     /// What is wrong with the files as a whole, for example two heads.
     pub findings: Vec<Finding>,
     /// Downgrades without an upgrade: no tool ever runs them, and neither do we.
@@ -145,13 +182,23 @@ impl History {
     ///
     /// Reads every file once; runs nothing.
     pub fn load(folder: &Path, tool: Option<Tool>) -> Result<Self, MigrationsError> {
+        Self::load_with(folder, tool, &AlembicOptions::default())
+    }
+
+    /// The same, with what an environment of Alembic's is told.
+    pub fn load_with(
+        folder: &Path,
+        tool: Option<Tool>,
+        alembic: &AlembicOptions,
+    ) -> Result<Self, MigrationsError> {
         let (tool, because) = if let Some(tool) = tool {
             (tool, "it was asked for".to_owned())
         } else {
             let detection = super::detect(folder)?;
             (detection.tool, detection.because)
         };
-        let Loaded { mut migrations, lone } = tool.load(folder)?;
+        let Loaded { mut migrations, records, lone } = tool.load(folder, alembic)?;
+        let records = records.unwrap_or_else(|| Records::usual(tool));
         if migrations.is_empty() {
             return Err(MigrationsError::Empty {
                 folder: folder.to_owned(),
@@ -163,16 +210,20 @@ impl History {
             let written = claims_of(migration)?;
             migration.claims.extend(written);
         }
-        let findings = two_heads(&migrations);
-        Ok(Self { tool, because, folder: folder.to_owned(), migrations, findings, lone })
+        let mut findings = two_heads(&migrations);
+        if tool.knows_parents() {
+            findings.extend(crate::migrations::alembic::unmerged(&migrations));
+        }
+        let folder = folder.to_owned();
+        let alembic = alembic.clone();
+        Ok(Self { tool, because, folder, migrations, records, alembic, findings, lone })
     }
 
-    /// Adds claims that stand elsewhere than in the files: revision word and claim.
+    /// Adds claims that stand elsewhere than in the files: a revision's id or its unique prefix, and the claim.
     pub fn add_claims(&mut self, claims: &[(String, Claim)]) -> Result<(), MigrationsError> {
         for (revision, claim) in claims {
-            let place = super::resolve(revision, self, super::Place(0))?;
-            let at = place.0.checked_sub(1);
-            if let Some(migration) = at.and_then(|at| self.migrations.get_mut(at)) {
+            let at = super::find(revision, self)?;
+            if let Some(migration) = self.migrations.get_mut(at) {
                 migration.claims.push(claim.clone());
             }
         }
@@ -188,23 +239,28 @@ impl History {
             if let (true, Some(one)) =
                 (known.insert(version), at.and_then(|at| self.migrations.get(at)))
             {
-                wanted.extend(one.parents.iter().map(String::as_str));
+                wanted.extend(one.lineage.parents.iter().map(String::as_str));
             }
         }
         known
     }
 
-    /// What the version table names where the first `count` migrations are applied and each says which
-    /// ones it comes after.
+    /// The revisions that no other one comes after, where the first `count` migrations are applied: one, unless
+    /// branches have not met.
     pub fn heads(&self, count: usize) -> Vec<&str> {
-        alembic::heads(self.migrations.get(..count).unwrap_or_default()).collect()
+        let first = self.migrations.get(..count).unwrap_or(&self.migrations);
+        if self.tool.knows_parents() {
+            alembic::heads(first).collect()
+        } else {
+            first.last().map(|it| it.revision.as_str()).into_iter().collect()
+        }
     }
 
     /// How many migrations come right after the one at `at`.
     pub fn children(&self, at: usize) -> usize {
         let Some(one) = self.migrations.get(at) else { return 0 };
         if self.tool.knows_parents() {
-            self.migrations.iter().filter(|it| it.parents.contains(&one.version)).count()
+            self.migrations.iter().filter(|it| it.lineage.parents.contains(&one.version)).count()
         } else {
             usize::from(at + 1 < self.migrations.len())
         }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::folder::Loaded;
-use super::history::{Migration, Script, Wrap};
+use super::history::{Lineage, Migration, Script, Wrap};
 use super::{MigrationsError, VersionTable, folder};
 use crate::postgres::quote_literal;
 use crate::sql;
@@ -43,7 +43,7 @@ fn load_two_folders(from: &Path) -> Result<Loaded, MigrationsError> {
             && !from.join("up").join(file).is_file()
     };
     let lone = files.iter().filter(is_lone).map(|file| down.join(file)).collect();
-    Ok(Loaded { migrations, lone })
+    Ok(Loaded { migrations, records: None, lone })
 }
 
 fn load_pairs(from: &Path) -> Result<Loaded, MigrationsError> {
@@ -57,7 +57,7 @@ fn load_pairs(from: &Path) -> Result<Loaded, MigrationsError> {
         let downgrade = if down.is_file() { Some(folder::script(down, wrap)?) } else { None };
         migrations.push(migration(&name, folder::script(path.join("up.sql"), wrap)?, downgrade));
     }
-    Ok(Loaded { migrations, lone: Vec::new() })
+    Ok(Loaded { migrations, records: None, lone: Vec::new() })
 }
 
 fn migration(stem: &str, upgrade: Script, downgrade: Option<Script>) -> Migration {
@@ -71,7 +71,7 @@ fn migration(stem: &str, upgrade: Script, downgrade: Option<Script>) -> Migratio
         upgrade: Script { recorded: Some(upgrade.checksum()), ..upgrade },
         downgrade,
         claims: Vec::new(),
-        parents: Vec::new(),
+        lineage: Lineage::default(),
     }
 }
 

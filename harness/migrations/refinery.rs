@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use siphasher::sip::SipHasher13;
 
 use super::folder::Loaded;
-use super::history::{Migration, Script, Wrap};
+use super::history::{Lineage, Migration, Script, Wrap};
 use super::{MigrationsError, VersionTable, folder};
 use crate::postgres::quote_literal;
 
@@ -73,7 +73,7 @@ pub(super) fn load(from: &Path, width: Width) -> Result<Loaded, MigrationsError>
         let migration = load_one(path, &named, version, width)?;
         migrations.insert((version, relative), migration);
     }
-    Ok(Loaded { migrations: migrations.into_values().collect(), lone: Vec::new() })
+    Ok(Loaded { migrations: migrations.into_values().collect(), records: None, lone: Vec::new() })
 }
 
 /// The parts of a file's name.
@@ -113,7 +113,7 @@ fn load_one(
     let upgrade = folder::script(path, |_| Wrap::Transaction)?;
     let recorded = Some(checksum(named.name, version, width, &upgrade.text));
     Ok(Migration {
-        parents: Vec::new(),
+        lineage: Lineage::default(),
         revision: named.version.to_owned(),
         version: version.to_string(),
         name: named.name.replace('_', " "),

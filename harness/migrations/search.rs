@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-use super::{Detection, MigrationsError, Tool, alembic, detect};
+use super::{AlembicOptions, Detection, MigrationsError, Tool, alembic, detect};
 
 /// What stands below one folder.
 #[derive(Debug, Default)]
@@ -170,7 +170,7 @@ fn look(folder: &Path, tool: Option<Tool>) -> Option<Result<Detection, Migration
         // Its revisions are known to Python only.
         return alembic::detect(folder).map(|_| Ok(detection));
     }
-    match detection.tool.load(folder) {
+    match detection.tool.load(folder, &AlembicOptions::default()) {
         Ok(loaded) => (!loaded.migrations.is_empty()).then_some(Ok(detection)),
         Err(error) => Some(Err(error)),
     }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use super::folder::Loaded;
 use super::{
-    Applied, Migration, MigrationsError, alembic, dbmate, diesel, flyway, golang_migrate, goose,
-    plain, refinery, sqlx,
+    AlembicOptions, Applied, Migration, MigrationsError, alembic, dbmate, diesel, flyway,
+    golang_migrate, goose, plain, refinery, sqlx,
 };
 use crate::postgres::quote_literal;
 
@@ -94,7 +94,11 @@ impl Tool {
         }
     }
 
-    pub(super) fn load(self, folder: &Path) -> Result<Loaded, MigrationsError> {
+    pub(super) fn load(
+        self,
+        folder: &Path,
+        options: &AlembicOptions,
+    ) -> Result<Loaded, MigrationsError> {
         match self {
             Self::Sqlx => sqlx::load(folder),
             Self::GolangMigrate => golang_migrate::load(folder),
@@ -105,16 +109,21 @@ impl Tool {
             Self::RefineryInt8 => refinery::load(folder, refinery::Width::Int8),
             Self::Flyway => flyway::load(folder),
             Self::Plain => plain::load(folder),
-            Self::Alembic => alembic::load(folder),
+            Self::Alembic => alembic::load(folder, options),
         }
     }
 
     /// The same of an old `folder`, around which nothing stands of what stands around `now`.
-    pub(super) fn load_old(self, folder: &Path, now: &Path) -> Result<Loaded, MigrationsError> {
+    pub(super) fn load_old(
+        self,
+        folder: &Path,
+        now: &Path,
+        options: &AlembicOptions,
+    ) -> Result<Loaded, MigrationsError> {
         match self {
             Self::Flyway => flyway::load_set(folder, now),
-            Self::Alembic => alembic::load_old(folder, now),
-            _ => self.load(folder),
+            Self::Alembic => alembic::load_old(folder, now, options),
+            _ => self.load(folder, options),
         }
     }
 

@@ -51,7 +51,7 @@ impl Session {
     pub async fn connect_to_lend(target: &Target, purpose: &str) -> Result<Self, PostgresError> {
         let failed = |source| PostgresError::Connect { target: target.to_string(), source };
         let (line, near, folder) =
-            Line::open(&target.0).await.map_err(|error| failed(error.into()))?;
+            Line::open(target).await.map_err(|error| failed(error.into()))?;
         let options = near.application_name(&application(purpose));
         let connection = PgConnection::connect_with(&options).await.map_err(failed)?;
         // Connected: nobody needs its place in the file system any more.

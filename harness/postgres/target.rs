@@ -121,7 +121,7 @@ impl Target {
     }
 
     /// The host's name or address, or the folder of its socket.
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         match self.0.get_socket() {
             Some(directory) => directory.display().to_string(),
             None => self.0.get_host().trim_matches(['[', ']']).to_owned(),
@@ -135,7 +135,7 @@ impl Target {
     }
 
     /// How TLS is asked for: name in a URL, variable, value.
-    fn options(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    pub(super) fn options(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
         let pairs: Vec<(String, String)> = self.rest().query_pairs().into_owned().collect();
         pairs.into_iter().filter_map(|(key, value)| {
             let (key, variable) = match key.as_str() {

@@ -92,6 +92,8 @@ pub struct MigrationReport {
     pub cached: bool,
     /// Wall time of its steps.
     pub seconds: SecondsReport,
+    /// The lines that its scripts printed, if they are programs; if there was a backup, how many.
+    pub printed: Vec<String>,
     /// What was found.
     pub findings: Vec<FindingReport>,
 }
@@ -316,6 +318,7 @@ impl MigrationReport {
             file: judged.file.clone(),
             verdict: judged.verdict(fail_on),
             unjudged: judged.unjudged.clone(),
+            printed: judged.printed.clone(),
             cached: judged.cached,
             seconds: SecondsReport {
                 upgrade: judged.seconds.upgrade,

@@ -68,6 +68,7 @@ pub(super) fn migration(revision: &str, name: &str, findings: Vec<Finding>) -> M
         file: FILE.into(),
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail },
         unjudged: None,
+        printed: Vec::new(),
         cached: false,
         seconds: SecondsReport {
             upgrade: Some(0.001),

@@ -26,6 +26,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         text.push_str(&self::finding(finding, report, style));
         text.push('\n');
     }
+    text.push_str(&printed(report));
     text.push_str(&table(report));
     text.push_str(&closing(report));
     text
@@ -83,6 +84,20 @@ fn shown(finding: &Finding, source: Option<&str>, style: Style) -> String {
         Style::Plain => Renderer::plain(),
     };
     format!("{}\n", renderer.render(&[group]))
+}
+
+/// What scripts that are programs printed while they ran.
+fn printed(report: &Report) -> String {
+    let mut text = String::new();
+    for migration in report.migrations.iter().filter(|it| !it.cached && !it.printed.is_empty()) {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{} printed:", migration.revision);
+        for line in &migration.printed {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// What was climbed, and what did not pass; hundreds of old verdicts would only hide it.

@@ -271,6 +271,8 @@ mod tests {
             seconds: Seconds::default(),
             findings: vec![finding.clone(), note, finding.clone(), finding.clone()],
             changes: None,
+            models: None,
+            printed: Vec::new(),
             tried: None,
             unjudged: None,
             kept: None,

@@ -43,7 +43,7 @@ pub(super) async fn together(
     let origin = options.backup.as_deref().map_or(Origin::Empty, Origin::Backup);
     let server = chosen.start().await?;
     let (mut ground, _) =
-        Ground::open(chosen, server, history.tool, origin, Reading::Touched).await?;
+        Ground::open(chosen, server, &history.records, origin, Reading::Touched).await?;
     let (session, ledger) = ground.climber()?;
     let result = steps::apply_together(session, ledger, pending).await;
     ground.close().await?;

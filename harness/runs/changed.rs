@@ -20,7 +20,7 @@ pub(super) async fn since(
     let scratch = tempfile::tempdir().map_err(GitError::Scratch)?;
     let folder = base.export(scratch.path()).await?.filter(|folder| folder.is_dir());
     let mut migrations = match &folder {
-        Some(folder) => Before::load(folder, &history.folder, history.tool).map_err(|source| {
+        Some(folder) => Before::load(folder, history).map_err(|source| {
             let commit = base.short().to_owned();
             RunError::Old { folder: base.folder().to_owned(), commit, source }
         })?,

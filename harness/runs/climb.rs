@@ -14,7 +14,7 @@ use crate::steps::{self, Ground, Refusal, StepFailure};
 
 use super::RunError;
 use super::coverage::Head;
-use super::discreet::{discreet, discreet_head};
+use super::discreet::{discreet, discreet_head, without_lines};
 use super::outcome::{Judged, Seconds};
 use super::rows::{self, Kept, RowOptions};
 
@@ -169,6 +169,7 @@ impl<'h> Climb<'h> {
         let upgraded = climbed.upgrade.is_ok();
         let changes = (upgraded && self.says_changes)
             .then(|| climbed.before.diff(&climbed.upgraded).render());
+        let printed = migration.printed();
         self.settle(migration, Stood::after(climbed), before).await?;
         let judged = Judged {
             revision: migration.revision.clone(),
@@ -178,6 +179,8 @@ impl<'h> Climb<'h> {
             findings: checks::settle(migration, findings, came_true.as_deref()),
             unjudged,
             changes,
+            models: None,
+            printed: if self.has_backup { without_lines(&printed) } else { printed },
             tried,
             kept: None,
             cached: false,
@@ -192,6 +195,25 @@ impl<'h> Climb<'h> {
         let loader = self.ground.loader().await?;
         let head = Box::pin(rows::head(loader, &version_table, &options)).await?;
         Ok(Some(if self.has_backup { discreet_head(head) } else { head }))
+    }
+
+    /// Whether each upgrade so far has run.
+    pub(super) fn is_complete(&self) -> bool {
+        self.missing.is_none()
+    }
+
+    /// Compares the application's models with the schema as it is now, where its tool knows models.
+    pub(super) async fn models(
+        &mut self,
+        migration: &Migration,
+    ) -> Result<Option<Finding>, RunError> {
+        let Some(program) = migration.upgrade.program.as_ref().filter(|it| it.models().is_some())
+        else {
+            return Ok(None);
+        };
+        let (session, _) = self.ground.climber()?;
+        let models = steps::compare_models(session, program).await?;
+        Ok(checks::models_differ(&models))
     }
 
     /// Drops what the climb stood on. Gives whether the schema that was followed from step to step

@@ -12,6 +12,15 @@ use super::coverage::{Gap, Head};
 /// What begins behind the server's words.
 const STATE: &str = " (SQLSTATE ";
 
+/// What is said of lines that a script printed: there may be rows in them.
+pub(super) fn without_lines(printed: &[String]) -> Vec<String> {
+    match printed.len() {
+        0 => Vec::new(),
+        1 => vec!["one line, which is not shown: there may be rows in it".to_owned()],
+        count => vec![format!("{count} lines, which are not shown: there may be rows in them")],
+    }
+}
+
 /// The finding without values that are not ours to show.
 pub(super) fn discreet(finding: Finding) -> Finding {
     let finding = without_words(finding);

@@ -43,8 +43,8 @@ pub(super) async fn nearest(work: &Work, count: usize) -> Result<(Climb<'_>, usi
         return Ok((climb, *known));
     }
     let server = work.chosen.start().await?;
-    let (origin, tool) = (Origin::Empty, work.history.tool);
-    let (ground, _) = Ground::open(&work.chosen, server, tool, origin, Reading::Touched).await?;
+    let (origin, records) = (Origin::Empty, &work.history.records);
+    let (ground, _) = Ground::open(&work.chosen, server, records, origin, Reading::Touched).await?;
     Ok((Climb::begin(ground, None, Vec::new(), None), 0))
 }
 

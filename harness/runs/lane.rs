@@ -124,10 +124,16 @@ impl Lane {
             }
             self.say(Said::Begins(at));
             let mut verdicted = climb.one(migration).await?;
-            if let Some(tried) = &mut verdicted.judged.tried
-                && at + 1 == work.plan.stages.len()
-            {
-                tried.head = climb.head().await?;
+            if at + 1 == work.plan.stages.len() {
+                let judged = &mut verdicted.judged;
+                // What is missing would differ, and that is said.
+                if verdicted.upgraded && climb.is_complete() {
+                    judged.findings.extend(climb.models(migration).await?);
+                }
+                judged.models = migration.models().map(str::to_owned);
+                if let Some(tried) = &mut judged.tried {
+                    tried.head = climb.head().await?;
+                }
             }
             self.ended.parts.climb += begun.elapsed().as_secs_f64();
             let fails = work.failures(&verdicted.judged) > 0;
@@ -149,7 +155,7 @@ impl Lane {
         server: Option<Server>,
         reading: Reading,
     ) -> Result<(Climb<'w>, usize), RunError> {
-        let (chosen, tool) = (&work.chosen, work.history.tool);
+        let (chosen, records) = (&work.chosen, &work.history.records);
         if let (None, Some((count, kept))) = (&server, work.plan.base(self.range.start))
             && let Some(climb) = on_kept(work, *count, kept, reading).await?
         {
@@ -163,7 +169,7 @@ impl Lane {
         self.met(&server);
         let backup = work.options.backup.as_deref();
         let origin = backup.map_or(Origin::Empty, Origin::Backup);
-        let (mut ground, restored) = Ground::open(chosen, server, tool, origin, reading).await?;
+        let (mut ground, restored) = Ground::open(chosen, server, records, origin, reading).await?;
         let mut last = None;
         if let (Some(backup), Some(restored)) = (backup, restored) {
             let (session, ledger) = ground.climber()?;
@@ -214,7 +220,7 @@ pub(super) async fn on_kept<'w>(
     };
     let origin = Origin::Database(Box::new(database));
     let (ground, _) =
-        Ground::open(&work.chosen, server, work.history.tool, origin, reading).await?;
+        Ground::open(&work.chosen, server, &work.history.records, origin, reading).await?;
     let before: Vec<&Migration> =
         (0..count).filter_map(|at| work.stage(at)).map(|(_, migration)| migration).collect();
     let failed = |migration: &&&Migration| note.failed.contains(&migration.version);

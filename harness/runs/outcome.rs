@@ -92,6 +92,12 @@ pub struct Judged {
     /// What its upgrade changes in the schema, as text, if that was asked for and it ran.
     #[serde(default)]
     pub changes: Option<String>,
+    /// A digest of the files of the models that were compared with the schema after it, at head.
+    #[serde(default)]
+    pub models: Option<String>,
+    /// The lines that its scripts printed, if they are programs.
+    #[serde(default)]
+    pub printed: Vec<String>,
     /// The rows that it was tried on; `None` if no rows were asked for.
     #[serde(default)]
     pub tried: Option<Tried>,

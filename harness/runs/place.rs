@@ -14,7 +14,7 @@ use super::verify::{Options, identify, load};
 /// Runs the upgrades of `history` up to `place` on an empty database.
 pub async fn migrate(database: &Database, history: &History, place: Place) -> Result<(), RunError> {
     let mut session = steps::connect(history.tool, &database.target, "migrate").await?;
-    let ledger = Ledger::ensure(&mut session, history.tool).await?;
+    let ledger = Ledger::ensure(&mut session, &history.records).await?;
     for migration in history.migrations.iter().take(place.0) {
         let done = steps::replay(&database.target, &mut session, &ledger, migration).await?;
         done.map_err(|source| RunError::Upgrade {
@@ -37,7 +37,7 @@ pub async fn migrate_into(
     migrate(database, history, Place(at)).await?;
     let Some(migration) = history.migrations.get(at) else { return Ok("before it") };
     let mut session = steps::connect(history.tool, &database.target, "migrate").await?;
-    let ledger = Ledger::ensure(&mut session, history.tool).await?;
+    let ledger = Ledger::ensure(&mut session, &history.records).await?;
     if steps::apply(&mut session, &ledger, migration).await.is_err() {
         return Ok("where its upgrade failed");
     }

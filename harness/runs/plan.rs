@@ -85,7 +85,11 @@ impl Plan {
                     let says_changes = known.judged.changes.is_some() || !options.changes;
                     // It may have been kept when others came after it.
                     let head = known.judged.tried.as_ref().map(|tried| tried.head.is_some());
-                    says_changes && (nth < last || options.rows.is_none() || head == Some(true))
+                    let models = history.migrations.last().and_then(Migration::models);
+                    let says_models = nth < last || known.judged.models.as_deref() == models;
+                    says_changes
+                        && says_models
+                        && (nth < last || options.rows.is_none() || head == Some(true))
                 };
                 if let Some(known) = known.filter(says_enough) {
                     stage.task = Task::Known(Box::new(known));
@@ -177,6 +181,8 @@ fn without_doubles(history: &History, asked: &Asked) -> (Vec<usize>, Vec<Judged>
                 findings: Vec::new(),
                 unjudged: Some(format!("it was not run: {} has its version", before.name)),
                 changes: None,
+                models: None,
+                printed: Vec::new(),
                 tried: None,
                 kept: None,
                 cached: false,

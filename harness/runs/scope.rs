@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::finding::Finding;
-use crate::migrations::{History, Place, resolve};
+use crate::migrations::{History, reach};
 
 use super::verify::Options;
 use super::{RunError, Watch, changed};
@@ -77,8 +77,9 @@ impl Asked {
         let judged = match &options.scope {
             Scope::All => vec![true; count],
             Scope::Since(word) => {
-                let place = resolve(word, history, Place(count))?;
-                (0..count).map(|at| at >= place.0).collect()
+                let there = reach(word, history)?;
+                let is_there = |version: &str| there.contains(version);
+                history.migrations.iter().map(|it| !is_there(&it.version)).collect()
             }
             Scope::Only(revisions) => {
                 let has = |revision: &String| revisions.contains(revision);

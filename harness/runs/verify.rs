@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::finding::{CheckId, Claim, Finding, Severity};
-use crate::migrations::{History, Migration, Tool};
+use crate::migrations::{AlembicOptions, History, Migration, Tool};
 use crate::server::{Backend, Chosen, Server, ServerSpec};
 use crate::steps::{self, Reading};
 
@@ -53,6 +53,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Forces a layout.
     pub tool: Option<Tool>,
+    /// What an environment of Alembic's is told.
+    pub alembic: AlembicOptions,
     /// Which server.
     pub server: ServerSpec,
     /// A backup to begin from.
@@ -95,6 +97,7 @@ impl Options {
         Self {
             folder: folder.into(),
             tool: None,
+            alembic: AlembicOptions::default(),
             server: ServerSpec::default(),
             backup: None,
             transaction: TransactionMode::default(),
@@ -175,7 +178,7 @@ pub fn load(options: &Options) -> Result<History, RunError> {
     if let Some(rows) = &options.rows {
         rows.check()?;
     }
-    let mut history = History::load(&options.folder, options.tool)?;
+    let mut history = History::load_with(&options.folder, options.tool, &options.alembic)?;
     if options.transaction == TransactionMode::PerMigration {
         batch::wrap_each(&mut history.migrations);
     }

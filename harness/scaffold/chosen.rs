@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{ScaffoldError, Wanted};
 use crate::migrations::{
-    Candidate, Detection, History, Migration, MigrationsError, Search, Standing, Tool, detect,
+    AlembicOptions, Candidate, Detection, History, Migration, MigrationsError, Search, Standing,
+    Tool, detect,
 };
 
 /// The folder that was named, or the only one that is likely.
@@ -35,8 +36,8 @@ pub struct Counted {
 
 impl Counted {
     /// What is in `folder`.
-    fn read(folder: &Path, tool: Tool) -> Result<Self, MigrationsError> {
-        let history = History::load(folder, Some(tool))?;
+    fn read(folder: &Path, tool: Tool, alembic: &AlembicOptions) -> Result<Self, MigrationsError> {
+        let history = History::load_with(folder, Some(tool), alembic)?;
         let goes_back =
             |it: &Migration| it.downgrade.as_ref().is_some_and(|script| !script.is_blank());
         let one_way = history.migrations.iter().filter(|it| !goes_back(it)).count();
@@ -51,25 +52,26 @@ impl Chosen {
             return Err(ScaffoldError::NoFolder { path: wanted.project.clone() });
         }
         match &wanted.folder {
-            Some(folder) => Self::named(folder, wanted.tool),
-            None => Self::likeliest(&wanted.project, wanted.tool),
+            Some(folder) => Self::named(folder, wanted),
+            None => Self::likeliest(wanted),
         }
     }
 
-    fn named(folder: &Path, tool: Option<Tool>) -> Result<Self, ScaffoldError> {
+    fn named(folder: &Path, wanted: &Wanted) -> Result<Self, ScaffoldError> {
         let refused = |source| ScaffoldError::Migrations { source };
-        let detection = match tool {
+        let detection = match wanted.tool {
             Some(tool) => Detection { tool, because: "it was asked for".to_owned() },
             None => detect(folder).map_err(refused)?,
         };
-        Self::read(folder.to_owned(), detection, tool)
+        Self::read(folder.to_owned(), detection, wanted)
     }
 
-    fn likeliest(project: &Path, tool: Option<Tool>) -> Result<Self, ScaffoldError> {
-        let search = Search::below(project, tool);
+    fn likeliest(wanted: &Wanted) -> Result<Self, ScaffoldError> {
+        let project = &wanted.project;
+        let search = Search::below(project, wanted.tool);
         let Some(best) = search.found.iter().map(|it| it.standing).min() else {
             return Err(ScaffoldError::NoMigrations {
-                project: project.to_owned(),
+                project: project.clone(),
                 folders: search.folders,
                 loose: search.loose,
                 unread: search.unread,
@@ -84,7 +86,7 @@ impl Chosen {
                 // What tests and examples hold is nobody's migrations.
                 let others = others.into_iter().filter(|it| it.standing != Standing::Aside);
                 let others = others.map(|it| it.folder).collect();
-                let chosen = Self::read(only.folder, detection, tool)?;
+                let chosen = Self::read(only.folder, detection, wanted)?;
                 Ok(Self { others, unread: search.unread, ..chosen })
             }
             last => {
@@ -94,17 +96,13 @@ impl Chosen {
         }
     }
 
-    fn read(
-        folder: PathBuf,
-        detection: Detection,
-        asked: Option<Tool>,
-    ) -> Result<Self, ScaffoldError> {
+    fn read(folder: PathBuf, detection: Detection, wanted: &Wanted) -> Result<Self, ScaffoldError> {
         // What is recognised anyway need not be said.
-        let recognised = asked.map(|_| detect(&folder)).and_then(Result::ok);
+        let recognised = wanted.tool.map(|_| detect(&folder)).and_then(Result::ok);
         let recognised = recognised.filter(|it| it.tool == detection.tool);
-        let is_forced = asked.is_some() && recognised.is_none();
+        let is_forced = wanted.tool.is_some() && recognised.is_none();
         let detection = recognised.unwrap_or(detection);
-        let counted = Counted::read(&folder, detection.tool);
+        let counted = Counted::read(&folder, detection.tool, &wanted.alembic);
         match counted {
             Err(source) if !is_of_python(&source) => Err(ScaffoldError::Migrations { source }),
             counted => Ok(Self {
@@ -139,10 +137,14 @@ fn several(project: &Path, likely: &[Candidate]) -> ScaffoldError {
             Ok(detection) if detection.tool == Tool::Alembic => {
                 format!("{folder}: {}, since {}", detection.tool, detection.because)
             }
-            Ok(detection) => match Counted::read(&it.folder, detection.tool) {
-                Ok(counted) => format!("{folder}: {} of {}", counted.migrations, detection.tool),
-                Err(error) => beside(&it.folder, &error),
-            },
+            Ok(detection) => {
+                match Counted::read(&it.folder, detection.tool, &AlembicOptions::default()) {
+                    Ok(counted) => {
+                        format!("{folder}: {} of {}", counted.migrations, detection.tool)
+                    }
+                    Err(error) => beside(&it.folder, &error),
+                }
+            }
             Err(error) => beside(&it.folder, error),
         }
     };

@@ -14,7 +14,7 @@ mod suites;
 use std::path::{Path, PathBuf};
 
 use crate::git;
-use crate::migrations::Tool;
+use crate::migrations::{AlembicOptions, Tool};
 
 pub use chosen::{Chosen, Counted};
 pub use error::ScaffoldError;
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub folder: Option<PathBuf>,
     /// Its layout.
     pub tool: Option<Tool>,
+    /// What an environment of Alembic's is told.
+    pub alembic: AlembicOptions,
     /// The major version of `PostgreSQL`.
     pub major: Option<u32>,
     /// Whose jobs; an empty list for none.

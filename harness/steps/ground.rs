@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{Loader, Name};
-use crate::migrations::{Migration, MigrationsError, Script, Tool};
+use crate::migrations::{Migration, MigrationsError, Records, Script, Tool};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::{COUNTS_AT_ONCE, FLUSH, Reader, SchemaError, Snapshot};
 use crate::server::{Chosen, Database, Server, ServerError, Template};
@@ -94,7 +94,7 @@ pub enum Origin<'a> {
 pub struct Ground {
     chosen: Chosen,
     server: Server,
-    tool: Tool,
+    records: Records,
     backup: Option<PathBuf>,
     ledger: Ledger,
     standing: Option<Standing>,
@@ -108,12 +108,12 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Takes `server`, which was started as `chosen`, and makes sure that its database has `tool`'s
-    /// version table.
+    /// Takes `server`, which was started as `chosen`, and makes sure that its database has the version table
+    /// that `records` name.
     pub async fn open(
         chosen: &Chosen,
         server: Server,
-        tool: Tool,
+        records: &Records,
         origin: Origin<'_>,
         reading: Reading,
     ) -> Result<(Self, Option<Restored>), GroundError> {
@@ -125,8 +125,8 @@ impl Ground {
             Origin::Database(database) => (*database, None),
             _ => make(&server, backup.as_deref()).await?,
         };
-        let mut standing = stand(&server, tool, database).await?;
-        let mut ledger = Ledger::ensure(&mut standing.climber, tool).await?;
+        let mut standing = stand(&server, records.tool, database).await?;
+        let mut ledger = Ledger::ensure(&mut standing.climber, records).await?;
         let settings = settings(&mut standing.climber).await?;
         if server.version().major >= COUNTS_AT_ONCE {
             ledger.and_then(FLUSH);
@@ -134,7 +134,7 @@ impl Ground {
         let ground = Self {
             chosen: chosen.clone(),
             server,
-            tool,
+            records: records.clone(),
             backup,
             ledger,
             standing: Some(standing),
@@ -186,7 +186,7 @@ impl Ground {
     pub async fn loader(&mut self) -> Result<&mut Loader, GroundError> {
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         if standing.loader.is_none() {
-            let session = connect(self.tool, &standing.database.target, "rows").await?;
+            let session = connect(self.records.tool, &standing.database.target, "rows").await?;
             let (schema, name) = self.ledger.names();
             let mut loader = Box::new(Loader::new(session));
             loader.leave_out(Name { schema, name });
@@ -230,7 +230,7 @@ impl Ground {
     pub async fn reconnect(&mut self) -> Result<(), GroundError> {
         let standing = self.standing.take().ok_or_else(nowhere)?;
         let database = leave(standing).await;
-        self.standing = Some(stand(&self.server, self.tool, database).await?);
+        self.standing = Some(stand(&self.server, self.records.tool, database).await?);
         let standing = self.standing.as_mut().ok_or_else(nowhere)?;
         self.settings = settings(&mut standing.climber).await?;
         Ok(())
@@ -277,7 +277,7 @@ impl Ground {
                 applied: Vec::new(),
             },
         };
-        let follow = follow(&mut clean, self.tool, linear).await;
+        let follow = follow(&mut clean, &self.records, linear).await;
         let database = match follow {
             Ok(()) => self.server.create_database(Template::Of(&clean.database)).await,
             Err(error) => {
@@ -286,7 +286,7 @@ impl Ground {
             }
         };
         self.clean = Some(clean);
-        self.standing = Some(stand(&self.server, self.tool, database?).await?);
+        self.standing = Some(stand(&self.server, self.records.tool, database?).await?);
         self.worn = false;
         Ok(())
     }
@@ -300,8 +300,8 @@ impl Ground {
         Box::pin(old.stop()).await?;
         let database = make(&self.server, self.backup.as_deref()).await?.0;
         let mut fresh = Clean { database, applied: Vec::new() };
-        follow(&mut fresh, self.tool, linear).await?;
-        self.standing = Some(stand(&self.server, self.tool, fresh.database).await?);
+        follow(&mut fresh, &self.records, linear).await?;
+        self.standing = Some(stand(&self.server, self.records.tool, fresh.database).await?);
         self.worn = false;
         Ok(())
     }
@@ -392,9 +392,13 @@ async fn leave(standing: Standing) -> Database {
 }
 
 /// Brings the clean database forward; it is a template afterwards, so no session stays.
-async fn follow(clean: &mut Clean, tool: Tool, linear: &[&Migration]) -> Result<(), GroundError> {
-    let mut session = connect(tool, &clean.database.target, "clean").await?;
-    let ledger = Ledger::ensure(&mut session, tool).await?;
+async fn follow(
+    clean: &mut Clean,
+    records: &Records,
+    linear: &[&Migration],
+) -> Result<(), GroundError> {
+    let mut session = connect(records.tool, &clean.database.target, "clean").await?;
+    let ledger = Ledger::ensure(&mut session, records).await?;
     for migration in linear.iter().skip(clean.applied.len()) {
         let done = replay(&clean.database.target, &mut session, &ledger, migration).await?;
         done.map_err(|source| GroundError::NotRepeatable {

@@ -52,7 +52,7 @@ pub use lock::{Holder, LockError, is_locked, lock, unlock};
 pub use newer::{Newer, export_newer, written_into_new};
 pub use preflight::{Facts, Identity, Other, Since, facts, identity, is_pooled, others, size};
 pub use probe::{Routine, probe_routines};
-pub use program::{connect, listen};
+pub use program::{compare_models, connect, listen};
 pub use properties::{
     carry_on, creation_of, grants_of, kept_private, path_of, places_of, sequences, settings_of,
 };

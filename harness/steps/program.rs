@@ -3,8 +3,12 @@
 //! Must not know which tool it is.
 
 use crate::finding::Span;
-use crate::migrations::{Call, DriverError, Migration, Program, Script, Statement, Tool, Wrap};
-use crate::postgres::{Door, Manner, PostgresError, Session, SqlFailure, Target, quote_literal};
+use crate::migrations::{
+    Call, DriverError, Migration, Models, Program, Script, Statement, Tool, Wrap,
+};
+use crate::postgres::{
+    Door, Manner, PostgresError, Session, SqlFailure, Target, quote_ident, quote_literal,
+};
 use crate::sql;
 
 use super::script::{StepFailure, one_message};
@@ -52,21 +56,9 @@ pub(super) async fn run(
         Inside::Transaction => Manner::inside(),
     };
     let door = Door::open().await.map_err(lost)?;
-    let Some(lease) = door.lend(session, manner) else {
-        let problem = "the session was not made to be lent".to_owned();
-        return Err(StepFailure::Postgres(PostgresError::Unexpected(problem)));
-    };
-    let address = door.address();
-    let host = address.ip().to_string();
-    let target = session.target();
-    let call = Call {
-        host: &host,
-        port: address.port(),
-        word: door.word(),
-        user: target.role(),
-        database: target.database_name().unwrap_or_else(|| target.role()),
-    };
-    let told = program.run(&call).await;
+    let lease = door.lend(session, manner).ok_or_else(|| StepFailure::Postgres(not_lent()))?;
+    let host = door.address().ip().to_string();
+    let told = program.run(&call(&door, &host, session.target())).await;
     let heard = lease.end().await;
     let Err(error) = told.map_err(StepFailure::Environment)? else {
         return is_recorded(session, script, program).await;
@@ -82,6 +74,35 @@ pub(super) async fn run(
     Err(failure(script, error, heard.refused))
 }
 
+fn not_lent() -> PostgresError {
+    PostgresError::Unexpected("the session was not made to be lent".to_owned())
+}
+
+fn call<'a>(door: &'a Door, host: &'a str, target: &'a Target) -> Call<'a> {
+    Call {
+        host,
+        port: door.address().port(),
+        word: door.word(),
+        user: target.role(),
+        database: target.database_name().unwrap_or_else(|| target.role()),
+    }
+}
+
+/// Compares the models of `program`'s application with the schema that `session` is at.
+pub async fn compare_models(
+    session: &mut Session,
+    program: &Program,
+) -> Result<Models, PostgresError> {
+    let lost = |error: std::io::Error| PostgresError::Lost(error.into());
+    let door = Door::open().await.map_err(lost)?;
+    let lease = door.lend(session, Manner::own()).ok_or_else(not_lent)?;
+    let host = door.address().ip().to_string();
+    let models = program.compare_models(&call(&door, &host, session.target())).await;
+    lease.end().await;
+    session.execute("").await?;
+    Ok(models)
+}
+
 /// Whether the version table says what the tool would have it say: else what was done was done elsewhere, or
 /// was rolled back in the end.
 async fn is_recorded(
@@ -90,13 +111,14 @@ async fn is_recorded(
     program: &Program,
 ) -> Result<(), StepFailure> {
     let (version, is_there) = program.leaves();
-    let name = program.version_table();
+    let name = program.version_table().name;
     let places = format!(
         "SELECT relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class WHERE relname = {} AND relkind = 'r'",
-        quote_literal(name)
+        quote_literal(&name)
     );
     let places = session.rows(&places).await.map_err(StepFailure::Postgres)?;
     let places: Vec<String> = places.into_iter().flatten().flatten().collect();
+    let name = quote_ident(&name);
     let queries = places.iter().map(|schema| {
         format!("SELECT FROM {schema}.{name} WHERE version_num = {}", quote_literal(version))
     });

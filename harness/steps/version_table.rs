@@ -1,14 +1,19 @@
 //! The version table of one database: where it is, what it says, what to write into it.
 
-use crate::migrations::{Applied, Direction, History, Migration, Move, Tool, parse_applied};
-use crate::postgres::{PostgresError, Session, qualified, quote_literal};
+use crate::migrations::{
+    Applied, Direction, History, Migration, Move, Records, Tool, parse_applied,
+};
+use crate::postgres::{PostgresError, Session, qualified, quote_ident, quote_literal};
 
 /// A tool's version table in one database.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     tool: Tool,
     schema: String,
+    name: String,
     table: String,
+    /// Whether its schema is not there yet.
+    lacks_schema: bool,
     /// Sent with every record.
     then: &'static str,
     astray: Option<Astray>,
@@ -24,10 +29,16 @@ pub struct Astray {
 }
 
 impl Ledger {
-    /// Finds the table along the search path, or in any schema; where there is none, it would be
-    /// made in the first schema of the search path, `public` by default.
-    pub async fn find(session: &mut Session, tool: Tool) -> Result<(Self, bool), PostgresError> {
-        let name = tool.version_table().name;
+    /// Finds the table along the search path, or in any schema, unless its own is said; where there is none, it
+    /// would be made in that schema, or in the first one of the search path, `public` by default.
+    pub async fn find(
+        session: &mut Session,
+        records: &Records,
+    ) -> Result<(Self, bool), PostgresError> {
+        let (tool, name) = (records.tool, records.name.as_str());
+        if let Some(schema) = &records.schema {
+            return Self::find_in(session, records, schema).await;
+        }
         let sql = format!(
             "SELECT n.nspname, pg_catalog.pg_table_is_visible(c.oid) FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -52,7 +63,30 @@ impl Ledger {
         let astray = (schema != looks_in && tool != Tool::Plain)
             .then_some(Astray { looks_in, is_one_of_several: !is_visible && found.len() > 1 });
         let table = qualified(&schema, name);
-        Ok((Self { tool, schema, table, then: "", astray }, exists))
+        let name = name.to_owned();
+        Ok((Self { tool, schema, name, table, lacks_schema: false, then: "", astray }, exists))
+    }
+
+    /// Looks for it in the schema that its tool is told of.
+    async fn find_in(
+        session: &mut Session,
+        records: &Records,
+        schema: &str,
+    ) -> Result<(Self, bool), PostgresError> {
+        let Records { tool, name, .. } = records;
+        let table = qualified(schema, name);
+        let sql = format!(
+            "SELECT pg_catalog.to_regnamespace({}) IS NULL, pg_catalog.to_regclass({}) IS NOT NULL",
+            quote_literal(&quote_ident(schema)),
+            quote_literal(&table)
+        );
+        let row = session.rows(&sql).await?.into_iter().next().unwrap_or_default();
+        let is = |at: usize| row.get(at).and_then(Option::as_deref) == Some("t");
+        let (lacks_schema, exists) = (is(0), is(1));
+        let (schema, name) = (schema.to_owned(), name.clone());
+        let ledger =
+            Self { tool: *tool, schema, name, table, lacks_schema, then: "", astray: None };
+        Ok((ledger, exists))
     }
 
     /// Whether its tool would make another table instead of finding this one.
@@ -60,9 +94,14 @@ impl Ledger {
         self.astray.as_ref()
     }
 
+    /// Its schema, if that is not there.
+    pub fn missing_schema(&self) -> Option<&str> {
+        self.lacks_schema.then_some(&self.schema)
+    }
+
     /// Finds the table and makes it if it is not there.
-    pub async fn ensure(session: &mut Session, tool: Tool) -> Result<Self, PostgresError> {
-        let (ledger, exists) = Self::find(session, tool).await?;
+    pub async fn ensure(session: &mut Session, records: &Records) -> Result<Self, PostgresError> {
+        let (ledger, exists) = Self::find(session, records).await?;
         if !exists {
             session.execute(&ledger.creation()).await?;
         }
@@ -82,12 +121,19 @@ impl Ledger {
 
     /// The statement that makes the table.
     pub fn creation(&self) -> String {
-        self.tool.version_table().create.replace("{table}", &self.table)
+        let key = quote_ident(&format!("{}_pkc", self.name));
+        let create = self.tool.version_table().create;
+        let table = create.replace("{table}", &self.table).replace("{key}", &key);
+        if self.lacks_schema {
+            format!("CREATE SCHEMA {};\n{table}", quote_ident(&self.schema))
+        } else {
+            table
+        }
     }
 
     /// Schema and name: what a snapshot leaves out.
     pub fn names(&self) -> (String, String) {
-        (self.schema.clone(), self.tool.version_table().name.to_owned())
+        (self.schema.clone(), self.name.clone())
     }
 
     /// Has `sql` sent with every record, in one message.

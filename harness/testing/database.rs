@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use crate::config::{Config, ConfigError};
 use crate::data::NoStrategy;
 use crate::env;
-use crate::migrations::{History, MigrationsError, Place, resolve};
+use crate::migrations::{History, MigrationsError, Place, order_to};
 use crate::postgres::Target;
 use crate::runs::{self, NoShard, RunError};
 use crate::server::{
@@ -74,8 +74,9 @@ impl TestDatabase {
     /// `base`, an id or its unique prefix, `-1` for the one before head.
     pub async fn at(revision: &str) -> Result<Self, TestError> {
         let config = Config::load()?;
-        let history = History::load(&config.folder(None), config.tool(None)?)?;
-        let place = resolve(revision, &history, Place(history.migrations.len()))?;
+        let (folder, tool) = (config.folder(None), config.tool(None)?);
+        let mut history = History::load_with(&folder, tool, &config.alembic(&[]))?;
+        let place = order_to(&mut history, revision)?;
         Self::of(&history, place).await
     }
 

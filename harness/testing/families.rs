@@ -49,6 +49,7 @@ impl Family {
             | CheckId::SeedCoverage => Some(Self::Rows),
             CheckId::StaleClaim => Some(Self::Claims),
             CheckId::MultipleHeads
+            | CheckId::ModelsDiffer
             | CheckId::ChecksumMismatch
             | CheckId::OutOfOrder
             | CheckId::UnknownRevision

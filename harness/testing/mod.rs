@@ -69,6 +69,7 @@ fn options(folder: std::path::PathBuf) -> Result<Options, TestError> {
     let config = Config::load()?;
     let mut options = Options::new(folder);
     options.tool = config.tool(None)?;
+    options.alembic = config.alembic(&[]);
     options.server = config.server(None, None)?;
     options.fail_on = config.fail_on().unwrap_or(Severity::Error);
     options.claims = config.claims()?;

@@ -1,6 +1,6 @@
 //! Branches: an order in which each revision comes after what it needs.
 
-use crate::project::Project;
+use crate::project::{Project, checks};
 
 fn make(project: &Project, id: &str, down: &str, more: &str) {
     let table = format!("op.execute('CREATE TABLE t_{id} ()')");
@@ -37,18 +37,48 @@ fn branches_meet_after_both_were_climbed() {
 
 /// Nobody gets more than was asked for.
 #[test]
-fn a_word_for_one_of_several_branches_is_refused() {
+fn a_branch_is_judged_without_the_other() {
     let Some(project) = Project::new() else { return };
     make(&project, "a1", "None", "");
     make(&project, "b1", "'a1'", "");
     make(&project, "c1", "'a1'", "");
-    let since = |word: &str| project.verify(&["--no-rows", "--since", word]);
-    // One of both comes after the other, which it does not need.
-    let refused: Vec<_> =
-        ["b1", "c1"].map(since).into_iter().filter(|ran| ran.code == Some(2)).collect();
-    assert_eq!(refused.len(), 1, "{}{}", refused[0].stdout, refused[0].stderr);
-    assert!(refused[0].stderr.contains("branches are moved together"), "{}", refused[0].stderr);
-    assert_eq!(since("a1").code, Some(0));
+    make(&project, "c2", "'c1'", "");
+    let since = |word: &str| {
+        let json = project.verify(&["--no-rows", "--format", "json", "--since", word]).json();
+        let judged = json["migrations"].as_array().unwrap().iter();
+        let mut judged: Vec<&str> = judged.map(|it| it["revision"].as_str().unwrap()).collect();
+        judged.sort_unstable();
+        judged.join(" ")
+    };
+    assert_eq!(since("a1"), "b1 c1 c2");
+    assert_eq!(since("c1"), "b1 c2");
+    assert_eq!(since("b1"), "c1 c2");
+}
+
+/// Two people who did not know of each other.
+#[test]
+fn two_heads_that_nobody_meant_are_found() {
+    let Some(project) = Project::new() else { return };
+    make(&project, "a1", "None", "");
+    make(&project, "b1", "'a1'", "");
+    make(&project, "c1", "'a1'", "");
+    let found = |project: &Project| {
+        let ran = project.verify(&["--no-rows", "--format", "json"]);
+        let json = ran.json();
+        (ran.code, ["b1", "c1"].map(|it| checks(&json, it).join(" ")))
+    };
+    let is_sound = (Some(0), [String::new(), String::new()]);
+    let heads = ["multiple-heads".to_owned(), "multiple-heads".to_owned()];
+    assert_eq!(found(&project), (Some(1), heads));
+    // A branch with a name is there on purpose, and so is one with a base of its own.
+    let path = "scripts/versions/c1.py";
+    let text = std::fs::read_to_string(project.path().join(path)).unwrap();
+    project.write(path, &format!("{text}\nbranch_labels = ('sea',)\n"));
+    make(&project, "d1", "None", "");
+    assert_eq!(found(&project), is_sound);
+    project.write(path, &text);
+    project.revision("m1", "('b1', 'c1')", "pass", "pass");
+    assert_eq!(found(&project), is_sound);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What can be wrong with an environment is said before any revision is blamed.
 
-use stairway::postgres::{Session, Target};
-
 use crate::project::Project;
 use crate::servers;
 
@@ -69,22 +67,16 @@ fn an_engine_with_a_way_of_its_own_to_connect_is_led_away_from_there() {
     assert_eq!(there.as_deref(), Some("t"), "the revisions ran on the other database");
 }
 
-/// A session that others speak in has no TLS yet: it is not quietly done without over a network.
+/// Each of its databases would be the one that is lent.
 #[test]
-fn a_session_is_not_lent_over_a_network_without_a_word_about_tls() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for (url, is_refused) in [
-        ("postgres://x@db.invalid/shop", true),
-        ("postgres://x@db.invalid/shop?sslmode=require", true),
-        ("postgres://x@127.0.0.1:1/shop?sslmode=require", true),
-        ("postgres://x@127.0.0.1:1/shop", false),
-        ("postgres://x@db.invalid/shop?sslmode=disable", false),
-    ] {
-        let target = Target::parse(url).unwrap();
-        let error = runtime.block_on(Session::connect_to_lend(&target, "test")).unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause.contains("can't be lent"), is_refused, "{url}: {cause}");
-    }
+fn an_env_of_several_databases_is_refused() {
+    let Some(project) = Project::fixture() else { return };
+    let env = std::fs::read_to_string(project.path().join("scripts/env.py")).unwrap();
+    project.write(
+        "scripts/env.py",
+        &env.replace("else:\n    online()", "else:\n    online()\n    online()"),
+    );
+    refused(&project, &["on several databases"]);
 }
 
 #[test]

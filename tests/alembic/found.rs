@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::project::{Project, checks, findings};
+use crate::servers;
 
 fn table(project: &Project) -> &Project {
     project.revision(
@@ -162,4 +163,61 @@ fn what_its_env_rolls_back_is_no_success() {
     let found = findings(&json, "aa01")[0];
     assert_eq!(found["check"], "upgrade-failed");
     assert!(found["message"].as_str().unwrap().contains("did nothing commit?"), "{found}");
+}
+
+/// A model that nobody wrote a migration for, and one that has it.
+#[test]
+fn models_that_are_not_the_schema_at_head_are_found() {
+    let Some(project) = Project::new() else { return };
+    let env = std::fs::read_to_string(project.path().join("scripts/env.py")).unwrap();
+    let env = env.replace(
+        "config = context.config",
+        "import models\n\nconfig = context.config\ntarget_metadata = models.metadata",
+    );
+    let env = env.replace(
+        "connection=connection,",
+        "connection=connection, target_metadata=target_metadata,",
+    );
+    project.write("scripts/env.py", &env);
+    let model = |more: &str| {
+        let text = format!(
+            "import sqlalchemy as sa\n\nmetadata = sa.MetaData()\n\
+             sa.Table('t', metadata, sa.Column('id', sa.Integer, primary_key=True){more})\n"
+        );
+        project.write("models.py", &text);
+    };
+    let create = "op.create_table('t', sa.Column('id', sa.Integer, primary_key=True))";
+    project.revision("a1", "None", create, "op.drop_table('t')");
+    let cache = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(cache.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+        .unwrap();
+    let verify = || {
+        let major = servers::majors()[0].to_string();
+        let words = [
+            "verify",
+            ".",
+            "--server",
+            "local",
+            "--postgres",
+            &major,
+            "--no-rows",
+            "--format",
+            "json",
+        ];
+        let output = project.command(&words).env("STAIRWAY_CACHE", cache.path()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{error}\n{said}"))
+    };
+    model("");
+    assert_eq!(checks(&verify(), "a1"), Vec::<String>::new());
+    assert_eq!(verify()["migrations"][0]["cached"], true);
+    // No revision is another one, and what is known is not enough.
+    model(", sa.Column('name', sa.Text)");
+    let json = verify();
+    assert_eq!(checks(&json, "a1"), ["models-differ"]);
+    let finding = findings(&json, "a1")[0];
+    let detail = finding["detail"].as_str().unwrap_or_else(|| panic!("{finding}"));
+    assert!(detail.contains("op.add_column('t', sa.Column('name', sa.Text()"), "{detail}");
+    assert_eq!(json["verdict"], "pass", "it is a warning");
 }

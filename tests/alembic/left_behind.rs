@@ -14,8 +14,12 @@ use crate::servers;
 const SLEEP: &str = "import os, pathlib, time\n\
     pathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(3600)";
 
-fn start(project: &Project) -> (Child, Pid) {
-    project.revision("aa01", "None", SLEEP, "pass");
+/// The same in the middle of something that lets no other thread of Python run.
+const SPIN: &str = "import os, pathlib, re\n\
+    pathlib.Path('pid').write_text(str(os.getpid()))\nre.match(r'(a+)+$', 'a' * 99 + 'b')";
+
+fn start(project: &Project, body: &str) -> (Child, Pid) {
+    project.revision("aa01", "None", body, "pass");
     let major = servers::majors()[0].to_string();
     let words =
         ["verify", ".", "--server", "local", "--postgres", &major, "--no-cache", "--no-rows"];
@@ -40,9 +44,9 @@ fn wait<T>(mut asked: impl FnMut() -> Option<T>) -> T {
 }
 
 #[track_caller]
-fn is_gone_after(signal: Signal) {
+fn is_gone_after(signal: Signal, body: &str) {
     let Some(project) = Project::new() else { return };
-    let (mut child, python) = start(&project);
+    let (mut child, python) = start(&project, body);
     assert!(kill(python, None).is_ok());
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
     child.wait().unwrap();
@@ -51,10 +55,15 @@ fn is_gone_after(signal: Signal) {
 
 #[test]
 fn a_killed_run_leaves_no_python() {
-    is_gone_after(Signal::SIGKILL);
+    is_gone_after(Signal::SIGKILL, SLEEP);
+}
+
+#[test]
+fn a_killed_run_leaves_no_python_that_hears_nothing() {
+    is_gone_after(Signal::SIGKILL, SPIN);
 }
 
 #[test]
 fn an_interrupted_run_leaves_no_python() {
-    is_gone_after(Signal::SIGINT);
+    is_gone_after(Signal::SIGINT, SLEEP);
 }

@@ -7,9 +7,12 @@ mod branches;
 mod climbed;
 mod dry_run;
 mod environments;
+mod flask;
 mod found;
 mod left_behind;
 mod project;
+mod secured;
+mod told;
 
 #[path = "../program/mod.rs"]
 mod program;

@@ -71,6 +71,10 @@ impl Project {
         Some(project)
     }
 
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -92,6 +92,18 @@ fn without_a_python_it_is_said_and_written_all_the_same() {
 }
 
 #[test]
+fn what_flask_migrate_makes_is_one_environment() {
+    let place = Place::new(&[("app.py", "")]);
+    place.layout("alembic/scripts", "migrations");
+    place.write(&[("migrations/alembic.ini", "[alembic]\n")]);
+    let ran = repository::run(place.path(), &[("STAIRWAY_PYTHON", "/no/python")], &["init"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("found migrations\n"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("also found"), "{}", ran.stdout);
+    assert_eq!(settings(&place), ("migrations".to_owned(), None));
+}
+
+#[test]
 fn what_others_wrote_is_not_looked_into() {
     let place = Place::new(&SOUND);
     for foreign in [

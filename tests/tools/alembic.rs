@@ -269,3 +269,37 @@ fn two_heads_are_found_by_both(#[values(15, 18)] major: u32) {
         assert_eq!(place.schema("ours"), place.schema("theirs"));
     });
 }
+
+/// One branch moves without the other, by the words that Alembic has for it; each finds what the other left.
+#[rstest]
+fn one_branch_moves_without_the_other(#[values(15, 18)] major: u32) {
+    on(major, |place, alembic| {
+        place.write_migration(BRANCH[0].0, BRANCH[0].1);
+        place.make("one");
+        let heads = || {
+            let mut heads = alembic.heads(place, "one");
+            heads.sort();
+            heads.join(" ")
+        };
+        let go = |words: &str| place.stairway("one", &format!("{words} --skip-backup"));
+        go("upgrade billing@head").ended(0);
+        assert_eq!(heads(), "0d9e");
+        place.stairway("one", "current").ended(0).says("0d9e (head)");
+        alembic.run(place, "one", &["upgrade", "02b1"]);
+        place.stairway("one", "current").ended(0).says("02b1\n").says("0d9e (head)");
+        // With a copy and a way back, too.
+        place.stairway("one", "upgrade f3c2").ended(0).says("02b1, 0d9e");
+        assert_eq!(heads(), "0d9e f3c2");
+        go("downgrade -1").ended(2).says("name the branch");
+        go("downgrade f3c2@-1").ended(0);
+        assert_eq!(heads(), "02b1 0d9e");
+        go("downgrade billing@1a0c").ended(0);
+        assert_eq!(heads(), "02b1");
+        go("upgrade").ended(0);
+        let said = alembic.run(place, "one", &["upgrade", "heads"]);
+        assert!(!said.contains("Running"), "{said}");
+        alembic.run(place, "one", &["downgrade", "billing@1a0c"]);
+        go("downgrade 1a0c").ended(0);
+        assert_eq!(heads(), "1a0c");
+    });
+}

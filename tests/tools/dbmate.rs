@@ -137,6 +137,42 @@ fn dbmate_and_stairway_take_turns() {
     }
 }
 
+/// The name may have a schema, and letters of both kinds.
+#[test]
+fn a_version_table_with_another_name_is_one_for_both() {
+    const NAME: (&str, &str) = ("DBMATE_MIGRATIONS_TABLE", "Book.Moved");
+    for major in place::majors(0) {
+        on(major, |place, dbmate| {
+            place.make("named");
+            let migrate = |word: &str| {
+                let output = Command::new(&dbmate.0)
+                    .args([
+                        "--no-dump-schema",
+                        "--migrations-dir",
+                        &place.first(HISTORY.len()),
+                        word,
+                    ])
+                    .current_dir(place.path())
+                    .env(NAME.0, NAME.1)
+                    .env("DATABASE_URL", place.socket_url("named", "postgres", "sslmode=disable"))
+                    .output()
+                    .unwrap();
+                String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+            };
+            migrate("migrate");
+            place.stairway_with("named", "downgrade base --skip-backup", &[NAME]).ended(0);
+            place.stairway_with("named", "upgrade +1 --skip-backup", &[NAME]).ended(0);
+            let said = migrate("status");
+            assert!(said.contains("Applied: 1"), "{said}");
+            migrate("migrate");
+            place.stairway_with("named", "upgrade", &[NAME]).ended(0).says("nothing to do");
+            place.stairway_with("named", "downgrade -1 --skip-backup", &[NAME]).ended(0);
+            let said = migrate("status");
+            assert!(said.contains("Applied: 2"), "{said}");
+        });
+    }
+}
+
 /// What is refused here is what dbmate would not run.
 #[test]
 fn a_file_that_dbmate_refuses_is_refused() {

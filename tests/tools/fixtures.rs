@@ -51,8 +51,6 @@ fn each_layout_goes_up_and_down(
 
 /// Values come from the environment, and so may a name of the version table that nobody here would look at.
 #[rstest]
-#[case("dbmate", &[], "DBMATE_MIGRATIONS_TABLE", "moved")]
-#[case("goose", &[], "GOOSE_TABLE", "app.moved")]
 #[case("flyway", &[("V4__pets.sql", "CREATE TABLE ${Kind} (id int);")], "FLYWAY_TABLE", "moved")]
 #[case("flyway", &[("V4__pets.sql", "CREATE TABLE ${kind} (id int);")], "FLYWAY_SQL_MIGRATION_PREFIX", "X")]
 fn the_environment_is_heard(
@@ -91,6 +89,33 @@ fn the_environment_is_heard(
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("set FLYWAY_PLACEHOLDERS_KIND"), "{said}");
     }
+}
+
+/// A version table with a name of its own, in a schema that is not there yet.
+#[rstest]
+#[case("dbmate", "DBMATE_MIGRATIONS_TABLE", "version FROM \"Book\".\"Moved\"")]
+// Which does not quote it.
+#[case("goose", "GOOSE_TABLE", "max(version_id)::text FROM book.moved")]
+fn a_version_table_has_the_name_that_the_environment_gives_it(
+    #[case] name: &str,
+    #[case] variable: &str,
+    #[case] last: &str,
+) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts").join(name);
+    let Some(place) = Place::with(place::majors(0)[0], &folder) else { return };
+    place.make("shop");
+    let stairway = |words: &str| place.stairway_with("shop", words, &[(variable, "Book.Moved")]);
+    stairway("upgrade").ended(10).says("CREATE SCHEMA ");
+    let schema = if name == "dbmate" { "Book" } else { "book" };
+    place.sql("shop", &format!("CREATE SCHEMA \"{schema}\""));
+    stairway("upgrade +1 --skip-backup").ended(0);
+    let applied = place.value("shop", &format!("SELECT {last}"));
+    let ran = stairway("current");
+    assert!(ran.ended(0).said.contains(&applied) && !applied.is_empty(), "{}", ran.said);
+    stairway("upgrade").ended(0);
+    stairway("upgrade").ended(0).says("nothing to do");
+    stairway("downgrade base --skip-backup").ended(0);
+    place.stairway("shop", "current").ended(0).says("base");
 }
 
 /// What would be run is shown without what is blank of it.

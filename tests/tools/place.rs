@@ -150,6 +150,16 @@ impl Place {
 
     /// Stairway on a database; its deployment directory goes by the database's name.
     pub(crate) fn stairway(&self, database: &str, words: &str) -> Ran {
+        self.stairway_with(database, words, &[])
+    }
+
+    /// The same with more of an environment.
+    pub(crate) fn stairway_with(
+        &self,
+        database: &str,
+        words: &str,
+        variables: &[(&str, &str)],
+    ) -> Ran {
         let output = Command::new(env!("CARGO_BIN_EXE_stairway"))
             .args(words.split(' '))
             .args(["--migrations", self.path().join("migrations").to_str().unwrap()])
@@ -159,6 +169,7 @@ impl Place {
             .env_remove("BACKUP_DIR")
             .env("STAIRWAY_POSTGRES", self.server.major.to_string())
             .env("STAIRWAY_SERVER", "local")
+            .envs(variables.iter().copied())
             .envs(
                 native::find("alembic").map(|it| ("STAIRWAY_PYTHON", it.with_file_name("python"))),
             )

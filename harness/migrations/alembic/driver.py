@@ -9,6 +9,8 @@ import ast
 import io
 import json
 import os
+import select
+import signal
 import sys
 import tempfile
 import threading
@@ -16,6 +18,22 @@ import tokenize
 import traceback
 import weakref
 
+
+def watch():
+    """Ends this group when whoever asks is gone, also where a script lets no other thread run."""
+    if os.fork():
+        return
+    try:
+        os.closerange(1, 3)
+        gone = select.poll()
+        gone.register(0, 0)
+        gone.poll()
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    finally:
+        os._exit(1)
+
+
+watch()
 ASKED = os.fdopen(os.dup(0), encoding="utf-8")
 ANSWERS = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
 # Whoever asks for input gets none: what comes in is for us.
@@ -52,6 +70,12 @@ class State:
     entered = False
     # Whether the env.py expects to be called by a server that is asynchronous.
     in_worker = False
+    # The Flask application in whose context an env.py expects to run.
+    app = None
+    # Schema, if its own is said, and name of the version table.
+    table = (None, "alembic_version")
+    # What configures a context where none runs.
+    configured = None
     # The connections that were led to the door, by their identity, as long as a step lasts.
     led = {}
 
@@ -93,6 +117,8 @@ def open_environment(request):
     if request["toml"]:
         arguments["toml_file"] = request["toml"]
     config = Config(request["ini"], ini_section=request["section"], **arguments)
+    if request["ini"] and request["section"] != "alembic" and not config.file_config.has_section(request["section"]):
+        raise Problem(f"{request['ini']} has no section [{request['section']}]")
     if request["script_location"]:
         config.set_main_option("script_location", request["script_location"].replace("%", "%%"))
     State.config = config
@@ -103,7 +129,10 @@ def open_environment(request):
         # Its env.py may say where revisions are.
         State.scripts = ScriptDirectory.from_config(config)
         ask_env(config, State.scripts)
+    State.table = version_table(request, config)
     found = history(State.scripts)
+    found["version_table_schema"], found["version_table"] = State.table
+    found["models"] = models_digest(directory) if speaks_of_models() else None
     versions = {"alembic": alembic.__version__, "python": sys.version.split()[0]}
     return {**versions, **found, "digest": digest(directory, config, State.scripts)}
 
@@ -130,6 +159,26 @@ def digest(directory, config, scripts):
     return result.hexdigest()[:16]
 
 
+def speaks_of_models():
+    """Whether the env.py gives metadata, as far as its text tells."""
+    with open(os.path.join(State.scripts.dir, "env.py"), encoding="utf-8", errors="replace") as file:
+        lines = [line.split("#")[0].replace(" ", "").strip() for line in file]
+    return any("target_metadata=" in line and "target_metadata=None" not in line for line in lines)
+
+
+def models_digest(directory):
+    """A digest of all Python of the project: models may be anywhere in it."""
+    import hashlib
+
+    result = hashlib.sha256()
+    for folder, names, inside in os.walk(directory):
+        names[:] = sorted(it for it in names if not is_foreign(it))
+        for name in sorted(it for it in inside if it.endswith(".py")):
+            with open(os.path.join(folder, name), "rb") as file:
+                result.update(name.encode() + hashlib.sha256(file.read()).digest())
+    return result.hexdigest()[:16]
+
+
 def is_foreign(name):
     """Whether a file or folder of this name is none of the project's own sources."""
     return name.startswith(".") or name in ("site-packages", "__pycache__", "node_modules", "venv", "target")
@@ -151,14 +200,47 @@ def check(scripts):
             raise Problem(words)
 
 
+def version_table(request, config):
+    """Schema and name of the version table, as far as somebody says something of them."""
+    schema, name = request["version_table_schema"], request["version_table"]
+    if schema or name:
+        return schema, name or "alembic_version"
+    with open(os.path.join(State.scripts.dir, "env.py"), encoding="utf-8", errors="replace") as file:
+        if "version_table" not in file.read():
+            return None, "alembic_version"
+    try:
+        ask_env(config, State.scripts)
+    except Exception as error:
+        raise Problem(
+            f"its env.py names a version table, and can't be asked for it without a database "
+            f"({type(error).__name__}: {error}): {SAY_TABLE}"
+        )
+    schema, name = State.configured or (None, None)
+    return schema, name or "alembic_version"
+
+
+SAY_TABLE = "say version-table and version-table-schema in [alembic] of stairway.toml"
+
+
 def ask_env(config, scripts):
     """Runs the env.py without a connection and without any revision."""
     config.output_buffer = io.StringIO()
+    State.configured = None
+    has_url = config.get_main_option("sqlalchemy.url")
+    has_variable = "DATABASE_URL" in os.environ
+    # A URL says which dialect is meant.
+    if not has_url:
+        config.set_main_option("sqlalchemy.url", "postgresql://")
+    os.environ.setdefault("DATABASE_URL", "postgresql://")
     try:
         with environment(config, scripts, fn=lambda heads, context: [], as_sql=True):
             scripts.run_env()
     finally:
         config.output_buffer = None
+        if not has_url:
+            config.remove_main_option("sqlalchemy.url")
+        if not has_variable:
+            del os.environ["DATABASE_URL"]
 
 
 def history(scripts):
@@ -189,6 +271,7 @@ def describe(script):
         "down": several(script.down_revision),
         "depends": list(script._resolved_dependencies),
         "labels": sorted(script.branch_labels),
+        "gives": several(getattr(script.module, "branch_labels", None)),
         "doc": script.doc or "",
         "path": script.path,
         "text": text,
@@ -426,6 +509,9 @@ def step(request):
     ran = []
 
     def steps(heads, context):
+        if ran:
+            State.entered = False
+            raise Problem("its env.py runs each revision on several databases, and only one is known here")
         ran.append(context)
         one = make_step(scripts, script, forward)
         run = one.migration_fn
@@ -462,17 +548,58 @@ def environment(config, scripts, **options):
     configure = made.configure
 
     def watched(*arguments, **named):
-        table = named.get("version_table") or "alembic_version"
-        schema = named.get("version_table_schema")
-        if table != "alembic_version" or schema not in (None, "public"):
-            raise Problem(
-                f"its env.py keeps versions in {schema + '.' if schema else ''}{table}: "
-                "only the table alembic_version without a schema of its own is known here yet"
-            )
+        State.configured = (named.get("version_table_schema"), named.get("version_table"))
+        if options.get("destination_rev"):
+            check_table(*State.configured)
         return configure(*arguments, **named)
 
     made.configure = watched
     return made
+
+
+def check_table(schema, name):
+    """Whether what an env.py says of its version table is what is known of it."""
+    known_schema, known_name = State.table
+    if (name or "alembic_version") != known_name or (schema or "public") != (known_schema or "public"):
+        place = f"{schema + '.' if schema else ''}{name or 'alembic_version'}"
+        known = f"{known_schema + '.' if known_schema else ''}{known_name}"
+        raise Problem(f"its env.py keeps versions in {place}, and not in {known}: {SAY_TABLE}")
+
+
+def compare(request):
+    """What would bring the schema of the database that is lent to the models, as lines of Python."""
+    from alembic.autogenerate import produce_migrations, render_python_code
+
+    State.entered, State.path = False, None
+    take(request["door"])
+    lines = []
+    compared = []
+
+    def look(heads, context):
+        metadata = context.opts.get("target_metadata")
+        if metadata is None:
+            return []
+        found = [produce_migrations(context, metadata)]
+        edit = context.opts.get("process_revision_directives")
+        if edit:
+            edit(context, tuple(heads), found)
+        compared.append(metadata)
+        for script in found:
+            for operations in script.upgrade_ops_list:
+                if not operations.is_empty():
+                    text = render_python_code(operations)
+                    own = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+                    lines.extend(own)
+        return []
+
+    with environment(State.config, State.scripts, fn=look, destination_rev="heads"):
+        try:
+            run_env(State.scripts)
+        finally:
+            let_go()
+            State.door = None
+            State.led.clear()
+    return {"differences": lines if compared else None}
 
 
 def render(request):
@@ -507,11 +634,17 @@ def make_step(scripts, script, forward):
 
 
 def run_env(scripts):
-    """Runs the env.py, in a thread of AnyIO's if it asks for one."""
+    """Runs the env.py, in a thread of AnyIO's or the context of a Flask application if it asks for one."""
+    if State.app is not None:
+        with State.app.app_context():
+            return scripts.run_env()
     if not State.in_worker:
         try:
             return scripts.run_env()
         except RuntimeError as error:
+            if not State.entered and "application context" in str(error):
+                State.app = flask_app()
+                return run_env(scripts)
             if State.entered or "AnyIO worker thread" not in str(error):
                 raise
             State.in_worker = True
@@ -523,6 +656,17 @@ def run_env(scripts):
     return anyio.run(work)
 
 
+def flask_app():
+    """The application that `flask` itself would load."""
+    try:
+        from flask.cli import ScriptInfo, load_dotenv
+
+        load_dotenv()
+        return ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
+    except Exception as error:
+        raise Problem(f"its env.py needs a Flask application, which can't be loaded: {error}\nname it with FLASK_APP")
+
+
 def let_go():
     """Closes what pools hold: the session is ours again when the step is over."""
     for engine in list(ENGINES):
@@ -531,7 +675,7 @@ def let_go():
     ENGINES.clear()
 
 
-REQUESTS = {"open": open_environment, "step": step, "render": render}
+REQUESTS = {"open": open_environment, "step": step, "render": render, "compare": compare}
 
 
 def serve(request):

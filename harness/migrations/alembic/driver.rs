@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::AlembicOptions;
 use super::environment::Environment;
 use super::interpreter::{Interpreter, candidates};
 use super::program::Statement;
 use super::revisions::Revision;
-use crate::migrations::{Direction, MigrationsError};
+use crate::migrations::{Direction, MigrationsError, Records, Tool};
 
 /// What the process runs.
 const SCRIPT: &str = include_str!("driver.py");
@@ -71,10 +72,12 @@ pub enum DriverError {
 }
 
 impl DriverError {
-    /// What was sent before.
-    pub fn statements(&self) -> Option<&[Statement]> {
+    /// What was sent and printed before.
+    pub fn told(&self) -> Option<Told> {
         match self {
-            Self::Raised { statements, .. } => Some(statements),
+            Self::Raised { statements, output, .. } => {
+                Some(Told { statements: statements.clone(), output: output.clone() })
+            }
             Self::Gone(_) => None,
         }
     }
@@ -86,6 +89,9 @@ pub(super) struct Opened {
     alembic: String,
     python: String,
     digest: String,
+    version_table: String,
+    version_table_schema: Option<String>,
+    models: Option<String>,
     pub(super) revisions: Vec<Revision>,
 }
 
@@ -108,6 +114,9 @@ pub(super) struct Driver {
     /// One step at a time.
     turn: tokio::sync::Mutex<()>,
     about: String,
+    version_table: String,
+    version_table_schema: Option<String>,
+    models: Option<String>,
 }
 
 struct Process {
@@ -122,14 +131,20 @@ impl std::fmt::Debug for Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    fn end(&mut self) {
         // Its input ends, too, but a script may be in the middle of something, or have programs of its own: the
         // process leads its group.
         if let Ok(pid) = i32::try_from(self.child.id()) {
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -158,7 +173,10 @@ impl Driver {
                         environment: environment.clone(),
                         process: Mutex::new(process),
                         turn: tokio::sync::Mutex::default(),
-                        about: about(&opened),
+                        about: about(&opened, &environment.options),
+                        version_table: opened.version_table.clone(),
+                        version_table_schema: opened.version_table_schema.clone(),
+                        models: opened.models.clone(),
                     };
                     return Ok((driver, opened));
                 }
@@ -186,6 +204,29 @@ impl Driver {
         &self.about
     }
 
+    /// A digest of the files that models may be written in, if its `env.py` speaks of some.
+    pub(super) fn models(&self) -> Option<&str> {
+        self.models.as_deref()
+    }
+
+    /// Compares the models with a database at head.
+    pub(super) async fn compare(&self, call: &Call<'_>) -> Models {
+        match self.answer(&json!({ "op": "compare", "door": door(call) })).await {
+            Ok((value, _)) => serde_json::from_value(value)
+                .map_or_else(|error| Models::Failed(error.to_string()), Compared::models),
+            Err(error) => Models::Failed(problem(&error)),
+        }
+    }
+
+    /// Where it records what was applied.
+    pub(super) fn records(&self) -> Records {
+        Records {
+            tool: Tool::Alembic,
+            schema: self.version_table_schema.clone(),
+            name: self.version_table.clone(),
+        }
+    }
+
     /// Where Alembic is run.
     pub(super) fn directory(&self) -> &Path {
         &self.environment.directory
@@ -202,10 +243,7 @@ impl Driver {
             "op": "step",
             "revision": revision,
             "direction": direction.as_str(),
-            "door": {
-                "host": call.host, "port": call.port, "user": call.user, "word": call.word,
-                "database": call.database,
-            },
+            "door": door(call),
         });
         self.answer(&request).await.map(|(_, told)| told)
     }
@@ -233,9 +271,7 @@ impl Driver {
 
     /// Ends the process; the next step has another one.
     pub(super) fn stop(&self) {
-        let mut process = self.process();
-        let _ = process.child.kill();
-        let _ = process.child.wait();
+        self.process().end();
     }
 
     fn process(&self) -> std::sync::MutexGuard<'_, Process> {
@@ -287,14 +323,17 @@ impl Process {
     }
 
     fn open(&mut self, environment: &Environment) -> Result<Opened, DriverError> {
+        let options = &environment.options;
         let request = json!({
             "op": "open",
             "directory": environment.directory,
             "ini": environment.ini,
             "toml": environment.toml,
             "script_location": environment.scripts,
-            "section": "alembic",
-            "x": [],
+            "section": options.section.as_deref().unwrap_or("alembic"),
+            "x": options.x,
+            "version_table": options.version_table,
+            "version_table_schema": options.version_table_schema,
         });
         let (sender, receiver) = mpsc::channel();
         self.ask(&request, Box::new(move |answer| drop(sender.send(answer))));
@@ -313,6 +352,43 @@ impl Process {
         {
             // It has ended, and whoever listened to it may have left before this was asked.
             (waiting.done)(Err(DriverError::Gone(error.to_string())));
+        }
+    }
+}
+
+/// An address as the process takes it.
+fn door(call: &Call<'_>) -> Value {
+    json!({
+        "host": call.host, "port": call.port, "user": call.user, "word": call.word,
+        "database": call.database,
+    })
+}
+
+/// What the application's models are to the schema at head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// There is no metadata to compare.
+    Unknown,
+    /// The same.
+    Agree,
+    /// What would bring the schema to the models, as lines of Python.
+    Differ(Vec<String>),
+    /// Why nobody could tell.
+    Failed(String),
+}
+
+/// What the process says of them: no lines where there is no metadata.
+#[derive(Deserialize)]
+struct Compared {
+    differences: Option<Vec<String>>,
+}
+
+impl Compared {
+    fn models(self) -> Models {
+        match self.differences {
+            None => Models::Unknown,
+            Some(lines) if lines.is_empty() => Models::Agree,
+            Some(lines) => Models::Differ(lines),
         }
     }
 }
@@ -357,9 +433,14 @@ fn listen(answers: ChildStdout, shared: &Mutex<Option<Waiting>>) {
     }
 }
 
-fn about(opened: &Opened) -> String {
+fn about(opened: &Opened, options: &AlembicOptions) -> String {
     let Opened { alembic, python, digest, .. } = opened;
-    format!("Alembic {alembic} on Python {python}, files {digest}")
+    let mut about = format!("Alembic {alembic} on Python {python}, files {digest}");
+    for told in options.section.iter().chain(&options.x) {
+        about.push_str(", ");
+        about.push_str(told);
+    }
+    about
 }
 
 /// What Python said, with the place that it said it from.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::AlembicOptions;
 use crate::migrations::MigrationsError;
 
 /// An environment of Alembic's, as far as its files tell.
@@ -13,6 +14,7 @@ pub(super) struct Environment {
     pub(super) toml: Option<PathBuf>,
     /// The folder of `env.py`, where that is what was named.
     pub(super) scripts: Option<PathBuf>,
+    pub(super) options: AlembicOptions,
 }
 
 /// What tells that `folder` is one.
@@ -34,6 +36,12 @@ pub(super) fn evidence(folder: &Path) -> Option<String> {
 
 fn has_versions(folder: &Path) -> bool {
     folder.join("versions").is_dir() || folder.join("script.py.mako").is_file()
+}
+
+/// Whether a configuration says where its scripts are.
+fn names_scripts(ini: &Path) -> bool {
+    let text = std::fs::read_to_string(ini).unwrap_or_default();
+    text.lines().any(|line| line.trim_start().starts_with("script_location"))
 }
 
 fn is_configured(file: &Path) -> bool {
@@ -69,18 +77,30 @@ impl Environment {
         }
         // An env.py may need no configuration at all.
         let directory = scripts.parent().unwrap_or(scripts).to_owned();
-        Ok(Self { directory, ini: None, toml: None, scripts: Some(scripts.to_owned()) })
+        let scripts = Some(scripts.to_owned());
+        Ok(Self { directory, ini: None, toml: None, scripts, options: AlembicOptions::default() })
+    }
+
+    /// The same, told something.
+    pub(super) fn told(self, options: &AlembicOptions) -> Self {
+        Self { options: options.clone(), ..self }
     }
 
     fn configured(directory: &Path, scripts: Option<&Path>) -> Option<Self> {
         let is_there = |path: PathBuf| path.is_file().then_some(path);
         let ini = is_there(directory.join("alembic.ini"));
         let toml = is_there(directory.join("pyproject.toml")).filter(|path| is_configured(path));
+        // Flask-Migrate keeps the configuration beside env.py, says where that is by itself, and runs above it.
+        let is_flask = directory.join("env.py").is_file()
+            && ini.as_deref().is_some_and(|ini| !names_scripts(ini));
+        let above = directory.parent().filter(|_| is_flask);
+        let scripts = if is_flask { Some(directory) } else { scripts };
         (ini.is_some() || toml.is_some()).then(|| Self {
-            directory: directory.to_owned(),
+            directory: above.unwrap_or(directory).to_owned(),
             ini,
             toml,
             scripts: scripts.map(Path::to_owned),
+            options: AlembicOptions::default(),
         })
     }
 }
@@ -111,6 +131,20 @@ mod tests {
         let found = Environment::find(root).unwrap();
         assert_eq!(found.scripts, None, "its configuration says where");
         assert!(Environment::find(&root.join("db")).is_err());
+    }
+
+    #[test]
+    fn what_flask_migrate_makes_is_run_above_its_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("migrations");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("env.py"), "").unwrap();
+        fs::write(folder.join("alembic.ini"), "[alembic]\n").unwrap();
+        let found = Environment::find(&folder).unwrap();
+        assert_eq!((&*found.directory, found.scripts.as_deref()), (root.path(), Some(&*folder)));
+        fs::write(folder.join("alembic.ini"), "[alembic]\nscript_location = .\n").unwrap();
+        let found = Environment::find(&folder).unwrap();
+        assert_eq!((&*found.directory, found.scripts), (&*folder, None));
     }
 
     #[test]

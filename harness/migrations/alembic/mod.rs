@@ -8,6 +8,7 @@
 mod driver;
 mod environment;
 mod interpreter;
+mod options;
 mod program;
 mod revisions;
 
@@ -17,9 +18,11 @@ use std::sync::Arc;
 
 use super::folder::Loaded;
 use super::{Applied, Migration, MigrationsError, VersionTable};
+use crate::finding::{CheckId, Finding};
 use crate::postgres::quote_literal;
 
-pub use driver::{Call, DriverError, Told};
+pub use driver::{Call, DriverError, Models, Told};
+pub use options::AlembicOptions;
 pub use program::{Program, Statement};
 
 pub(super) const LAYOUT: &str = "alembic: alembic.ini or pyproject.toml, or the folder of env.py";
@@ -28,7 +31,7 @@ pub(super) const TABLE: VersionTable = VersionTable {
     name: "alembic_version",
     // As Alembic makes it, so that it finds its own.
     create: "CREATE TABLE IF NOT EXISTS {table} (\n\tversion_num VARCHAR(32) NOT NULL, \n\t\
-             CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)",
+             CONSTRAINT {key} PRIMARY KEY (version_num)\n)",
     read: "SELECT version_num, NULL, TRUE FROM {table} ORDER BY version_num",
 };
 
@@ -42,13 +45,17 @@ pub(super) fn directory(folder: &Path) -> Option<PathBuf> {
     environment::Environment::find(folder).ok().map(|found| found.directory)
 }
 
-pub(super) fn load(folder: &Path) -> Result<Loaded, MigrationsError> {
-    load_old(folder, folder)
+pub(super) fn load(folder: &Path, options: &AlembicOptions) -> Result<Loaded, MigrationsError> {
+    load_old(folder, folder, options)
 }
 
 /// Reads a folder that is not in its place: whoever runs it is looked for beside `now`.
-pub(super) fn load_old(folder: &Path, now: &Path) -> Result<Loaded, MigrationsError> {
-    let environment = environment::Environment::find(folder)?;
+pub(super) fn load_old(
+    folder: &Path,
+    now: &Path,
+    options: &AlembicOptions,
+) -> Result<Loaded, MigrationsError> {
+    let environment = environment::Environment::find(folder)?.told(options);
     let beside = environment::Environment::find(now)?.directory;
     let (driver, opened) = driver::Driver::start(&environment, &beside)?;
     revisions::load(&Arc::new(driver), opened)
@@ -60,7 +67,7 @@ pub(super) fn expand(rows: Vec<Applied>, history: &[Migration]) -> Vec<Applied> 
     let mut wanted: BTreeSet<&str> = rows.iter().map(|row| row.version.as_str()).collect();
     for migration in history.iter().rev() {
         if wanted.contains(migration.version.as_str()) {
-            wanted.extend(migration.parents.iter().map(String::as_str));
+            wanted.extend(migration.lineage.parents.iter().map(String::as_str));
         }
     }
     let known = history.iter().filter(|it| wanted.contains(it.version.as_str()));
@@ -83,8 +90,43 @@ pub(super) fn stamp(table: &str, kept: &[Migration]) -> Vec<String> {
     std::iter::once(format!("DELETE FROM {table}")).chain(heads(kept).map(insert)).collect()
 }
 
+/// Says of each head that another one shares ancestors with it, where neither is on a branch with a name:
+/// `alembic upgrade head` refuses such a history, and two people mostly did not know of each other.
+pub(super) fn unmerged(migrations: &[Migration]) -> Vec<Finding> {
+    let ancestors = |version: &str| {
+        let mut known = BTreeSet::from([version.to_owned()]);
+        for migration in migrations.iter().rev().filter(|it| !it.lineage.parents.is_empty()) {
+            if known.contains(&migration.version) {
+                known.extend(migration.lineage.parents.iter().cloned());
+            }
+        }
+        known
+    };
+    let unnamed = |head: &&str| {
+        let labels = migrations.iter().find(|it| it.version == *head).map(|it| &it.lineage.labels);
+        labels.is_some_and(Vec::is_empty)
+    };
+    let heads: Vec<(&str, BTreeSet<String>)> =
+        heads(migrations).filter(unnamed).map(|head| (head, ancestors(head))).collect();
+    let found = heads.iter().filter_map(|(head, known)| {
+        let meets = |(other, theirs): &&(&str, BTreeSet<String>)| {
+            other != head && !known.is_disjoint(theirs)
+        };
+        let others: Vec<&str> = heads.iter().filter(meets).map(|(other, _)| *other).collect();
+        let one = migrations.iter().find(|it| it.version == *head)?;
+        (!others.is_empty()).then(|| {
+            let message = format!("{head} is a head, and so is {}", others.join(" and "));
+            Finding::new(CheckId::MultipleHeads, message).in_file(&one.upgrade.path).help(
+                "`alembic merge heads` joins them; one that is to stay apart gets a label in \
+                 branch_labels. `alembic upgrade head` refuses until then",
+            )
+        })
+    });
+    found.collect()
+}
+
 /// The versions that none of `kept` comes after: what the version table holds.
 pub(super) fn heads(kept: &[Migration]) -> impl Iterator<Item = &str> {
-    let is_parent = |version: &String| kept.iter().any(|it| it.parents.contains(version));
+    let is_parent = |version: &String| kept.iter().any(|it| it.lineage.parents.contains(version));
     kept.iter().map(|it| &it.version).filter(move |it| !is_parent(it)).map(String::as_str)
 }

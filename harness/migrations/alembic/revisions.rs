@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::driver::{Driver, Opened};
 use super::program::Program;
 use crate::migrations::folder::Loaded;
-use crate::migrations::{Direction, Migration, MigrationsError, Script, Wrap};
+use crate::migrations::{Direction, Lineage, Migration, MigrationsError, Script, Wrap};
 
 /// One revision as the process describes it.
 #[derive(Debug, Deserialize)]
@@ -17,6 +17,8 @@ pub(super) struct Revision {
     id: String,
     down: Vec<String>,
     depends: Vec<String>,
+    labels: Vec<String>,
+    gives: Vec<String>,
     doc: String,
     path: PathBuf,
     text: String,
@@ -42,11 +44,13 @@ enum Kind {
 
 pub(super) fn load(driver: &Arc<Driver>, opened: Opened) -> Result<Loaded, MigrationsError> {
     let migrations = opened.revisions.into_iter().map(|it| migration(driver, it));
-    Ok(Loaded { migrations: migrations.collect::<Result<_, _>>()?, lone: Vec::new() })
+    let migrations = migrations.collect::<Result<_, _>>()?;
+    Ok(Loaded { migrations, records: Some(driver.records()), lone: Vec::new() })
 }
 
 fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, MigrationsError> {
-    let Revision { id, mut down, depends, doc, path, text, upgrade, downgrade } = revision;
+    let Revision { id, down: follows, depends, labels, gives, doc, path, text, upgrade, downgrade } =
+        revision;
     let Some(upgrade) = upgrade else {
         let problem = "it has no function upgrade()".to_owned();
         return Err(MigrationsError::Name { path, problem });
@@ -62,13 +66,13 @@ fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, Migr
             lines: (function.first, function.last),
             does_nothing: function.kind == Kind::Nothing && !joins,
             needs_own: Arc::default(),
-            said: Arc::default(),
+            heard: Arc::default(),
         };
         let wrap = if function.autocommit { Wrap::Statements } else { Wrap::Transaction };
         Script { program: Some(program), ..Script::of_sql(path.clone(), Arc::clone(&text), wrap) }
     };
     let back = downgrade.filter(|function| function.kind != Kind::Raises);
-    down.extend(depends);
+    let parents = follows.iter().cloned().chain(depends).collect();
     Ok(Migration {
         upgrade: script(&upgrade, Direction::Upgrade),
         downgrade: back.map(|function| script(&function, Direction::Downgrade)),
@@ -76,6 +80,6 @@ fn migration(driver: &Arc<Driver>, revision: Revision) -> Result<Migration, Migr
         version: id,
         name: doc.lines().next().unwrap_or_default().to_owned(),
         claims: Vec::new(),
-        parents: down,
+        lineage: Lineage { parents, follows, labels, gives },
     })
 }

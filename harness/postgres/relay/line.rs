@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,7 +15,9 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::tls;
 use super::wire::{self, End, Frame, Moved, Wire};
+use crate::postgres::Target;
 
 /// How long a client that others wait for may leave a COPY or a message unfinished.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,12 +80,12 @@ impl Drop for Line {
 }
 
 impl Line {
-    /// Connects to where `options` lead and listens for one client, the session; gives where that is
-    /// to connect instead. The folder of the socket goes with the second part.
+    /// Connects to `target` and listens for one client, the session; gives where that is to connect
+    /// instead. The folder of the socket goes with the second part.
     pub(in crate::postgres) async fn open(
-        options: &PgConnectOptions,
+        target: &Target,
     ) -> io::Result<(Arc<Self>, PgConnectOptions, tempfile::TempDir)> {
-        let server = Server { end: End::new(connect(options).await?), known: Known::default() };
+        let server = Server { end: End::new(connect(target).await?), known: Known::default() };
         let folder = tempfile::Builder::new().prefix("stairway-line-").tempdir()?;
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432"))?;
         let line = Arc::new(Self {
@@ -99,7 +100,9 @@ impl Line {
             let mut client = End::new(Box::new(wire));
             // Whoever is at the other end sees it close, and that says enough.
             let Some(line) = weak.upgrade() else { return };
-            let _ = line.begin(&mut client).await;
+            if line.begin(&mut client).await.is_err() {
+                return;
+            }
             drop(line);
             while let Some(line) = weak.upgrade() {
                 match line.converse_once(&mut client).await {
@@ -111,7 +114,7 @@ impl Line {
         if let Ok(mut place) = line.host.lock() {
             *place = Some(host);
         }
-        let near = options.clone().socket(folder.path()).port(5432).ssl_mode(PgSslMode::Disable);
+        let near = target.0.clone().socket(folder.path()).port(5432).ssl_mode(PgSslMode::Disable);
         Ok((line, near, folder))
     }
 
@@ -213,7 +216,13 @@ impl Server {
             let (takes, gives) = (client.to_write.len() < HELD, self.end.to_write.len() < HELD);
             tokio::select! {
                 moved = self.end.moves(takes && !is_done) => match moved? {
-                    Moved::Ended => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Moved::Ended => {
+                        // What it said last is why it goes.
+                        if !is_gone {
+                            let _ = client.flush().await;
+                        }
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
                     Moved::Written => {}
                     Moved::Read => while let Some(frame) = self.end.next() {
                         self.known.note(frame);
@@ -291,11 +300,11 @@ impl Known {
     }
 }
 
-/// Reaches the server: its socket, or its address without TLS.
-async fn connect(options: &PgConnectOptions) -> io::Result<Box<dyn Wire>> {
-    let port = options.get_port();
-    let host = options.get_host();
-    let folder = options.get_socket().map(PathBuf::as_path).or_else(|| {
+/// Reaches the server: its socket, or its address.
+async fn connect(target: &Target) -> io::Result<Box<dyn Wire>> {
+    let port = target.0.get_port();
+    let host = target.0.get_host();
+    let folder = target.0.get_socket().map(PathBuf::as_path).or_else(|| {
         let path = Path::new(host);
         path.is_absolute().then_some(path)
     });
@@ -303,22 +312,7 @@ async fn connect(options: &PgConnectOptions) -> io::Result<Box<dyn Wire>> {
         let path = folder.join(format!(".s.PGSQL.{port}"));
         return Ok(Box::new(UnixStream::connect(path).await?));
     }
-    let name = host.trim_matches(['[', ']']);
-    let is_near = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
-    let demands = match options.get_ssl_mode() {
-        PgSslMode::Disable => false,
-        // These take what there is: over a network that would be TLS, where there is some.
-        PgSslMode::Allow | PgSslMode::Prefer => !is_near,
-        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => true,
-    };
-    if demands {
-        return Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "a session with TLS can't be lent to another program yet; where the network is trusted, say \
-             sslmode=disable in the URL",
-        ));
-    }
-    let stream = TcpStream::connect((name, port)).await?;
+    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     stream.set_nodelay(true)?;
-    Ok(Box::new(stream))
+    tls::begin(stream, target).await
 }

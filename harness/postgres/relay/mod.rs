@@ -8,6 +8,7 @@
 mod door;
 mod guest;
 mod line;
+mod tls;
 mod wire;
 
 pub use door::{Door, Lease};

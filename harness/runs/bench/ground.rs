@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::checks;
 use crate::data::{Cell, Loader, Name, NoStrategy, Recipe, TableStrategy, Wanted};
 use crate::finding::Finding;
-use crate::migrations::{History, Migration, Place, compare, resolve};
+use crate::migrations::{History, Migration, Place, compare, order, order_to};
 use crate::postgres::{Session, Target};
 use crate::server::{Chosen, Database, Profile, Server, ServerSpec, Template};
 use crate::steps::{self, GroundError, Ledger};
@@ -47,7 +47,7 @@ impl Ground {
         options: &BenchOptions,
         watch: &mut (dyn Watch + Send),
     ) -> Result<Self, RunError> {
-        let history = History::load(&options.folder, options.tool)?;
+        let history = History::load_with(&options.folder, options.tool, &options.alembic)?;
         let layout = format!("{}, since {}", history.tool, history.because);
         watch.event(Event::Loaded { migrations: history.migrations.len(), layout: &layout });
         // Times of a server that loses its data in a crash are nobody's.
@@ -85,7 +85,7 @@ impl Ground {
         } else {
             let count = self.history.migrations.len();
             self.from = match &options.since {
-                Some(word) => resolve(word, &self.history, Place(count))?.0,
+                Some(word) => order_to(&mut self.history, word)?.0,
                 None => count.saturating_sub(1),
             };
             crate::runs::migrate(&self.before, &self.history, Place(self.from)).await?;
@@ -98,7 +98,7 @@ impl Ground {
             let target = after.target.clone();
             self.after = Some(after);
             let mut eye = Session::connect(&target, "look").await?;
-            let ledger = Ledger::ensure(&mut eye, self.history.tool).await?;
+            let ledger = Ledger::ensure(&mut eye, &self.history.records).await?;
             let mut quiet = Vec::new();
             for migration in self.pending() {
                 let one = quietly(self.has_backup, &target, &mut eye, &ledger, migration);
@@ -114,10 +114,11 @@ impl Ground {
     /// How many of the history's migrations the backup has.
     async fn applied(&mut self) -> Result<usize, RunError> {
         let mut session = Session::connect(&self.before.target, "applied").await?;
-        let ledger = Ledger::ensure(&mut session, self.history.tool).await?;
+        let ledger = Ledger::ensure(&mut session, &self.history.records).await?;
         let applied = ledger.read(&mut session, &self.history).await?;
         session.close().await?;
         self.findings.extend(compare(&applied, &self.history));
+        order(&mut self.history, &applied, None)?;
         let places = applied.iter().filter_map(|it| self.history.position(&it.version));
         Ok(places.max().map_or(0, |last| last + 1))
     }
@@ -125,7 +126,7 @@ impl Ground {
     /// Gives rows to all tables, and says how many.
     async fn give_rows(&self, options: &BenchOptions) -> Result<String, RunError> {
         let mut session = Session::connect(&self.before.target, "rows").await?;
-        let (schema, name) = Ledger::ensure(&mut session, self.history.tool).await?.names();
+        let (schema, name) = Ledger::ensure(&mut session, &self.history.records).await?.names();
         let mut loader = Loader::new(session);
         let (mut model, _) = loader.begin(&Wanted { all: true, ..Wanted::default() }).await?;
         // The tool's own table is no data.
@@ -218,9 +219,9 @@ impl Walk<'_> {
 
     /// A session that can apply them.
     pub(super) async fn session(&self) -> Result<(Session, Ledger), RunError> {
-        let tool = self.ground.history.tool;
-        let mut session = steps::connect(tool, &self.database.target, MIGRATOR).await?;
-        let ledger = Ledger::ensure(&mut session, tool).await?;
+        let records = &self.ground.history.records;
+        let mut session = steps::connect(records.tool, &self.database.target, MIGRATOR).await?;
+        let ledger = Ledger::ensure(&mut session, records).await?;
         Ok((session, ledger))
     }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::checks::Budgets;
 use crate::finding::Verdict;
-use crate::migrations::{Migration, Tool};
+use crate::migrations::{AlembicOptions, Migration, Tool};
 use crate::postgres::{PostgresError, Session, Target};
 use crate::server::{Profile, ServerSpec};
 use crate::workload::{
@@ -50,6 +50,8 @@ pub struct BenchOptions {
     pub folder: PathBuf,
     /// Forces a layout.
     pub tool: Option<Tool>,
+    /// What an environment of Alembic's is told.
+    pub alembic: AlembicOptions,
     /// Which server; it is set up as servers are by default.
     pub server: ServerSpec,
     /// A backup to measure on; without one rows are made up.
@@ -90,6 +92,7 @@ impl BenchOptions {
         Self {
             folder: folder.into(),
             tool: None,
+            alembic: AlembicOptions::default(),
             server: ServerSpec { profile: Profile::Faithful, ..ServerSpec::default() },
             backup: None,
             rows: 10_000,

@@ -73,7 +73,7 @@ async fn look(run: &mut Run<'_>, request: &Request) -> Result<Option<String>, St
     let _ = session.close().await;
     let seen = site.look().await.map_err(|error| Stop::new(exit, error.to_string()))?;
     let from = Place(seen.applied.len());
-    let revision = revision_at(&request.history.migrations, from);
+    let revision = revision_at(&request.history, from);
     // Where the tool itself moved it since, the last run does not say what it should be.
     let last = last.filter(|(left, _)| *left == revision);
     let last = last.and_then(|(_, text)| Snapshot::parse(&text).ok());
@@ -143,8 +143,8 @@ async fn stand(run: &mut Run<'_>, request: &Request) -> Result<Stand, Stop> {
         Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
             .help("`stairway history` lists the revisions")
     })?;
-    run.account.from = Some(revision_at(&history.migrations, from));
-    run.account.to = Some(revision_at(&history.migrations, to));
+    run.account.from = Some(revision_at(history, from));
+    run.account.to = Some(revision_at(history, to));
     Ok(Stand { seen, to, worker })
 }
 
@@ -160,7 +160,7 @@ async fn write_stamp(
     let id = run.id();
     let work = async {
         steps::make_audit(&mut worker).await?;
-        let ledger = Ledger::ensure(&mut worker, history.tool).await?;
+        let ledger = Ledger::ensure(&mut worker, &history.records).await?;
         steps::begin_run(&mut worker, (&id, "stamp"), (&was, &is), Some(reason)).await?;
         let kept = history.migrations.get(..to.0).unwrap_or_default();
         steps::stamp(&mut worker, &ledger, kept, &seen.applied).await?;

@@ -200,17 +200,17 @@ async fn on(
     let exit = Exit::RehearsalFailed;
     let asked = |error: &PostgresError| Stop::postgres(exit, "the copy can't be asked", error);
     restored(run, known, (server, database), store, backup).await?;
-    let tool = known.site.request.history.tool;
+    let records = &known.site.request.history.records;
     look_alike(known, database).await.map_err(|e| asked(&e))?;
     let mut mover = mover(known, database).await?;
     let mut eye = Session::connect(&database.target, "look").await.map_err(|e| asked(&e))?;
-    let (ledger, _) = Ledger::find(&mut eye, tool).await.map_err(|e| asked(&e))?;
+    let (ledger, _) = Ledger::find(&mut eye, records).await.map_err(|e| asked(&e))?;
     run.begins("rehearse");
     let orphans = steps::orphans(&mut eye).await.map_err(|e| asked(&e))?;
-    let ledger = if ledger_exists(&mut mover, tool).await.map_err(|e| asked(&e))? {
+    let ledger = if ledger_exists(&mut mover, records).await.map_err(|e| asked(&e))? {
         ledger
     } else {
-        Ledger::ensure(&mut mover, tool).await.map_err(|e| asked(&e))?
+        Ledger::ensure(&mut mover, records).await.map_err(|e| asked(&e))?
     };
     let mut copy = Copy { mover, eye, ledger, major: server.version().major };
     let found = copy.schema().await.map_err(|error| Stop::new(exit, error.to_string()))?;
@@ -290,9 +290,9 @@ async fn mover(known: &Known<'_>, database: &Database) -> Result<Session, Stop> 
 
 async fn ledger_exists(
     session: &mut Session,
-    tool: crate::migrations::Tool,
+    records: &crate::migrations::Records,
 ) -> Result<bool, PostgresError> {
-    Ok(Ledger::find(session, tool).await?.1)
+    Ok(Ledger::find(session, records).await?.1)
 }
 
 /// What the way back is like decides what is possible later; an upgrade that takes data with it that

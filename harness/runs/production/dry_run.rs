@@ -30,7 +30,7 @@ pub async fn dry_run(request: &Request, listener: &mut dyn Listener) -> (Account
     };
     let sql = async {
         let mut session = known.site.reader("dry run").await?;
-        let (ledger, is_there) = Ledger::find(&mut session, request.history.tool).await?;
+        let (ledger, is_there) = Ledger::find(&mut session, &request.history.records).await?;
         session.close().await?;
         Ok::<_, crate::postgres::PostgresError>((ledger, is_there))
     };

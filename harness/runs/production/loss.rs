@@ -124,7 +124,7 @@ pub(super) async fn count(
     let prepared = session.rows(prepared).await?.into_iter().flatten().flatten().collect();
     let (mut written, mut moves) = (Vec::new(), Vec::new());
     if wanted.foreign.is_none() {
-        let (ledger, _) = Ledger::find(session, site.request.history.tool).await?;
+        let (ledger, _) = Ledger::find(session, &site.request.history.records).await?;
         let (before, runs, ignore) = (wanted.before(site), wanted.runs(run), [ledger.names()]);
         let since = SinceBackup {
             snapshot: &manifest.snapshot,

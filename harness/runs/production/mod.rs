@@ -16,6 +16,7 @@ mod half;
 mod journal;
 mod loss;
 mod moving;
+mod order;
 mod preflight;
 mod prepare;
 mod recipe;
@@ -36,6 +37,7 @@ pub use account::{
 pub use alone::{restore_now, stamp, validate_now};
 pub use dry_run::dry_run;
 pub use journal::{Begun, Entry, Journal, Planned};
+pub use order::ordered;
 pub use recipe::{Signal, migrate};
 pub use recover::recover;
 pub use request::{Accepted, Patience, Request, Switches};

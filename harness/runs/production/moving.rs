@@ -61,6 +61,11 @@ pub(super) async fn one(
     let start = Instant::now();
     let mut mark = |mark: Mark<'_>| marked(run, position, &mark);
     let done = steps::deploy(session, ledger, one, &row, limits, &mut mark).await;
+    let printed = script.program.as_ref().map_or(0, |program| program.printed().len());
+    if printed > 0 {
+        // A script may print rows, and this is kept.
+        run.note(format!("{revision} printed {printed} different lines, which are not kept"));
+    }
     if let Some(account) = run.account.moves.get_mut(position) {
         account.seconds = start.elapsed().as_secs_f64();
         if done.is_ok() {

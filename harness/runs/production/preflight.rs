@@ -8,8 +8,8 @@ use nix::unistd::{AccessFlags, access};
 use crate::backup::{BackupError, Store};
 use crate::exit::Exit;
 use crate::finding::CheckId;
-use crate::migrations::{Applied, Migration, Place, compare, resolve, route};
-use crate::postgres::{PostgresError, Session};
+use crate::migrations::{Applied, History, Place, compare, resolve, route};
+use crate::postgres::{PostgresError, Session, quote_ident};
 use crate::schema::Snapshot;
 use crate::server::{Chosen, Programs, ServerSpec, client_programs};
 use crate::sql;
@@ -267,10 +267,10 @@ fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<W
     astray(run, request, &seen.ledger);
     if let Some(row) = applied.iter().find(|row| !row.whole) {
         let message = format!("{} was begun and not finished (dirty)", row.version);
-        let help = unfinished(row, &history.migrations);
+        let help = unfinished(row, history);
         remark(run, "history", Weight::Refused, message, Some(&help));
     }
-    let last = revision_at(&history.migrations, Place(applied.len()));
+    let last = revision_at(history, Place(applied.len()));
     let accept =
         format!("put the file back; `stairway stamp {last} --reason ..` accepts the new text");
     for finding in history.findings.iter().cloned().chain(compare(applied, history)) {
@@ -279,7 +279,10 @@ fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<W
             CheckId::UnknownRevision => "check the folder, the branch and the database",
             _ => "`stairway history` and `stairway current` show both sides",
         };
-        remark(run, "history", Weight::Refused, finding.message, Some(help));
+        // Whoever asks for all heads has them.
+        let is_split = finding.check == CheckId::MultipleHeads && history.tool.knows_parents();
+        let weight = if is_split { Weight::Warning } else { Weight::Refused };
+        remark(run, "history", weight, finding.message, Some(help));
     }
     refuse(run)?;
     let from = Place(applied.len());
@@ -287,8 +290,8 @@ fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<W
         Stop::new(Exit::Usage, format!("can't locate revision {:?}: {error}", request.goal))
             .help("`stairway history` lists the revisions")
     })?;
-    run.account.from = Some(revision_at(&history.migrations, from));
-    run.account.to = Some(revision_at(&history.migrations, to));
+    run.account.from = Some(revision_at(history, from));
+    run.account.to = Some(revision_at(history, to));
     let is_up = request.verb == crate::migrations::Direction::Upgrade;
     if (is_up && to < from) || (!is_up && to > from) {
         let (verb, other) = (request.verb.as_str(), request.verb.back().as_str());
@@ -307,8 +310,14 @@ fn history<'r>(run: &mut Run<'_>, request: &'r Request, seen: &Seen) -> Result<W
     Ok(Way { from, moves, schemas, invalid: seen.invalid.clone() })
 }
 
-/// A version table that the tool itself would not find.
+/// A version table that the tool itself would not find, or that can't be made where it belongs.
 pub(super) fn astray(run: &mut Run<'_>, request: &Request, ledger: &Ledger) {
+    if let Some(schema) = ledger.missing_schema() {
+        let message =
+            format!("the version table belongs into the schema {schema}, which is not there");
+        let help = format!("CREATE SCHEMA {}; then run this again", quote_ident(schema));
+        remark(run, "history", Weight::Refused, message, Some(&help));
+    }
     let Some(astray) = ledger.astray() else { return };
     let ((schema, table), tool, looks_in) =
         (ledger.names(), request.history.tool, &astray.looks_in);
@@ -327,9 +336,9 @@ pub(super) fn astray(run: &mut Run<'_>, request: &Request, ledger: &Ledger) {
 }
 
 /// The next command where a tool has left a migration half-way.
-fn unfinished(row: &Applied, migrations: &[Migration]) -> String {
-    let at = migrations.iter().position(|migration| migration.version == row.version);
-    let whole = revision_at(migrations, Place(at.map_or(0, |at| at + 1)));
+fn unfinished(row: &Applied, history: &History) -> String {
+    let at = history.position(&row.version);
+    let whole = revision_at(history, Place(at.map_or(0, |at| at + 1)));
     let stamp = |revision: &str| format!("`stairway stamp {revision} --reason ..`");
     match at {
         // What golang-migrate calls -1, too: the way to no migration at all.
@@ -337,7 +346,7 @@ fn unfinished(row: &Applied, migrations: &[Migration]) -> String {
         Some(at) => format!(
             "look at the database: {} if all of it is there, {} if nothing is",
             stamp(&whole),
-            stamp(&revision_at(migrations, Place(at)))
+            stamp(&revision_at(history, Place(at)))
         ),
     }
 }
@@ -407,7 +416,7 @@ async fn drift(
         return Ok(());
     }
     let Some((left, text)) = steps::last_schema(session).await? else { return Ok(()) };
-    let now = revision_at(&request.history.migrations, Place(seen.applied.len()));
+    let now = revision_at(&request.history, Place(seen.applied.len()));
     if left != now {
         let message = format!(
             "the last run left the database at {left}, and {} or somebody moved it to {now}: whether \

@@ -125,7 +125,7 @@ async fn change(
     let took = shown.as_ref().map(|it| it.rehearsed.took.clone()).unwrap_or_default();
     let work = async {
         begin(run, &known, &mut worker).await?;
-        let ledger = Ledger::ensure(&mut worker, request.history.tool).await?;
+        let ledger = Ledger::ensure(&mut worker, &request.history.records).await?;
         for (nth, one) in known.way.moves.iter().enumerate() {
             let took = took.get(nth).copied();
             moving::one(run, (&mut worker, &ledger), one, &limits, took).await?;
@@ -427,12 +427,12 @@ pub(super) async fn record(
         if !steps::has_audit(&mut worker).await? {
             return Ok(());
         }
-        let migrations = &request.history.migrations;
-        let from = super::site::revision_at(migrations, Place(begun.from));
+        let history = &request.history;
+        let from = super::site::revision_at(history, Place(begun.from));
         let count = begun.moves.len();
         let is_up = begun.moves.iter().all(|one| one.direction == Direction::Upgrade);
         let to = if is_up { begun.from + count } else { begun.from.saturating_sub(count) };
-        let to = super::site::revision_at(migrations, Place(to));
+        let to = super::site::revision_at(history, Place(to));
         // A restored database does not know of the run.
         steps::begin_run(&mut worker, (&begun.run, &begun.verb), (&from, &to), None).await?;
         let schema = site.look().await.map(|seen| seen.schema.render()).unwrap_or_default();

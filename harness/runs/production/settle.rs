@@ -240,7 +240,7 @@ async fn written_into_new(
     }
     let runs = [run.id(), run.subject()];
     let asked = async {
-        let (ledger, _) = Ledger::find(session, case.site.request.history.tool).await?;
+        let (ledger, _) = Ledger::find(session, &case.site.request.history.records).await?;
         steps::written_into_new(session, &runs, &ledger.names()).await
     };
     let found = match asked.await {
@@ -290,7 +290,7 @@ async fn export_newer(
 /// Nothing leads back without losing something: the database stays where it is, `now` of its moves made.
 fn stay(case: &Case<'_, '_>, made: usize, now: usize, why: &str) -> Settled {
     let all = case.way.moves.len();
-    let place = revision_at(&case.site.request.history.migrations, case.way.place(now));
+    let place = revision_at(&case.site.request.history, case.way.place(now));
     if now == all {
         let outcome = format!("the way back is refused, the database stays at {place}: {why}");
         return Settled { state: State::After, exit: Exit::RollbackRefused, outcome };
@@ -307,8 +307,8 @@ async fn forward_again(run: &mut Run<'_>, case: &Case<'_, '_>, before: usize) ->
     };
     let limits = moving::limits(&case.site.request.patience);
     let forward = async {
-        let tool = case.site.request.history.tool;
-        let (ledger, _) = Ledger::find(&mut worker, tool).await?;
+        let records = &case.site.request.history.records;
+        let (ledger, _) = Ledger::find(&mut worker, records).await?;
         for one in case.way.moves.iter().take(before).skip(made) {
             moving::one(run, (&mut worker, &ledger), one, &limits, None).await?;
         }
@@ -337,7 +337,7 @@ async fn by_moves(
         run.note(format!("{} has no way back", one.migration.revision));
         return Err(Some((session, backend)));
     }
-    let ledger = match Ledger::find(&mut session, case.site.request.history.tool).await {
+    let ledger = match Ledger::find(&mut session, &case.site.request.history.records).await {
         Ok((ledger, _)) => ledger,
         Err(error) => {
             run.note(discreet(&error));
@@ -409,7 +409,7 @@ pub(super) async fn half_way(
         run.note("what is there of it may have changed rows: a script can't take that back");
         return only_restore(run, &restoring, worker, why, found).await;
     }
-    let undone = match Ledger::find(&mut worker, case.site.request.history.tool).await {
+    let undone = match Ledger::find(&mut worker, &case.site.request.history.records).await {
         Ok((ledger, _)) => {
             let within = case.site.request.patience.timeout;
             // One of the way back has only left its mark, which is taken away.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::migrations::{Applied, Migration, Move, Place, compare};
+use crate::migrations::{Applied, History, Move, Place, compare};
 use crate::postgres::{Backend, PostgresError, SYNC_REP, Session, Target, Version};
 use crate::schema::{SchemaError, Snapshot};
 use crate::steps::{self, Deployed, Ledger, deployed, is_pooled};
@@ -115,7 +115,7 @@ impl<'r> Site<'r> {
         &self,
         session: &mut Session,
     ) -> Result<(Ledger, bool), PostgresError> {
-        Ledger::find(session, self.request.history.tool).await
+        Ledger::find(session, &self.request.history.records).await
     }
 
     /// Looks at the version table and the schema.
@@ -229,7 +229,7 @@ pub(super) struct Way<'h> {
 
 impl Way<'_> {
     /// Where the database stands.
-    pub(super) fn standing(&self, seen: &Seen, history: &crate::migrations::History) -> Standing {
+    pub(super) fn standing(&self, seen: &Seen, history: &History) -> Standing {
         if let Some(row) = seen.applied.iter().find(|row| !row.whole) {
             return Standing::Nowhere(format!("{} was begun and not finished", row.version));
         }
@@ -240,6 +240,15 @@ impl Way<'_> {
             return Standing::Nowhere(format!("index {index} is invalid"));
         }
         let count = seen.applied.len();
+        let first = history.migrations.get(..count).unwrap_or_default();
+        if let Some(row) =
+            seen.applied.iter().find(|row| first.iter().all(|it| it.version != row.version))
+        {
+            return Standing::Nowhere(format!(
+                "{} is applied, which was not on the way of this run",
+                row.version
+            ));
+        }
         let Some(made) = (0..=self.moves.len()).find(|made| self.place(*made).0 == count) else {
             return Standing::Nowhere(format!("{count} migrations are applied"));
         };
@@ -269,10 +278,11 @@ impl Way<'_> {
     }
 }
 
-/// The revision at a place.
-pub(super) fn revision_at(migrations: &[Migration], place: Place) -> String {
-    let last = place.0.checked_sub(1).and_then(|last| migrations.get(last));
-    last.map_or_else(|| "base".to_owned(), |migration| migration.revision.clone())
+/// The revision at a place, or several where branches have not met.
+pub(super) fn revision_at(history: &History, place: Place) -> String {
+    let mut heads = history.heads(place.0);
+    heads.sort_unstable();
+    if heads.is_empty() { "base".to_owned() } else { heads.join(", ") }
 }
 
 /// Where a journal keeps which indexes were invalid before, a line each.
