@@ -291,11 +291,9 @@ fn only<'v>(
             word: word.all.to_owned(),
             count: history.migrations.len(),
         }),
-        several => Err(MigrationsError::Crossroads {
-            word: word.all.to_owned(),
-            ways: several.join(", "),
-            branch: several.first().copied().unwrap_or_default().to_owned(),
-        }),
+        several => {
+            Err(MigrationsError::Crossroads { word: word.all.to_owned(), ways: several.join(", ") })
+        }
     }
 }
 

@@ -137,16 +137,14 @@ pub enum MigrationsError {
     },
     /// A number of steps leads to several places.
     #[error(
-        "{word:?} could be a step over each of {ways}\n  help: name the branch, as in {branch}@{word}, or the \
-         revision to go to"
+        "{word:?} could be a step over each of {ways}\n  help: name the branch, as in {}@{word}, or the revision to \
+         go to", .ways.split(',').next().unwrap_or_default()
     )]
     Crossroads {
         /// What was given.
         word: String,
         /// The versions.
         ways: String,
-        /// One of them.
-        branch: String,
     },
     /// A revision is named together with a branch on which it is not.
     #[error("{word} is not on the branch {branch:?}; `stairway history --verbose` shows branches")]

@@ -312,7 +312,8 @@ async fn assemble(work: &Work, climbed: Climbed) -> Result<Verification, RunErro
         .filter(|migration| !is_applied(migration))
         .collect();
     if options.transaction == TransactionMode::All {
-        let together = batch::together(&work.chosen, options, history, &pending).await?;
+        let together = batch::together(&work.chosen, options, history, &pending);
+        let together = Box::pin(together).await?;
         place(together, &mut verification);
     }
     verification.findings.extend(verification.head.as_ref().and_then(Head::finding));

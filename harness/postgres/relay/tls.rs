@@ -77,7 +77,7 @@ async fn config(mode: PgSslMode, target: &Target) -> io::Result<ClientConfig> {
 
 /// The authorities that are trusted: the public ones, and those that are named.
 async fn roots(target: &Target) -> io::Result<RootCertStore> {
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let named = file(target, "sslrootcert").await?.unwrap_or_default();
     for certificate in CertificateDer::pem_slice_iter(&named) {
         let certificate = certificate.map_err(io::Error::other)?;
