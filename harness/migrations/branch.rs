@@ -192,18 +192,11 @@ fn from(
     Ok(Rest::From(find(id, history)?, count))
 }
 
-/// All that is on a branch: what has the label, or comes before or after the revision.
+/// All that is on a branch: what comes before or after the revision that is named, or gives the label.
 fn lineage<'h>(branch: &str, history: &'h History) -> Result<Set<'h>, MigrationsError> {
-    let has_label = |it: &&Migration| it.lineage.labels.iter().any(|label| label == branch);
-    let labelled: Set<'h> =
-        history.migrations.iter().filter(has_label).map(|it| it.version.as_str()).collect();
-    if !labelled.is_empty() {
-        return Ok(labelled);
-    }
-    let at = find(branch, history)?;
-    let Some(one) = history.migrations.get(at) else { return Ok(labelled) };
-    let own = Set::from([one.version.as_str()]);
-    Ok(&history.with_ancestors(&one.version) | &descendants(history, &own))
+    let before = trunk(branch, history)?;
+    let own = history.migrations.get(find(branch, history)?).map(|it| it.version.as_str());
+    Ok(&before | &descendants(history, &own.into_iter().collect()))
 }
 
 /// What a branch comes from: the revision that gives the label, or is named, and all before it.
@@ -404,7 +397,8 @@ mod tests {
             ("a1", "sea@x1", "!not on the branch"),
             ("a1 b1 b2 c1", "-1", "!each of b2, c1"),
             ("a1 b1 b2 c1", "sea@-1", "a1 b1 b2"),
-            ("a1 b1 b2 c1", "b2@-2", "!each of"),
+            ("a1 b1 b2 c1", "b2@-2", "a1 c1"),
+            ("a1 b1 b2 c1", "b2@-3", "!no revision"),
             ("a1 b1 b2 c1 c2 m1", "-1", "a1 b1 b2 c1 c2"),
             // Of two branches that follow it, one goes or both.
             ("a1 b1 b2 c1 c2", "a1", "a1"),
