@@ -91,17 +91,7 @@ pub(super) async fn run(
     }
     let request = request(&what, &args, &config, &place)?;
     let request = Box::pin(production::ordered(request)).await;
-    match what {
-        What::Validate => {
-            if let Some(line) = args.idle() {
-                printer.status(&line);
-            }
-        }
-        What::Restore(..) | What::Stamp(..) | What::Recover if args.dry_run => {
-            return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
-        }
-        _ => {}
-    }
+    fits(&what, &args, printer)?;
     let channels = config.alerts(&place.variables).map_err(Failure::usage)?;
     let secrets = place.secrets();
     let of_channels: Vec<String> = channels.iter().flat_map(Channel::secrets).collect();
@@ -152,6 +142,18 @@ pub(super) async fn run(
         printer.status(&why);
     }
     Ok(account.exit)
+}
+
+/// Refuses an option that the verb has not, and says which ones have no effect with it.
+fn fits(what: &What, args: &RunArgs, printer: &mut Printer) -> Result<(), Failure> {
+    match what {
+        What::Validate => args.idle().iter().for_each(|line| printer.status(line)),
+        What::Restore(..) | What::Stamp(..) | What::Recover if args.dry_run => {
+            return Err(Failure::usage("--dry-run is for upgrade and downgrade"));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Does what is asked for. A signal ends it early, where that is possible.
