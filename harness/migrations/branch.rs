@@ -409,7 +409,7 @@ mod tests {
             ("a1 b1 x1 x2", "x1@base", "a1 b1"),
             ("a1 b1 x1 x2", "sea@base", "x1"),
             ("a1 b1 x1 x2", "base", ""),
-            ("a1", "+9", "!no revision"),
+            ("a1 b1 b2 c1 c2 m1 x1 x2", "+1", "!no revision"),
             ("a1", "z", "!no revision"),
         ] {
             let found = moved(now, word).unwrap_or_else(|error| format!("!{error}"));
