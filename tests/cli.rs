@@ -229,6 +229,7 @@ fn help_says_what_there_is() {
     let verbs = [
         "verify",
         "baseline",
+        "drill",
         "upgrade",
         "downgrade",
         "validate",
