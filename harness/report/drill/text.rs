@@ -66,8 +66,10 @@ fn checks(drilled: &Drilled) -> String {
         let first = lines.next().unwrap_or_default().to_owned();
         table.add_row([check.name.to_owned(), word(check.ended).to_owned(), first]);
     }
-    let mut text: String =
-        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
     for check in drilled.checks.iter().filter(|it| it.ended == Ended::Failed) {
         let rest: Vec<&str> = check.detail.lines().skip(1).collect();
         if !rest.is_empty() {
