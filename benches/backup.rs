@@ -13,6 +13,7 @@
 //! ```
 
 mod ratio;
+mod wide;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -24,14 +25,6 @@ use stairway::postgres::{Session, Target};
 use stairway::server::{Database, Programs, Server, ServerSpec, Template, client_programs};
 use stairway::steps::{self, BackupRequest, contents};
 use tokio::sync::watch;
-
-/// About 160 bytes a row with its index, in two tables: one of numbers and one of words.
-const SCHEMA: &str = "
-CREATE TABLE reading (id bigint PRIMARY KEY, sensor int NOT NULL, at timestamptz NOT NULL,
-    value double precision NOT NULL, flags int, note text);
-CREATE TABLE page (id bigint PRIMARY KEY, title text NOT NULL, body text NOT NULL, data jsonb);
-CREATE INDEX ON reading (sensor, at);
-";
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -60,7 +53,7 @@ async fn report(server: &Server, megabytes: u32, rounds: u32) -> Result<()> {
     };
     let database = server.create_database(Template::Empty).await?;
     let target = &database.target;
-    let size = fill(target, megabytes).await?;
+    let size = wide::fill(target, megabytes).await?;
     println!(
         "PostgreSQL {}, a database of {size}; wall time, the median of {rounds} rounds",
         server.version()
@@ -110,31 +103,6 @@ async fn report(server: &Server, megabytes: u32, rounds: u32) -> Result<()> {
     println!("counting alone: {:.2} s", count(target).await?.as_secs_f64());
     server.drop_database(database).await?;
     Ok(())
-}
-
-/// Fills it and gives its size, as people write it.
-async fn fill(target: &Target, megabytes: u32) -> Result<String> {
-    let mut session = Session::connect(target, "fill").await?;
-    session.execute(SCHEMA).await?;
-    let rows = u64::from(megabytes) * 3_500;
-    session
-        .execute(&format!(
-            "INSERT INTO reading SELECT n, n % 977, '2024-01-01'::timestamptz + n * interval '1 s', \
-               sqrt(n) * 1000, CASE WHEN n % 3 = 0 THEN n % 16 END, \
-               CASE WHEN n % 5 = 0 THEN 'sensor ' || n % 977 || ' replaced' END \
-             FROM generate_series(1, {rows}) n; \
-             INSERT INTO page SELECT n, 'Page ' || n, repeat(md5(n::text) || ' lorem ipsum ', 6), \
-               jsonb_build_object('n', n, 'tags', jsonb_build_array('a' || n % 7, 'b' || n % 11)) \
-             FROM generate_series(1, {rows} / 4) n"
-        ))
-        .await?;
-    session.execute("VACUUM ANALYZE").await?;
-    let size = session
-        .value("SELECT pg_size_pretty(pg_database_size(current_database()))")
-        .await?
-        .unwrap_or_default();
-    session.close().await?;
-    Ok(size)
 }
 
 fn bare(program: &Path, target: &Target) -> Command {

@@ -51,6 +51,11 @@ pub const SERVER_DESTROY: Variable = Variable {
 /// What `STAIRWAY_SERVER_DESTROY` is told: the URL that the create command printed.
 pub const SERVER_URL: Variable =
     Variable { name: "STAIRWAY_SERVER_URL", meaning: "told to the destroy command: the URL" };
+/// What the command that fetches a backup is told: the folder that it is to put it into.
+pub const FETCH_TO: Variable = Variable {
+    name: "STAIRWAY_FETCH_TO",
+    meaning: "told to the command that fetches a backup: the folder for it",
+};
 /// The folder of migrations.
 pub const MIGRATIONS: Variable =
     Variable { name: "STAIRWAY_MIGRATIONS", meaning: "the folder of migrations" };
@@ -176,6 +181,7 @@ pub const ALL: &[Variable] = &[
     SERVER_CREATE,
     SERVER_DESTROY,
     SERVER_URL,
+    FETCH_TO,
     MIGRATIONS,
     PYTHON,
     CACHE,

@@ -230,6 +230,7 @@ fn help_says_what_there_is() {
         "init",
         "verify",
         "baseline",
+        "drill",
         "upgrade",
         "downgrade",
         "validate",

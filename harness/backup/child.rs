@@ -33,7 +33,12 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts it, with nothing to read on stdin and its complaints kept for [`Child::output`].
-    pub(super) fn start(mut command: Command) -> io::Result<Self> {
+    pub(super) fn start(command: Command) -> io::Result<Self> {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// The same, with this to read on stdin.
+    pub(super) fn start_reading(mut command: Command, stdin: Stdio) -> io::Result<Self> {
         use std::os::unix::process::CommandExt;
 
         let mut watcher = Shell::new("sh")
@@ -44,7 +49,7 @@ impl Child {
             .process_group(0)
             .spawn()?;
         let group = i32::try_from(watcher.id()).map_err(io::Error::other)?;
-        command.process_group(group).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.process_group(group).stdin(stdin).stderr(Stdio::piped());
         match command.spawn() {
             Ok(program) => Ok(Self { watcher, program }),
             Err(error) => {

@@ -176,10 +176,14 @@ async fn run(wanted: &Dump<'_>, command: Command) -> Result<(), BackupError> {
 }
 
 fn ended(program: &str, status: ExitStatus, said: &str) -> BackupError {
+    BackupError::Dump { program: program.to_owned(), status, said: last_lines(said) }
+}
+
+/// The last lines of what a program said, after a colon if there are any.
+pub(super) fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said.trim().lines().collect();
     let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n");
-    let said = if last.is_empty() { last } else { format!(": {last}") };
-    BackupError::Dump { program: program.to_owned(), status, said }
+    if last.is_empty() { last } else { format!(": {last}") }
 }
 
 async fn read_by_pg_restore(path: &Path, programs: &Path, how: &str) -> Result<(), BackupError> {

@@ -62,6 +62,23 @@ pub enum BackupError {
         /// What it said, after a colon; no password is in it.
         said: String,
     },
+    /// The command that brings a backup did not end well.
+    #[error("the command that fetches a backup {}{said}", ended(*.status))]
+    Fetch {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said, after a colon; what looks like a secret is not in it.
+        said: String,
+    },
+    /// What would unpack a backup is not here.
+    #[error("the backup is compressed by {program}, which can't be run here: install {program}")]
+    NoUnpacker {
+        /// The program.
+        program: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The manifest says nothing that can be relied on.
     #[error("the manifest {path} can't be relied on: {problem}")]
     Manifest {

@@ -17,6 +17,48 @@ pub struct Expects {
     pub extensions: BTreeSet<String>,
     /// A `\connect` in a plain dump: it would leave the database that was made for it.
     pub connects: bool,
+    /// What could speak to other machines, or work by itself, where it is restored: `server far`,
+    /// `subscription s`, `extension dblink`.
+    pub outward: BTreeSet<String>,
+}
+
+/// Extensions that reach a network, start programs or run jobs.
+const OUTWARD: [&str; 20] = [
+    "aws_lambda",
+    "aws_s3",
+    "dblink",
+    "file_fdw",
+    "http",
+    "mysql_fdw",
+    "oracle_fdw",
+    "pg_background",
+    "pg_cron",
+    "pg_net",
+    "pg_timetable",
+    "pgagent",
+    "pgsql_http",
+    "plperlu",
+    "plpython3u",
+    "plsh",
+    "postgres_fdw",
+    "tds_fdw",
+    "timescaledb",
+    "wrappers",
+];
+
+/// The roles that a script such as that of `pg_dumpall --globals-only` makes.
+pub fn roles_made(script: &str) -> BTreeSet<String> {
+    let mut made = BTreeSet::new();
+    for line in script.lines() {
+        let words = words(line);
+        let mut words = words.iter().map(String::as_str);
+        if let (Some("create"), Some("role" | "user"), Some(name)) =
+            (words.next(), words.next(), words.next())
+        {
+            made.insert(name.to_owned());
+        }
+    }
+    made
 }
 
 const NO_ROLES: [&str; 5] = ["public", "current_user", "current_role", "session_user", "none"];
@@ -50,6 +92,12 @@ impl Expects {
             ("create", "extension") => {
                 let name = if word(2) == "if" { word(5) } else { word(2) };
                 self.extensions.insert(name.to_owned());
+                if OUTWARD.contains(&name) {
+                    self.outward.insert(format!("extension {name}"));
+                }
+            }
+            ("create", kind @ ("server" | "subscription")) => {
+                self.outward.insert(format!("{kind} {}", word(2)));
             }
             ("alter", "default") => {
                 self.after(&words, &["role"], 1);
@@ -62,7 +110,10 @@ impl Expects {
             ("set", "session") | ("create", "schema") => {
                 self.after(&words, &["authorization"], 1);
             }
-            ("create", "user") if word(2) == "mapping" => self.after(&words, &["for"], 1),
+            ("create", "user") if word(2) == "mapping" => {
+                self.outward.insert("user mapping".to_owned());
+                self.after(&words, &["for"], 1);
+            }
             _ => {}
         }
     }
@@ -121,5 +172,26 @@ COMMENT ON TABLE public.note IS 'granted to everyone';
         assert_eq!(roles, ["App Owner", "boss", "clerk", "reader", "viewer", "writer"]);
         assert_eq!(expects.extensions.iter().collect::<Vec<_>>(), ["btree_gist"]);
         assert!(!expects.connects);
+        assert!(expects.outward.is_empty());
+    }
+
+    #[test]
+    fn roles_of_a_file_of_globals() {
+        let script = "CREATE ROLE ann;\nALTER ROLE ann WITH NOSUPERUSER LOGIN;\n\
+                      CREATE ROLE \"App Owner\";\nCREATE USER bob PASSWORD 'x';\nGRANT ann TO bob;\n";
+        let made: Vec<String> = super::roles_made(script).into_iter().collect();
+        assert_eq!(made, ["App Owner", "ann", "bob"]);
+    }
+
+    #[test]
+    fn what_could_speak_to_others_is_told() {
+        let dump = "CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;\n\
+                    CREATE EXTENSION hstore;\n\
+                    CREATE SERVER \"Far\" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (\n\
+                    CREATE USER MAPPING FOR ann SERVER \"Far\" OPTIONS (\n\
+                    CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p WITH (connect = false);\n";
+        let outward = Expects::read(dump.as_bytes()).unwrap().outward;
+        let outward: Vec<_> = outward.iter().map(String::as_str).collect();
+        assert_eq!(outward, ["extension dblink", "server Far", "subscription s", "user mapping"]);
     }
 }

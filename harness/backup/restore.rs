@@ -1,11 +1,14 @@
 //! Restoring with the programs that come with the server.
 
 use std::fmt;
-use std::io::{BufReader, Cursor};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::postgres::Target;
+use rand::Rng;
+
+use crate::postgres::{Target, Version};
+use crate::sql::{self, TokenKind};
 
 use super::archive::{Archive, ArchiveKind};
 use super::child::{Child, command, connect};
@@ -51,6 +54,16 @@ fn has_names_only(message: &str) -> bool {
         "duplicate key value violates unique constraint \"",
         "insert or update on table \"",
         "could not open extension control file",
+        // Of the programs themselves, which know no rows.
+        "could not uncompress data",
+        "could not read from input file",
+        "could not open input file",
+        "could not find block ID",
+        "found unexpected block ID",
+        "unrecognized data block type",
+        "unexpected end of file",
+        "corrupt tar header",
+        "backslash commands are restricted",
     ];
     let objects = [
         "role",
@@ -117,10 +130,20 @@ pub async fn restore(
     target: &Target,
     programs: &Path,
 ) -> Result<Vec<Problem>, BackupError> {
+    restore_by(archive, target, programs, 1).await
+}
+
+/// The same by so many processes, where the kind of archive allows several.
+pub async fn restore_by(
+    archive: &Archive,
+    target: &Target,
+    programs: &Path,
+    jobs: u32,
+) -> Result<Vec<Problem>, BackupError> {
     let (program, arguments) = match archive.kind {
         ArchiveKind::Plain => (
             programs.join("psql"),
-            vec!["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=0", "--file"],
+            vec!["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=0"],
         ),
         ArchiveKind::Custom | ArchiveKind::Directory | ArchiveKind::Tar => {
             (programs.join("pg_restore"), vec!["--no-password", "--dbname"])
@@ -128,8 +151,16 @@ pub async fn restore(
     };
     let mut command = command(&program);
     command.args(arguments);
-    if archive.kind != ArchiveKind::Plain {
+    if archive.kind == ArchiveKind::Plain {
+        if let Some(only) = restriction(&archive.path, &program).await {
+            command.arg("--command").arg(only);
+        }
+        command.arg("--file");
+    } else {
         command.arg(target.database_name().unwrap_or_default());
+        if jobs > 1 && archive.kind != ArchiveKind::Tar {
+            command.arg(format!("--jobs={jobs}"));
+        }
     }
     command.arg(&archive.path).stdout(Stdio::null());
     connect(&mut command, target);
@@ -148,6 +179,40 @@ pub async fn restore(
     Ok(problems)
 }
 
+/// What psql is told first so that a dump can't have it run commands of its own, which would be
+/// run as us: `pg_dump` of the last minor versions says so itself. `None` where the dump does, or this
+/// psql does not know it.
+async fn restriction(path: &Path, psql: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(1 << 12).read_to_end(&mut head).ok()?;
+    if String::from_utf8_lossy(&head).lines().any(|line| line.starts_with("\\restrict ")) {
+        return None;
+    }
+    let mut command = command(psql);
+    command.arg("--version").stdout(Stdio::piped());
+    let output = Child::start(command).ok()?.output().await.ok()?;
+    let version = Version::parse(&String::from_utf8_lossy(&output.stdout))?;
+    let known = match version.major {
+        ..13 => false,
+        13 => version.minor >= 22,
+        14 => version.minor >= 19,
+        15 => version.minor >= 14,
+        16 => version.minor >= 10,
+        17 => version.minor >= 6,
+        18.. => true,
+    };
+    // Nobody who wrote a dump knows the word that ends it.
+    known.then(|| format!("\\restrict {:032x}", rand::rng().random::<u128>()))
+}
+
+/// Whether something failed for want of room on a disk, where there are words and no SQLSTATE: those of
+/// a server that we started ourselves are English.
+pub fn is_starved(message: &str) -> bool {
+    let words = ["could not extend file", "No space left on device", "File too large"];
+    words.iter().any(|it| message.contains(it))
+}
+
 fn name(program: &Path) -> String {
     program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -164,7 +229,9 @@ fn problems(said: &str) -> Vec<Problem> {
         let error = line
             .split_once("ERROR:  ")
             .or_else(|| line.split_once("pg_restore: error: "))
-            .or_else(|| line.split_once("psql: error: "));
+            .or_else(|| line.split_once("psql: error: "))
+            // psql names the file and the line of it.
+            .or_else(|| line.split_once(": error: ").filter(|it| it.0.starts_with("psql:")));
         if let Some((lead, message)) = error {
             // Of data that is refused the table is said instead.
             let table = lead.split_once("COPY failed for table \"").map(|(_, table)| {
@@ -187,7 +254,21 @@ fn problems(said: &str) -> Vec<Problem> {
             last.command = Some(command.trim().to_owned());
         }
     }
+    // Of what one of several processes does no entry is said.
+    for problem in problems.iter_mut().filter(|it| it.entry.is_none()) {
+        problem.entry = problem.command.as_deref().and_then(lead);
+    }
     problems
+}
+
+/// The words and names that a statement begins with, up to whatever could be a value.
+fn lead(statement: &str) -> Option<String> {
+    let is_name =
+        |kind| matches!(kind, TokenKind::Word | TokenKind::QuotedIdent | TokenKind::Whitespace);
+    let text = |token: &sql::Token| statement.get(token.bytes.clone()).unwrap_or_default();
+    let words = sql::tokens(statement).take_while(|it| is_name(it.kind) || text(it) == ".");
+    let end = words.last()?.bytes.end;
+    statement.get(..end).map(|lead| lead.trim_end().to_owned())
 }
 
 /// What stands in `3; 1259 16386 TABLE note ann` between the numbers and the owner.
@@ -218,6 +299,16 @@ mod tests {
             }]
         );
         assert_eq!(problems(said)[0].discreet(), "TABLE note: role \"ann\" does not exist");
+    }
+
+    #[test]
+    fn what_one_of_several_processes_did_is_told_by_its_statement() {
+        let said = "pg_restore: error: could not execute query: ERROR:  relation \"rank\" does not exist\n\
+                    CONTEXT:  SQL function \"rank_of\" during inlining\n\
+                    Command was: CREATE INDEX ranked ON public.word USING btree (rank_of(word, 4111));\n";
+        let problems = problems(said);
+        let told = "CREATE INDEX ranked ON public.word USING btree: the server refuses it";
+        assert_eq!(problems[0].discreet(), told);
     }
 
     #[test]

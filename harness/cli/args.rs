@@ -10,6 +10,7 @@ use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
 pub(super) use super::bench::BenchArgs;
+pub(super) use super::drill::DrillArgs;
 pub(super) use super::init::InitArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
@@ -25,7 +26,7 @@ pub(super) use super::workload::WorkloadArgs;
 #[command(
     after_help = "Exit codes: 0 clean, 1 findings or a difference, 2 usage or configuration, \
                         3 no server could be had, 130 and 143 interrupted; of runs on a database \
-                        10 refused, 11 another runner, 12 backup failed, 13 rehearsal failed, 15 nobody can tell, 20 not applied, \
+                        10 refused, 11 another runner, 12 backup failed, 13 rehearsal or drill failed, 14 too slow, 15 nobody can tell, 20 not applied, \
                         21 and 22 rolled back, 30 unknown, 31 way back refused, 40 not told.\n\n\
                         Examples:\n  stairway init\n  stairway verify migrations\n  stairway verify --list-checks\n  \
                         stairway doctor"
@@ -55,6 +56,8 @@ pub(super) enum Verb {
     Baseline(Box<BaselineArgs>),
     /// Measure the p95 of queries before and after the pending migrations, against a budget
     Bench(Box<BenchArgs>),
+    /// Restore the newest backup where nobody sees it, prove it, and rehearse what is pending on it
+    Drill(Box<DrillArgs>),
     /// Make a workload for `bench` out of what an application does
     Workload(Box<WorkloadArgs>),
     /// Move a database forward: backup, rehearsal on a copy, apply, validation, a way back

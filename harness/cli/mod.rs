@@ -11,6 +11,7 @@ mod cache;
 mod current;
 mod diff;
 mod doctor;
+mod drill;
 mod dry_run;
 mod history;
 mod hoist;
@@ -134,6 +135,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Verify(args) => verify::run(*args, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
         Verb::Bench(args) => bench::run(*args, printer).await,
+        Verb::Drill(args) => drill::run(&args, printer).await,
         Verb::Workload(args) => workload::run(&args, printer).await,
         // Those are led to their ends elsewhere.
         Verb::Upgrade(_)

@@ -85,6 +85,14 @@ impl Printer {
         }
     }
 
+    /// The same, and what was done with them.
+    pub(super) fn advance_amount(&mut self, word: &str, bytes: u64) {
+        self.advance_bytes(bytes);
+        if let Some(bar) = &self.bar {
+            bar.set_message(word.to_owned());
+        }
+    }
+
     pub(super) fn finish_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

@@ -18,7 +18,7 @@ pub(super) fn bar(total: usize) -> ProgressBar {
 /// For something of which nobody knows how large it becomes.
 pub(super) fn bytes() -> ProgressBar {
     let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{bytes} {bytes_per_sec} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{bytes} {bytes_per_sec} {elapsed} {msg}") {
         bar.set_style(style);
     }
     bar
@@ -52,6 +52,14 @@ impl Watch for Narrator<'_> {
                 if errors > 0 {
                     self.printer.status(&format!("FAIL {name}"));
                 }
+            }
+            Event::Step(name) => {
+                self.printer.finish_bar();
+                self.printer.status(&format!("step: {name}"));
+            }
+            Event::Amount { word, bytes } => {
+                self.printer.begin_bytes();
+                self.printer.advance_amount(word, bytes);
             }
             Event::Note(text) => self.printer.status(&format!("note: {text}")),
         }

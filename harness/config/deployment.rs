@@ -138,6 +138,16 @@ impl Deployment {
         Self::assemble(flags, config, variables, &here)
     }
 
+    /// Its folder alone, for what needs no database.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what can't be used and where it stands.
+    pub fn folder(flags: &DeploymentFlags, config: &Config) -> Result<PathBuf, ConfigError> {
+        let here = here()?;
+        Ok(directory(flags, config, &variables(flags, config, &here)?, &here).0)
+    }
+
     /// The folder of backups alone, for what needs no database.
     ///
     /// # Errors

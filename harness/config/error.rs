@@ -20,6 +20,17 @@ pub enum ConfigError {
         /// What was given.
         given: f64,
     },
+    /// A number of `[drill]` is no measure of anything.
+    #[error("{FILE}: drill.{key} is {given}, but must be above zero")]
+    Drill {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        given: f64,
+    },
+    /// Backups are both in a folder and to be fetched.
+    #[error("{FILE}: [drill] has both backups and fetch; only one can say where backups are")]
+    TwoSources,
     /// The file can't be read.
     #[error("can't read {FILE}: {0}")]
     Read(#[source] std::io::Error),

@@ -9,6 +9,7 @@ mod bench;
 mod database;
 mod deployment;
 mod dotenv;
+mod drill;
 mod error;
 mod variables;
 
@@ -26,12 +27,14 @@ use crate::server::{Choice, ServerSpec};
 pub use bench::BenchSettings;
 pub use deployment::{Deployment, DeploymentFlags, Environment, Setting};
 pub use dotenv::Dotenv;
+pub use drill::DrillSettings;
 pub use error::ConfigError;
 pub use variables::{Found, Origin, Variables};
 
 use alerts::AlertEntry;
 use bench::BenchEntry;
 use deployment::DeploymentSettings;
+use drill::DrillEntry;
 
 const FILE: &str = "stairway.toml";
 
@@ -54,6 +57,8 @@ pub struct Config {
     bench: BenchEntry,
     #[serde(default)]
     alembic: AlembicOptions,
+    #[serde(default)]
+    drill: DrillEntry,
     #[serde(default)]
     command: Commands,
     #[serde(default, rename = "claim")]

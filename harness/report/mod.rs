@@ -5,6 +5,7 @@
 
 mod account;
 mod bench;
+mod drill;
 mod github;
 mod json;
 mod junit;
@@ -21,6 +22,7 @@ pub use bench::{
     bench_html, bench_html_unfinished, bench_json, bench_json_unfinished, bench_text,
     bench_text_unfinished,
 };
+pub use drill::{drill_json, drill_json_unfinished, drill_markdown, drill_text};
 pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};

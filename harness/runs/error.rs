@@ -60,6 +60,15 @@ pub enum RunError {
     /// The workload can't be used, or can't be sent.
     #[error(transparent)]
     Workload(Box<WorkloadError>),
+    /// A file that was named can't be read.
+    #[error("can't read {path}")]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file of the run could not be written.
     #[error("can't write {path}")]
     Write {
@@ -104,6 +113,7 @@ impl RunError {
             | Self::Old { .. }
             | Self::Rows(_)
             | Self::Baseline(_)
+            | Self::Read { .. }
             | Self::Write { .. }
             | Self::Ground(GroundError::Restore(RestoreError::Backup(_))) => Exit::Usage,
             Self::Workload(error) => match error.as_ref() {

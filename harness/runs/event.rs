@@ -35,6 +35,15 @@ pub enum Event<'a> {
         /// How many findings count as errors.
         errors: usize,
     },
+    /// A part of a longer work begins.
+    Step(&'a str),
+    /// So much of the part that goes on is done.
+    Amount {
+        /// `fetched`, `unpacked` or `restored`.
+        word: &'a str,
+        /// How much.
+        bytes: u64,
+    },
     /// Something that a person should know and that is no finding.
     Note(&'a str),
 }

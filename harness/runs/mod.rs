@@ -10,6 +10,7 @@ mod changed;
 mod climb;
 mod coverage;
 mod discreet;
+pub mod drill;
 mod error;
 mod event;
 mod keep;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::begins::Begins;
 #[cfg(feature = "container")]
 use super::container;
 use super::guest::Guest;
@@ -25,7 +26,7 @@ impl Chosen {
     /// Looks around and decides, after removing what dead owners left behind.
     pub async fn find(spec: &ServerSpec) -> Result<Self, ServerError> {
         spec.checked()?;
-        let ground = Ground { room: spec.room, ..Ground::find()? };
+        let ground = Ground { room: spec.room, cut_off: spec.cut_off, ..Ground::find()? };
         let runtime = ground.runtime.clone();
         blocking(move || {
             lease::reap(&runtime, Some(&place::memory_root()));
@@ -124,7 +125,8 @@ impl Chosen {
         match &self.way {
             Way::Local(installation) => {
                 let (installation, ground) = (installation.clone(), ground.clone());
-                let server = Server::local(installation, spec.profile, ground, None).await?;
+                let server =
+                    Server::local(installation, spec.profile, ground, Begins::Fresh).await?;
                 Ok(server.because(spec))
             }
             #[cfg(feature = "container")]
@@ -146,10 +148,25 @@ impl Chosen {
         let Way::Local(installation) = &self.way else { return Ok(None) };
         let Some(_used) = kept.hold() else { return Ok(None) };
         let (installation, ground) = (installation.clone(), self.ground.clone());
-        let server = Server::local(installation, self.spec.profile, ground, Some(kept)).await?;
+        let begins = Begins::Kept(kept.data());
+        let server = Server::local(installation, self.spec.profile, ground, begins).await?;
         let name = kept.database().to_owned();
         let database = Database { target: server.admin.database(&name), name };
         Ok(Some((server.because(&self.spec), database)))
+    }
+
+    /// Starts it on a copy of a physical backup, the folder of `pg_basebackup` or of a server that was
+    /// stopped, whose superuser has the name `role`. `None` if this is no local server.
+    pub async fn start_on_backup(
+        &self,
+        folder: &Path,
+        role: &str,
+    ) -> Result<Option<Server>, ServerError> {
+        let Way::Local(installation) = &self.way else { return Ok(None) };
+        let (installation, ground) = (installation.clone(), self.ground.clone());
+        let begins = Begins::Backup(folder.to_owned(), role.to_owned());
+        let server = Server::local(installation, self.spec.profile, ground, begins).await?;
+        Ok(Some(server.because(&self.spec)))
     }
 
     #[cfg(feature = "container")]

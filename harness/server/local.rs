@@ -1,5 +1,6 @@
 //! A server from installed binaries: no port, no daemon, a private folder that goes with it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::account::Account;
-use super::cluster::{self, SUPERUSER};
-use super::error::tail;
+use super::apart;
+use super::begins::Begins;
+use super::cluster;
+use super::error::{causes, tail};
 use super::install::Installation;
 use super::lease::{self, Facts, Lease, MARKER, Owner};
 use super::spec::NEWEST;
@@ -19,7 +22,6 @@ use crate::postgres::{Session, Target};
 
 /// Part of the socket's name; nothing listens on the network.
 const PORT: u16 = 5432;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Settings for servers whose data is thrown away.
 pub(super) const FAST: &[&str] = &[
@@ -53,23 +55,24 @@ pub(super) struct Local {
     memory: Option<PathBuf>,
     pub(super) admin: Target,
     pub(super) reason: String,
+    /// Whether it reaches no network.
+    pub(super) is_cut_off: bool,
     is_lent: bool,
 }
 
 impl Local {
-    /// Starts one on a copy of the data directory `from`, or on a fresh one, and waits until it
-    /// answers.
+    /// Starts one on a data directory that begins so, and waits until it answers.
     pub(super) async fn start(
         installation: Installation,
         profile: Profile,
         ground: Ground,
-        from: Option<PathBuf>,
+        begins: Begins,
         owner: Owner,
     ) -> Result<Self, ServerError> {
-        let version = installation.version.clone();
-        let launch = move || launch(&installation, profile, &ground, from.as_deref(), &owner);
+        let (version, patience) = (installation.version.clone(), begins.patience());
+        let launch = move || launch(&installation, profile, &ground, &begins, &owner);
         let mut local = blocking(launch).await?;
-        if let Err(what) = local.answers().await {
+        if let Err(what) = local.answers(patience).await {
             let log = fs::read_to_string(local.lease.home.join("log")).unwrap_or_default();
             return Err(ServerError::Start { version, what, log: tail(&log, 20) });
         }
@@ -79,10 +82,10 @@ impl Local {
     }
 
     /// Waits until a session can be had; fails at once when the process has ended.
-    async fn answers(&self) -> Result<(), String> {
+    async fn answers(&self, patience: Duration) -> Result<(), String> {
         let home = &self.lease.home;
         let socket = home.join(format!(".s.PGSQL.{PORT}"));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(2);
         let mut last = "no socket".to_owned();
         while Instant::now() < deadline {
@@ -94,13 +97,15 @@ impl Local {
             if socket.exists() {
                 match Session::connect(&self.admin, "start").await {
                     Ok(session) => return session.close().await.map_err(|error| error.to_string()),
-                    Err(error) => last = error.to_string(),
+                    Err(error) if error.may_pass() => last = error.to_string(),
+                    // It answers, and will say the same again.
+                    Err(error) => return Err(format!("said no: {}", causes(&error))),
                 }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
-        Err(format!("did not answer within {} s ({last})", PATIENCE.as_secs()))
+        Err(format!("did not answer within {} s ({last})", patience.as_secs()))
     }
 
     /// The server's folder.
@@ -162,12 +167,12 @@ fn launch(
     installation: &Installation,
     profile: Profile,
     ground: &Ground,
-    from: Option<&Path>,
+    begins: &Begins,
     owner: &Owner,
 ) -> Result<Local, ServerError> {
-    let Ground { account, cache, runtime, room } = ground;
-    let prepared = match from {
-        Some(kept) => kept.to_owned(),
+    let Ground { account, cache, runtime, room, cut_off } = ground;
+    let prepared = match begins.from() {
+        Some(folder) => folder.to_owned(),
         None => cluster::prepared(installation, profile, cache, account)?,
     };
     let facts =
@@ -184,12 +189,17 @@ fn launch(
     let data = folder.join("data");
     lease.record(|facts| facts.data = Some(data.clone()))?;
     let place = (memory.as_deref().ok(), data.as_path());
-    let watchdog = watch(installation, profile, account, &lease, place, owner)?;
-    let admin = Target::socket(&lease.home, PORT, SUPERUSER, "postgres");
+    let apart = Apart { wanted: *cut_off, possible: *cut_off && apart::is_possible(account) };
+    let own = begins.settings(&lease.home, account);
+    let own = own.map_err(ServerError::at("write settings into", &lease.home))?;
+    let watchdog = watch(installation, (profile, apart, own), account, &lease, place, owner)?;
+    let admin = Target::socket(&lease.home, PORT, begins.role(), "postgres");
     let reason = reason(installation, account, &whereabouts);
     // From here on it cleans up after itself, whether we fail or are killed.
-    let mut local = Local { watchdog, lease, memory: memory.ok(), admin, reason, is_lent: false };
-    let copied = cluster::copy(&prepared, &data, account).or_else(|error| match from {
+    let (is_cut_off, is_lent) = (apart.possible, false);
+    let memory = memory.ok();
+    let mut local = Local { watchdog, lease, memory, admin, reason, is_cut_off, is_lent };
+    let copied = begins.copy(&prepared, &data, account).or_else(|error| match begins.from() {
         // The cache was cleared meanwhile: once more, from a new one.
         None if error.kind() == io::ErrorKind::NotFound => {
             let _ = fs::remove_dir_all(&data);
@@ -205,6 +215,13 @@ fn launch(
         local.watchdog.lend();
     }
     Ok(local)
+}
+
+/// Whether a server is to be alone, and whether it can be.
+#[derive(Clone, Copy, Debug)]
+struct Apart {
+    wanted: bool,
+    possible: bool,
 }
 
 /// The server's folder in memory, with the marker that names its lease.
@@ -226,7 +243,7 @@ fn in_memory(root: &Path, lease: &Lease, account: &Account) -> Result<PathBuf, S
 
 fn watch(
     installation: &Installation,
-    profile: Profile,
+    (profile, apart, own): (Profile, Apart, Vec<OsString>),
     account: &Account,
     lease: &Lease,
     (memory, data): (Option<&Path>, &Path),
@@ -243,6 +260,9 @@ fn watch(
         data.as_os_str().to_owned(),
     ];
     arguments.extend(runner);
+    if apart.possible {
+        arguments.extend(apart::PREFIX.map(Into::into));
+    }
     arguments.extend([
         installation.bin.join("postgres").into_os_string(),
         "-D".into(),
@@ -253,10 +273,12 @@ fn watch(
         lease.home.clone().into_os_string(),
     ]);
     let (fast, small) = if profile == Profile::Fast { (FAST, SMALL) } else { (&[][..], &[][..]) };
-    for setting in ALWAYS.iter().chain(fast).chain(small) {
+    let alone = if apart.wanted { apart::SETTINGS } else { &[] };
+    for setting in ALWAYS.iter().chain(fast).chain(small).chain(alone) {
         arguments.push("-c".into());
         arguments.push(setting.into());
     }
+    arguments.extend(own);
     let held = match owner {
         Owner::Us => Stdio::null(),
         // It outlives us, and has the lease then.

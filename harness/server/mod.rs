@@ -9,6 +9,8 @@
 //! moments; if that is killed too, the next [`Server::acquire`] does.
 
 mod account;
+mod apart;
+mod begins;
 mod cache;
 mod chosen;
 mod cluster;
@@ -25,6 +27,7 @@ mod lease;
 mod local;
 mod place;
 mod programs;
+mod scratch;
 mod shared;
 mod spec;
 mod survey;
@@ -39,12 +42,14 @@ pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};
 pub use error::{NoServer, ServerError, causes};
 pub use kept::Kept;
-pub use programs::{NoPrograms, Programs, client_programs};
+pub use programs::{NoPrograms, Programs, client_programs, newest_programs};
+pub use scratch::Scratch;
 pub use shared::TestRun;
 pub use spec::{Backend, Choice, Profile, SUPPORTED, ServerSpec};
 pub use survey::{Found, Looked, Survey, Taken, survey};
 
 use crate::postgres::{PostgresError, Session, Target, Version};
+use begins::Begins;
 use command::Command;
 #[cfg(feature = "container")]
 use container::Container;
@@ -89,12 +94,11 @@ impl Server {
         installation: install::Installation,
         profile: Profile,
         ground: Ground,
-        kept: Option<&Kept>,
+        begins: Begins,
     ) -> Result<Self, ServerError> {
         let bin = Some(installation.bin.clone());
         let version = installation.version.clone();
-        let from = kept.map(Kept::data);
-        let local = Local::start(installation, profile, ground, from, Owner::Us).await?;
+        let local = Local::start(installation, profile, ground, begins, Owner::Us).await?;
         let (reason, admin) = (local.reason.clone(), local.admin.clone());
         let server =
             Self::of(version, Backend::Local, reason, admin, Source::Local(Box::new(local)));
@@ -144,6 +148,20 @@ impl Server {
     /// One line: what was taken, why, and where its data is.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether it reaches no network: [`ServerSpec::cut_off`] was asked for, it is one of installed
+    /// binaries, and this system lets us give it a network of its own, in which nobody is.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(&self.source, Source::Local(local) if local.is_cut_off)
+    }
+
+    /// Where its data is, if it is one of ours on this machine.
+    pub fn data(&self) -> Option<PathBuf> {
+        match &self.source {
+            Source::Local(local) => Some(local.data()),
+            _ => None,
+        }
     }
 
     /// Its maintenance database.

@@ -54,6 +54,13 @@ impl fmt::Display for NoPrograms {
     }
 }
 
+/// The newest client programs that are here: they read the archives of all older ones.
+pub fn newest_programs() -> Option<Programs> {
+    let cache = Account::of_servers().ok().and_then(|account| place::cache(&account).ok());
+    let found = install::all_programs(&cache.unwrap_or_default());
+    found.into_iter().max_by_key(|programs| programs.version.clone())
+}
+
 /// Finds the client programs for a server of this major version: a dump of an older one fails, and
 /// what a newer one writes the server's own programs can't restore.
 pub fn client_programs(major: u32) -> Result<Programs, NoPrograms> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::begins::Begins;
 #[cfg(feature = "container")]
 use super::container::{self, Container};
 use super::guest::Guest;
@@ -96,7 +97,7 @@ impl Chosen {
             Way::Local(installation) => {
                 let (installation, ground) = (installation.clone(), self.ground.clone());
                 let (profile, owner) = (self.spec.profile, owner.clone());
-                Local::start(installation, profile, ground, None, owner).await.map(drop)
+                Local::start(installation, profile, ground, Begins::Fresh, owner).await.map(drop)
             }
             #[cfg(feature = "container")]
             Way::Container(engine, image) => {

@@ -25,6 +25,9 @@ pub struct ServerSpec {
     pub room: u64,
     /// What the databases are for: said in the comment of those on a server that is not ours.
     pub purpose: Option<String>,
+    /// Whether the server is to reach no network, run nothing by itself and load no library of its
+    /// own, where that can be had: see [`Server::is_cut_off`](super::Server::is_cut_off).
+    pub cut_off: bool,
 }
 
 impl ServerSpec {

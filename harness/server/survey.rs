@@ -94,6 +94,8 @@ pub(super) struct Ground {
     pub(super) runtime: PathBuf,
     /// How many bytes the data will take.
     pub(super) room: u64,
+    /// Whether servers are to be cut off from the network.
+    pub(super) cut_off: bool,
 }
 
 impl Ground {
@@ -101,7 +103,7 @@ impl Ground {
         let account = Account::of_servers()?;
         let cache = place::cache(&account)?;
         let runtime = place::runtime(&account)?;
-        Ok(Self { account, cache, runtime, room: 0 })
+        Ok(Self { account, cache, runtime, room: 0, cut_off: false })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Only this room executes migrations. A step does one thing to one database and says what came
 //! of it; it must not judge, order other steps, or print.
 
+mod amcheck;
 mod apply;
 mod audit;
 mod backup;
@@ -25,6 +26,7 @@ mod restore;
 mod revert;
 mod scene;
 mod script;
+mod silence;
 mod stamp;
 mod swap;
 mod trial;
@@ -35,6 +37,7 @@ mod view;
 mod watched;
 mod written;
 
+pub use amcheck::amcheck;
 pub use apply::{apply, apply_together};
 pub use audit::{
     AUDIT_SCHEMA, MoveRow, RunRow, begin_run, end_run, has_audit, last_runs, last_schema,
@@ -58,7 +61,7 @@ pub use properties::{
 };
 pub use rehearse::{Back, Copy, Deployed, RehearseError, Rehearsed, deployed};
 pub use replay::replay;
-pub use restore::{RestoreError, Restored, restore};
+pub use restore::{RestoreError, Restored, Restoring, forget_roles, restore, restore_by};
 pub use revert::revert;
 pub use scene::{
     CONTROL, CONTROL_SCHEMA, Rewrite, analyse, drop_made_index, flush_statistics, index_definition,
@@ -66,12 +69,14 @@ pub use scene::{
     settle_rows,
 };
 pub use script::{Left, StepFailure, is_all_or_nothing, left_by};
+pub use silence::{Silenced, silence};
 pub use stamp::stamp;
 pub use swap::{allow_connections, drop_restored, is_closed, is_there, keep_others_out, swap};
 pub use trial::{Looks, Trial, Tried, Way, all_readable, is_artefact, readable};
 pub use undo::{drop_invalid, invalid_indexes, undo};
 pub use validate::{
-    Orphans, QueryTest, behind, extensions, has_rows, orphans, query_files, query_tests,
+    Orphans, QueryTest, behind, extensions, has_rows, largest_table, orphans, query_files,
+    query_tests, unpopulated,
 };
 pub use version_table::{Astray, Ledger};
 pub use view::foreign;

@@ -102,6 +102,24 @@ pub async fn has_rows(session: &mut Session, table: &str) -> Result<bool, Postgr
     Ok(session.value(&sql).await?.as_deref() == Some("t"))
 }
 
+/// The table with the most pages, as SQL; `None` where there is no table.
+pub async fn largest_table(session: &mut Session) -> Result<Option<String>, PostgresError> {
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' \
+          AND n.nspname <> 'information_schema' \
+        ORDER BY pg_catalog.pg_relation_size(c.oid) DESC, 1 LIMIT 1";
+    session.value(sql).await
+}
+
+/// The materialized views that can't be read, as SQL.
+pub async fn unpopulated(session: &mut Session) -> Result<Vec<String>, PostgresError> {
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY 1";
+    Ok(session.rows(sql).await?.into_iter().flatten().flatten().collect())
+}
+
 /// The `.sql` files of a folder, by name.
 pub fn query_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;

@@ -8,7 +8,7 @@
 //! themselves (`tests/backups`, `tests/backup_store.rs`). F15 and F16 come when the dump is written and
 //! hashed, since nothing runs between that and its first use.
 //!
-//! NOT HERE: F22 and X54 are about the gate, F40 and X67 to X69 about the drill, which do not exist.
+//! NOT HERE: F22 and X54 are about the gate, which does not exist; F40 and X67 to X69 are in `tests/drill`.
 
 mod alerts;
 mod apply;

@@ -69,6 +69,36 @@ impl Ground {
         }
     }
 
+    /// On a database that holds a restored backup.
+    pub(super) async fn on(
+        history: History,
+        server: Server,
+        before: Database,
+    ) -> Result<Self, RunError> {
+        let (quiet, findings) = (Vec::new(), Vec::new());
+        let mut ground = Self {
+            server,
+            history,
+            from: 0,
+            before,
+            after: None,
+            has_backup: true,
+            quiet,
+            findings,
+        };
+        let settled = async {
+            ground.from = ground.applied().await?;
+            Box::pin(ground.settle()).await
+        };
+        match settled.await {
+            Ok(()) => Ok(ground),
+            Err(error) => {
+                let _ = Box::pin(ground.close()).await;
+                Err(error)
+            }
+        }
+    }
+
     async fn fill(
         &mut self,
         options: &BenchOptions,
@@ -92,6 +122,11 @@ impl Ground {
             let given = self.give_rows(options).await?;
             watch.event(Event::Note(&given));
         }
+        Box::pin(self.settle()).await
+    }
+
+    /// Makes the migrated one, and leaves both as a server does after hours.
+    async fn settle(&mut self) -> Result<(), RunError> {
         settle(&self.before.target).await?;
         if self.has_pending() {
             let after = self.server.create_database(Template::Of(&self.before)).await?;

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 
 use crate::checks::Budgets;
 use crate::finding::Verdict;
-use crate::migrations::{AlembicOptions, Migration, Tool};
+use crate::migrations::{AlembicOptions, History, Migration, Tool};
 use crate::postgres::{PostgresError, Session, Target};
-use crate::server::{Profile, ServerSpec};
+use crate::server::{Database, Profile, Server, ServerSpec};
 use crate::workload::{
     self, Burst, Clients, Curve, Load, Outcome, Plan, Protocol, Rule, Shape, Shares, Values,
     Workload,
@@ -122,7 +122,40 @@ pub async fn bench(
     let workload = Workload::load(&options.workload)?;
     let shares = Shares::new(&workload.queries, options.rate)?;
     let ground = Box::pin(Ground::prepare(options, watch)).await?;
-    let measured = Box::pin(measure(options, workload, &shares, &ground, watch)).await;
+    Box::pin(on(options, (workload, &shares), ground, start, watch)).await
+}
+
+/// The same on a database that holds a restored backup; the server is ended with it. What `options` say
+/// of a server and a backup does not count.
+pub(super) async fn bench_on(
+    options: &BenchOptions,
+    (server, database): (Server, Database),
+    watch: &mut (dyn Watch + Send),
+) -> Result<Benched, RunError> {
+    let start = Instant::now();
+    let loaded = Workload::load(&options.workload).map_err(RunError::from).and_then(|workload| {
+        let shares = Shares::new(&workload.queries, options.rate)?;
+        Ok((workload, shares, History::load(&options.folder, options.tool)?))
+    });
+    let (workload, shares, history) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let _ = Box::pin(server.stop()).await;
+            return Err(error);
+        }
+    };
+    let ground = Box::pin(Ground::on(history, server, database)).await?;
+    Box::pin(on(options, (workload, &shares), ground, start, watch)).await
+}
+
+async fn on(
+    options: &BenchOptions,
+    (workload, shares): (Workload, &Shares),
+    ground: Ground,
+    start: Instant,
+    watch: &mut (dyn Watch + Send),
+) -> Result<Benched, RunError> {
+    let measured = Box::pin(measure(options, workload, shares, &ground, watch)).await;
     let version = ground.server.version().to_string();
     let backend = ground.server.backend().to_string();
     let names = ground.pending().iter().map(|it| named(it)).collect();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::backup::{Backup, Level, Store};
+use crate::backup::{Backup, Level, Store, is_starved};
 use crate::exit::Exit;
 use crate::finding::ClaimKind;
 use crate::postgres::{PostgresError, Session, Target, quote_ident};
@@ -86,13 +86,6 @@ fn starved(mut stop: Stop) -> Stop {
         "nothing is said about the migration: make room where the copy's server runs (STAIRWAY_RUNTIME), \
          or name another one with --server",
     )
-}
-
-/// Whether something failed for want of room, where there are words and no SQLSTATE: those of a server
-/// that we started ourselves are English.
-fn is_starved(message: &str) -> bool {
-    let words = ["could not extend file", "No space left on device", "File too large"];
-    words.iter().any(|it| message.contains(it))
 }
 
 /// Makes the copy's database one like the original: owner, settings, the role that moves it. Puts the

@@ -1,0 +1,193 @@
+//! A physical backup: a server is started on a copy of it and replays what was written while it was made.
+
+use std::time::Instant;
+
+use crate::backup::{Physical, Verified};
+use crate::exit::Exit;
+use crate::postgres::{PostgresError, Session};
+use crate::server::{Chosen, Database, Server, ServerError, causes, client_programs};
+
+use super::candidates::Candidate;
+use super::copy::{self, Copy, unasked};
+use super::outcome::{Fault, Stop};
+use super::room;
+use super::run::Drill;
+
+/// Starts a server on a copy of it; `None` if it is bad, which a check says then.
+pub(super) async fn stand(
+    drill: &mut Drill<'_>,
+    candidate: &Candidate,
+    begun: Option<Instant>,
+) -> Result<Option<Copy>, Stop> {
+    let Some(backup) = Physical::open(&candidate.path) else {
+        drill.failed("restore", Fault::Backup, "it is no data directory any more");
+        return Ok(None);
+    };
+    if let Some(tried) = drill.drilled.tried.last_mut() {
+        tried.kind = Some("physical".to_owned());
+    }
+    if backup.has_tablespaces {
+        let reason = format!("{} has tablespaces, which lie elsewhere", backup.path.display());
+        return Err(Stop::here(Exit::RehearsalFailed, reason)
+            .help("take it with --tablespace-mapping into one folder, or drill a dump"));
+    }
+    if !verified(drill, &backup).await? {
+        return Ok(None);
+    }
+    drill.begins("restore");
+    let Some(server) = Box::pin(start(drill, candidate, &backup)).await? else { return Ok(None) };
+    if begun.is_some() {
+        copy::place(drill, &server);
+    }
+    let database = match chosen(drill, &server).await {
+        Ok(database) => database,
+        Err(stop) => {
+            let _ = Box::pin(server.stop()).await;
+            return Err(stop);
+        }
+    };
+    let copy = Copy::of_physical(server, database);
+    let done = Box::pin(ready(drill, &copy, begun)).await;
+    if let Err(stop) = done {
+        copy.close(drill).await;
+        return Err(stop);
+    }
+    drill.ends();
+    Ok(Some(copy))
+}
+
+/// Whether its files are what `pg_basebackup` wrote.
+async fn verified(drill: &mut Drill<'_>, backup: &Physical) -> Result<bool, Stop> {
+    if !drill.wants("digest") {
+        return Ok(true);
+    }
+    if !backup.has_manifest {
+        drill.absent("digest", "there is no backup_manifest: nothing says what was written");
+        return Ok(true);
+    }
+    let programs = backup.major.map(client_programs);
+    let Some(Ok(programs)) = programs else {
+        drill.skipped("digest", "there is no pg_verifybackup of its major version");
+        return Ok(true);
+    };
+    match backup.verify(&programs.folder).await {
+        Ok(Verified::Whole) => drill.held("digest", "pg_verifybackup finds all files as written"),
+        Ok(Verified::Damaged(what)) => {
+            drill.failed("digest", Fault::Backup, what);
+            return Ok(false);
+        }
+        Ok(Verified::Unable(why)) => drill.skipped("digest", why),
+        Err(error) => return Err(Stop::here(Exit::NoServer, causes(&error))),
+    }
+    Ok(true)
+}
+
+async fn start(
+    drill: &mut Drill<'_>,
+    candidate: &Candidate,
+    backup: &Physical,
+) -> Result<Option<Server>, Stop> {
+    let spec = copy::spec(drill, backup.major);
+    let found = Chosen::find(&spec).await;
+    let found = found.map_err(|error| Stop::here(Exit::NoServer, causes(&error)))?;
+    if let Some(folder) = found.data_root() {
+        room::for_copy(&folder, candidate.bytes)?;
+    }
+    let role = drill.options.superuser.clone();
+    let started = found.start_on_backup(&backup.path, &role).await;
+    let server = match started {
+        Ok(Some(server)) => server,
+        Ok(None) => {
+            let reason =
+                "a physical backup takes a server of installed binaries of its major version";
+            return Err(Stop::here(Exit::NoServer, reason).help("name one with --server local"));
+        }
+        Err(ServerError::Start { what, .. }) if what.contains(&format!("role \"{role}\"")) => {
+            let reason = format!("the server of the backup lets nobody in: {what}");
+            return Err(Stop::here(Exit::Usage, reason)
+                .help("name a superuser that it has with --superuser"));
+        }
+        Err(ServerError::Start { what, log, .. }) => {
+            let last = last_words(&log);
+            drill.failed("restore", Fault::Backup, format!("the server {what}: {last}"));
+            return Ok(None);
+        }
+        Err(error) => return Err(Stop::here(Exit::RehearsalFailed, causes(&error))),
+    };
+    drill.held("restore", "a server has come up on a copy of it");
+    if !server.is_cut_off() && !drill.options.allow_network {
+        let _ = Box::pin(server.stop()).await;
+        let reason = "the server of a physical backup could speak to other machines";
+        return Err(Stop::here(Exit::RehearsalFailed, reason)
+            .help("take a system with network namespaces, or accept it with --allow-network"));
+    }
+    Ok(Some(server))
+}
+
+/// The database that is meant: the only one, or the one that was named.
+async fn chosen(drill: &Drill<'_>, server: &Server) -> Result<Database, Stop> {
+    let asked = |error: &PostgresError| unasked(error);
+    let mut session = Session::connect(server.admin(), "look").await.map_err(|e| asked(&e))?;
+    let sql = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datallowconn \
+               ORDER BY 1";
+    let rows = session.rows(sql).await.map_err(|e| asked(&e))?;
+    let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    session.close().await.map_err(|e| asked(&e))?;
+    let own: Vec<&String> = names.iter().filter(|name| *name != "postgres").collect();
+    let name = match (&drill.options.database, own.as_slice()) {
+        (Some(name), _) if names.contains(name) => name.clone(),
+        (Some(name), _) => {
+            let reason = format!("there is no database {name} in it, but {}", names.join(", "));
+            return Err(Stop::here(Exit::Usage, reason).help("say which one is meant with --of"));
+        }
+        (None, [one]) => (*one).clone(),
+        (None, []) => "postgres".to_owned(),
+        (None, _) => {
+            let reason = format!("it has several databases: {}", names.join(", "));
+            return Err(Stop::here(Exit::Usage, reason).help("say which one is meant with --of"));
+        }
+    };
+    Ok(Database { target: server.admin().database(&name), name })
+}
+
+async fn ready(drill: &mut Drill<'_>, copy: &Copy, begun: Option<Instant>) -> Result<(), Stop> {
+    if drill.wants("roles") {
+        drill.absent("roles", "a physical backup brings its own");
+    }
+    let mut session = copy.session("drill").await?;
+    let missing = "SELECT extname FROM pg_catalog.pg_extension WHERE extname NOT IN \
+                   (SELECT name FROM pg_catalog.pg_available_extensions) ORDER BY 1";
+    let missing = session.rows(missing).await.map_err(|error| unasked(&error))?;
+    let missing: Vec<String> = missing.into_iter().flatten().flatten().collect();
+    if let Some(first) = missing.first() {
+        let reason = format!("extensions: the server does not have {}", missing.join(", "));
+        return Err(
+            Stop::here(Exit::NoServer, reason).help(format!("install {first} for the server"))
+        );
+    }
+    session.close().await.map_err(|error| unasked(&error))?;
+    copy::answer(drill, copy, begun).await
+}
+
+/// What a server that ended said last, but for what it says to those who ask while it comes up.
+fn last_words(log: &str) -> &str {
+    let fatal = |line| {
+        let at = ["FATAL:  ", "PANIC:  "].iter().find_map(|word| str::find(line, word))?;
+        line.get(at..).filter(|words| !words.contains("the database system is"))
+    };
+    log.lines().rev().find_map(fatal).map(str::trim).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_last_words_say_why_it_ended() {
+        let log = "  2026-11-24 03:53:23 UTC [7] FATAL:  could not locate required checkpoint record\n\
+                   2026-11-24 03:53:23 UTC [7] HINT:  If you are restoring from a backup, touch ..\n\
+                   2026-11-24 03:53:23 UTC [8] FATAL:  the database system is starting up\n\
+                   2026-11-24 03:53:23 UTC [1] LOG:  shutting down\n";
+        let words = "FATAL:  could not locate required checkpoint record";
+        assert_eq!(super::last_words(log), words);
+        assert_eq!(super::last_words("LOG:  nothing"), "");
+    }
+}
