@@ -24,8 +24,9 @@ use super::{Failure, Outcome, settings};
                         before are looked at, up to the last good one.\n\n\
                         Checks: age, digest, roles, extensions, rows, schema, foreign-keys, indexes, sequences, matviews, \
                         tables, queries, amcheck, history, rehearsal, latency; restore and isolation can't be left out.\n\n\
-                        Exit codes: 0 ok, 2 usage or configuration, 3 no server that could hold it, 12 the backup is bad or \
-                        stale, 13 the rehearsal or the drill failed, 14 too slow, 15 a check could not be made.\n\n\
+                        Exit codes: 0 ok, 2 usage or configuration, 3 no server that could hold it, 12 the newest backup is stale \
+                        or none is good, 13 the newest is bad and an older one is good, or the rehearsal or the drill failed, \
+                        14 too slow, 15 a check could not be made.\n\n\
                         Examples:\n  stairway drill\n  stairway drill --backups /backup --max-age 26h --jobs 2\n  \
                         stairway drill --backup nightly.sql.gz --leave-out rehearsal\n  \
                         stairway drill --fetch 'rclone copy store:shop/latest.dump .' --report json=drill.json"
