@@ -468,3 +468,31 @@ async fn claims_are_held_both_ways() {
     };
     assert_eq!((counted(1), counted(3)), (0, 3));
 }
+
+/// `pg_restore` would look for its end for ever.
+#[tokio::test]
+async fn a_tar_file_that_is_cut_off_is_refused() {
+    let major = servers::majors()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.tar");
+    // Off the runtime: it drives one of its own.
+    let dumped = std::thread::scope(|scope| {
+        let dump = scope.spawn(|| {
+            let server = servers::server(major).unwrap();
+            std::process::Command::new(server.programs().join("pg_dump"))
+                .args(["--format", "tar", "--file"])
+                .arg(&path)
+                .envs(server.target("postgres").libpq_environment())
+                .status()
+                .unwrap()
+        });
+        dump.join().unwrap()
+    });
+    assert!(dumped.success());
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1024]).unwrap();
+    let options = Options { backup: Some(path), ..on(major, fixture("layouts/plain")) };
+    let error = stairway::runs::verify(&options, &mut stairway::runs::Silent).await.unwrap_err();
+    let said = stairway::server::causes(&error);
+    assert!(said.contains("shop.tar") && said.contains("cut off"), "{said}");
+}

@@ -58,6 +58,21 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// Fails if it is a tar file that is cut off: `pg_restore` looks for its end for ever.
+    pub fn ends(&self) -> Result<(), BackupError> {
+        let is_tar = self.kind == ArchiveKind::Tar;
+        if !is_tar || tar_is_whole(&self.path).map_err(BackupError::read(&self.path))? {
+            return Ok(());
+        }
+        Err(BackupError::Unreadable {
+            program: "pg_restore".to_owned(),
+            path: self.path.clone(),
+            message: "the tar file is cut off".to_owned(),
+        })
+    }
+}
+
 /// Whether all members of a tar file are there, with the block of zeros behind them.
 fn tar_is_whole(path: &Path) -> std::io::Result<bool> {
     const BLOCK: u64 = 512;

@@ -100,6 +100,7 @@ pub async fn restore_by(
 ) -> Result<Restored, RestoreError> {
     let start = Instant::now();
     let archive = Archive::open(path)?;
+    archive.ends()?;
     let major = server.version().major;
     let programs = server.programs().ok_or(RestoreError::NoPrograms { major })?;
     let expects = archive.expects(programs).await?;
