@@ -56,6 +56,19 @@ pub const FETCH_TO: Variable = Variable {
     name: "STAIRWAY_FETCH_TO",
     meaning: "told to the command that fetches a backup: the folder for it",
 };
+/// The private key that signs attestations.
+pub const GATE_KEY: Variable = Variable {
+    name: "STAIRWAY_GATE_KEY",
+    meaning: "file of the private key that signs attestations",
+};
+/// The attestation of the release that is applied.
+pub const ATTESTATION: Variable =
+    Variable { name: "STAIRWAY_ATTESTATION", meaning: "file of the attestation of a gate" };
+/// The public key without whose attestation nothing is applied.
+pub const ATTESTATION_KEY: Variable = Variable {
+    name: "STAIRWAY_ATTESTATION_KEY",
+    meaning: "file of the public key whose attestation upgrade demands",
+};
 /// The folder of migrations.
 pub const MIGRATIONS: Variable =
     Variable { name: "STAIRWAY_MIGRATIONS", meaning: "the folder of migrations" };
@@ -182,6 +195,9 @@ pub const ALL: &[Variable] = &[
     SERVER_DESTROY,
     SERVER_URL,
     FETCH_TO,
+    GATE_KEY,
+    ATTESTATION,
+    ATTESTATION_KEY,
     MIGRATIONS,
     PYTHON,
     CACHE,

@@ -21,6 +21,7 @@
 )]
 
 pub mod alert;
+pub mod attest;
 pub mod backup;
 pub mod checks;
 #[cfg(feature = "cli")]

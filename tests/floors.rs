@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("env", 0),
     ("secret", 0),
     ("sql", 0),
+    ("attest", 1),
     ("postgres", 1),
     ("git", 1),
     ("server", 2),

@@ -11,11 +11,12 @@ use crate::runs::{Shard, TransactionMode};
 
 pub(super) use super::bench::BenchArgs;
 pub(super) use super::drill::DrillArgs;
+pub(super) use super::gate::GateArgs;
 pub(super) use super::init::InitArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
-    AccountFormat, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs, RestoreArgs, RunArgs,
-    StampArgs, UpgradeArgs, ValidateArgs,
+    AccountFormat, AttestationArgs, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs,
+    RestoreArgs, RunArgs, StampArgs, UpgradeArgs, ValidateArgs,
 };
 pub(super) use super::workload::WorkloadArgs;
 
@@ -58,6 +59,8 @@ pub(super) enum Verb {
     Bench(Box<BenchArgs>),
     /// Restore the newest backup where nobody sees it, prove it, and rehearse what is pending on it
     Drill(Box<DrillArgs>),
+    /// Answer whether a release may go out, from facts: verification, p95, drill, backup, drift
+    Gate(Box<GateArgs>),
     /// Make a workload for `bench` out of what an application does
     Workload(Box<WorkloadArgs>),
     /// Move a database forward: backup, rehearsal on a copy, apply, validation, a way back

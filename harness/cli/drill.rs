@@ -9,12 +9,11 @@ use crate::config::{Config, Deployment, DeploymentFlags, DrillSettings};
 use crate::report::{ErrorReport, drill_json, drill_json_unfinished, drill_markdown, drill_text};
 use crate::runs::BenchOptions;
 use crate::runs::drill::{self, ALWAYS, Backups, CHECKS, Drilled, Options};
-use crate::workload;
 
 use super::args::{FolderArgs, ServerArgs};
 use super::printer::Printer;
 use super::progress::Narrator;
-use super::reports::{Wanted, all_writable, put_all, wanted};
+use super::reports::{Wanted, all_writable, put_all, time, wanted};
 use super::{Failure, Outcome, settings};
 
 #[derive(Debug, Arguments)]
@@ -117,17 +116,6 @@ pub(super) enum DrillFormat {
     Json,
     /// For the summary of a job
     Markdown,
-}
-
-/// Reads `26h`, `2d`, and what a workload calls a time.
-fn time(text: &str) -> Result<Duration, String> {
-    let units = [("h", 3600.0), ("d", 86_400.0)];
-    let long = units.iter().find_map(|(unit, seconds)| {
-        let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
-        Duration::try_from_secs_f64(number * seconds).ok().filter(|time| !time.is_zero())
-    });
-    let wrong = |_| format!("{text:?} is no time above zero, as in 90min, 26h or 2d");
-    long.map_or_else(|| workload::duration(text).map_err(wrong), Ok)
 }
 
 /// Reads `500MB` or `20GB`.

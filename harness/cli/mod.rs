@@ -13,6 +13,8 @@ mod diff;
 mod doctor;
 mod drill;
 mod dry_run;
+mod forms;
+mod gate;
 mod history;
 mod hoist;
 mod init;
@@ -136,6 +138,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Baseline(args) => baseline::run(*args, printer).await,
         Verb::Bench(args) => bench::run(*args, printer).await,
         Verb::Drill(args) => drill::run(&args, printer).await,
+        Verb::Gate(args) => gate::run(&args, printer).await,
         Verb::Workload(args) => workload::run(&args, printer).await,
         // Those are led to their ends elsewhere.
         Verb::Upgrade(_)

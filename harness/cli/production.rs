@@ -12,16 +12,18 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::alert::Channel;
+use crate::attest::TrustedKey;
 use crate::config::{Config, Deployment, DeploymentFlags, Setting};
+use crate::env;
 use crate::exit::Exit;
 use crate::migrations::Direction;
 use crate::postgres::Target;
 use crate::report;
-use crate::runs::production::{self, Account, Patience, Request, Signal, Switches};
+use crate::runs::production::{self, Account, Demand, Patience, Request, Signal, Switches};
 use crate::secret::{Scrubber, Secret};
 use crate::server::{Choice, ServerSpec};
 
-use super::args::{AccountFormat, Args, RunArgs, Verb};
+use super::args::{AccountFormat, Args, AttestationArgs, RunArgs, Verb};
 use super::bell::Bell;
 use super::log::Log;
 use super::printer::Printer;
@@ -32,6 +34,7 @@ use super::{Failure, Outcome, dry_run, settings};
 pub(super) struct Asked {
     what: What,
     args: RunArgs,
+    attestation: AttestationArgs,
 }
 
 #[derive(Debug)]
@@ -59,8 +62,12 @@ impl What {
 impl Asked {
     /// Takes the verbs of this file out of a command line; gives back every other one.
     pub(super) fn of(mut args: Args) -> Result<Self, Args> {
+        let mut attestation = AttestationArgs::default();
         let (what, run) = match args.verb.take() {
-            Some(Verb::Upgrade(it)) => (What::Move(Direction::Upgrade, it.revision), it.run),
+            Some(Verb::Upgrade(it)) => {
+                attestation = it.attestation;
+                (What::Move(Direction::Upgrade, it.revision), it.run)
+            }
             Some(Verb::Downgrade(it)) => (What::Move(Direction::Downgrade, it.revision), it.run),
             Some(Verb::Validate(it)) => (What::Validate, it.run),
             Some(Verb::Restore(it)) => (What::Restore(it.backup, it.from_other_server), it.run),
@@ -68,7 +75,7 @@ impl Asked {
             Some(Verb::Recover(it)) => (What::Recover, it.run),
             other => return Err(Args { verb: other, ..args }),
         };
-        Ok(Self { what, args: run })
+        Ok(Self { what, args: run, attestation })
     }
 }
 
@@ -77,7 +84,7 @@ pub(super) async fn run(
     mut signal: impl Future<Output = Signal> + Unpin,
     printer: &mut Printer,
 ) -> Outcome {
-    let Asked { what, args } = asked;
+    let Asked { what, args, attestation } = asked;
     let config = Config::load().map_err(Failure::usage)?;
     let flags = DeploymentFlags {
         environment: args.env.clone(),
@@ -89,7 +96,10 @@ pub(super) async fn run(
     for warning in &place.warnings {
         printer.status(&format!("warning: {warning}"));
     }
-    let request = request(&what, &args, &config, &place)?;
+    let mut request = request(&what, &args, &config, &place)?;
+    if let What::Move(Direction::Upgrade, _) = what {
+        request.attestation = demand(&attestation, &config)?;
+    }
     let request = Box::pin(production::ordered(request)).await;
     fits(&what, &args, printer)?;
     let channels = config.alerts(&place.variables).map_err(Failure::usage)?;
@@ -272,7 +282,28 @@ fn request(
         jobs: args.jobs,
         critical_tables,
         checks: checks.or(usual),
+        attestation: None,
     })
+}
+
+/// The attestation that is demanded, if a key is named.
+fn demand(args: &AttestationArgs, config: &Config) -> Result<Option<Demand>, Failure> {
+    let written = config.gate().map_err(Failure::usage)?.attestation_key;
+    let of_environment = || env::ATTESTATION_KEY.get().map(PathBuf::from);
+    let key = args.attestation_key.clone().or_else(of_environment).or(written);
+    let file = args.attestation.clone();
+    let Some(key) = key else {
+        if file.is_some() {
+            return Err(Failure::usage(
+                "--attestation was given, and no key that it is held against",
+            )
+            .help("give --attestation-key FILE, or write attestation-key into [gate]"));
+        }
+        return Ok(None);
+    };
+    let key = TrustedKey::read(&key).map_err(Failure::usage)?;
+    let file = file.or_else(|| env::ATTESTATION.get().map(PathBuf::from));
+    Ok(Some(Demand { key, file }))
 }
 
 fn copy(args: &RunArgs, config: &Config, target: &Target) -> Result<ServerSpec, Failure> {

@@ -6,13 +6,14 @@ use std::error::Error;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
 use crate::exit::Exit;
 use crate::finding::Severity;
 use crate::report::{self, ErrorReport, Report, Root, Style, Unfinished};
+use crate::workload;
 
 use super::Failure;
 use super::args::{Format, VerifyArgs};
@@ -39,6 +40,17 @@ pub(super) fn wanted<F: ValueEnum>(word: &str) -> Result<Wanted<F>, String> {
         return Err("the path is empty".to_owned());
     }
     Ok(Wanted { form, path: path.into() })
+}
+
+/// Reads `26h`, `2d`, and what a workload calls a time.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let units = [("h", 3600.0), ("d", 86_400.0)];
+    let long = units.iter().find_map(|(unit, seconds)| {
+        let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        Duration::try_from_secs_f64(number * seconds).ok().filter(|time| !time.is_zero())
+    });
+    let wrong = |_| format!("{text:?} is no time above zero, as in 90min, 26h or 2d");
+    long.map_or_else(|| workload::duration(text).map_err(wrong), Ok)
 }
 
 /// All reports of one run. Should the run never come to its end, their files say so when this is

@@ -175,6 +175,19 @@ pub(super) enum AccountFormat {
     Json,
 }
 
+/// Whether a gate must have let the release pass.
+#[derive(Clone, Debug, Default, Arguments)]
+pub(super) struct AttestationArgs {
+    /// What a gate attested of this release; without it nothing is applied where a key is named
+    /// [default: STAIRWAY_ATTESTATION]
+    #[arg(long, value_name = "FILE")]
+    pub(super) attestation: Option<PathBuf>,
+    /// The public key of Ed25519 that must have signed it, in PEM [default:
+    /// STAIRWAY_ATTESTATION_KEY, stairway.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(super) attestation_key: Option<PathBuf>,
+}
+
 #[derive(Debug, Arguments)]
 #[command(
     after_help = "Examples:\n  stairway upgrade\n  stairway upgrade --dry-run --output plan.sql\n  \
@@ -184,6 +197,8 @@ pub(super) struct UpgradeArgs {
     /// Up to where: head, +N, an id or its unique prefix
     #[arg(value_name = "REV", default_value = "head", allow_hyphen_values = true)]
     pub(super) revision: String,
+    #[command(flatten)]
+    pub(super) attestation: AttestationArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }

@@ -79,6 +79,12 @@ pub(super) fn baseline_of(args: &VerifyArgs, config: &Config) -> Option<PathBuf>
     (!args.no_baseline && (is_named || path.exists())).then_some(path)
 }
 
+/// The file of the baseline that is written down, or the usual one where it stands.
+pub(super) fn usual_baseline(config: &Config) -> Option<PathBuf> {
+    let path = baseline(None, config);
+    (config.baseline().is_some() || path.exists()).then_some(path)
+}
+
 /// The database that is to be worked with.
 pub(super) fn target(args: &DatabaseArgs) -> Result<Target, Failure> {
     let Some(url) = args.database_url.clone().or_else(|| env::DATABASE_URL.get()) else {

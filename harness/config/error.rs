@@ -58,6 +58,14 @@ pub enum ConfigError {
     /// `STAIRWAY_SEED` is no number.
     #[error("STAIRWAY_SEED can't be `{0}`: it is a number from 0 to {max}", max = u64::MAX)]
     Seed(String),
+    /// A key of `[gate]` that can't be used.
+    #[error("[gate] {key} is {given:?}, which it can't be")]
+    Gate {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        given: String,
+    },
     /// The layout is none.
     #[error(transparent)]
     Tool(#[from] MigrationsError),

@@ -11,6 +11,7 @@ mod deployment;
 mod dotenv;
 mod drill;
 mod error;
+mod gate;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -29,12 +30,14 @@ pub use deployment::{Deployment, DeploymentFlags, Environment, Setting};
 pub use dotenv::Dotenv;
 pub use drill::DrillSettings;
 pub use error::ConfigError;
+pub use gate::{GateSettings, ReviewedEntry};
 pub use variables::{Found, Origin, Variables};
 
 use alerts::AlertEntry;
 use bench::BenchEntry;
 use deployment::DeploymentSettings;
 use drill::DrillEntry;
+use gate::GateEntry;
 
 const FILE: &str = "stairway.toml";
 
@@ -59,6 +62,8 @@ pub struct Config {
     alembic: AlembicOptions,
     #[serde(default)]
     drill: DrillEntry,
+    #[serde(default)]
+    gate: GateEntry,
     #[serde(default)]
     command: Commands,
     #[serde(default, rename = "claim")]
@@ -108,6 +113,15 @@ struct Commands {
 struct ClaimEntry {
     revision: String,
     claim: String,
+}
+
+impl From<Threshold> for Severity {
+    fn from(threshold: Threshold) -> Self {
+        match threshold {
+            Threshold::Error => Self::Error,
+            Threshold::Warning => Self::Warning,
+        }
+    }
 }
 
 impl Config {
@@ -184,10 +198,7 @@ impl Config {
 
     /// The severity from which a finding counts, if it is written down.
     pub fn fail_on(&self) -> Option<Severity> {
-        self.fail_on.map(|threshold| match threshold {
-            Threshold::Error => Severity::Error,
-            Threshold::Warning => Severity::Warning,
-        })
+        self.fail_on.map(Severity::from)
     }
 
     /// Which rows are tried, where `named` was named for one run; `None` for none at all.

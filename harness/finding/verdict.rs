@@ -1,9 +1,9 @@
 //! What a judgement comes to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a migration, a measurement or a whole run comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing is wrong.

@@ -6,6 +6,7 @@
 mod account;
 mod bench;
 mod drill;
+mod gate;
 mod github;
 mod json;
 mod junit;
@@ -23,6 +24,7 @@ pub use bench::{
     bench_text_unfinished,
 };
 pub use drill::{drill_json, drill_json_unfinished, drill_markdown, drill_text};
+pub use gate::{gate_json, gate_json_unfinished, gate_markdown, gate_text};
 pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};

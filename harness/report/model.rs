@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::finding::Verdict;
 use crate::finding::{CheckId, Finding, Row, Severity};
+use crate::migrations::FileDigest;
 use crate::runs::{Gap, Judged, Parts, Verification};
 
 /// A verification under one threshold.
@@ -84,6 +85,10 @@ pub struct MigrationReport {
     pub name: String,
     /// Its upgrade's file.
     pub file: PathBuf,
+    /// Its files within the folder, each with its SHA-256.
+    pub files: Vec<FileDigest>,
+    /// The SHA-256 of its scripts and of all that it comes after: what the verdict is about.
+    pub digest: Option<String>,
     /// What it comes to.
     pub verdict: Verdict,
     /// Why it could not be judged, if so.
@@ -169,8 +174,7 @@ pub struct Coverage {
     pub tables_secured: usize,
     /// Tables without rows, and columns without a value or a NULL.
     pub unfilled: Vec<GapReport>,
-    /// Whether migrations were tried on rows; not part of the JSON.
-    #[serde(skip)]
+    /// Whether migrations were tried on rows.
     pub has_rows: bool,
     /// Whether the run ends at head; not part of the JSON.
     #[serde(skip)]
@@ -285,7 +289,7 @@ impl Report {
             migrations: verification
                 .migrations
                 .iter()
-                .map(|judged| MigrationReport::new(judged, fail_on))
+                .map(|judged| MigrationReport::new(judged, verification, fail_on))
                 .collect(),
             findings: verification.findings.iter().map(FindingReport::new).collect(),
             coverage: Coverage::new(verification),
@@ -311,11 +315,15 @@ impl ToolReport {
 }
 
 impl MigrationReport {
-    fn new(judged: &Judged, fail_on: Severity) -> Self {
+    fn new(judged: &Judged, verification: &Verification, fail_on: Severity) -> Self {
+        let mut digests = verification.digests.iter();
+        let digest = digests.find(|it| it.revision == judged.revision);
         Self {
             revision: judged.revision.clone(),
             name: judged.name.clone(),
             file: judged.file.clone(),
+            files: digest.map(|it| it.files.clone()).unwrap_or_default(),
+            digest: digest.map(|it| it.digest.clone()),
             verdict: judged.verdict(fail_on),
             unjudged: judged.unjudged.clone(),
             printed: judged.printed.clone(),

@@ -66,6 +66,8 @@ pub(super) fn migration(revision: &str, name: &str, findings: Vec<Finding>) -> M
         revision: revision.to_owned(),
         name: name.to_owned(),
         file: FILE.into(),
+        files: Vec::new(),
+        digest: None,
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail },
         unjudged: None,
         printed: Vec::new(),

@@ -13,6 +13,7 @@ mod discreet;
 pub mod drill;
 mod error;
 mod event;
+pub mod gate;
 mod keep;
 mod known;
 mod lane;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Severity, Verdict};
-use crate::migrations::History;
+use crate::migrations::{History, MigrationDigest};
 
 use super::coverage::{Head, Tried};
 
@@ -26,6 +26,8 @@ pub struct Verification {
     pub applied: usize,
     /// The migrations that were climbed, base first.
     pub migrations: Vec<Judged>,
+    /// What each migration of the history is, base first.
+    pub digests: Vec<MigrationDigest>,
     /// How many migrations were only run, since nobody asked about them.
     pub passed: usize,
     /// How many pending migrations were left out after `--fail-fast`.
@@ -145,6 +147,7 @@ impl Verification {
             folder: history.folder.clone(),
             applied: 0,
             migrations: Vec::new(),
+            digests: history.digests(),
             passed: 0,
             left_out: 0,
             has_rows: false,

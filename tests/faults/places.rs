@@ -67,6 +67,7 @@ fn impatient(site: &Site, url: &str) -> Account {
         jobs: None,
         critical_tables: Vec::new(),
         checks: None,
+        attestation: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(restore_now(&request, "latest".as_ref(), std::future::pending(), &mut Deaf))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::migrations::MigrationDigest;
 use crate::report::FindingReport;
 use crate::runs::{Benched, BenchedQuery, Beside, BlockedTable, Forecast, Impact, Scaled, why};
 use crate::steps::Relation;
@@ -19,6 +20,7 @@ pub fn bench_json(benched: &Benched) -> String {
         "reason": reason(benched),
         "server": {"version": benched.server_version, "backend": benched.backend},
         "migrations": benched.migrations,
+        "digests": benched.digests.iter().map(digest_json).collect::<Vec<_>>(),
         "rate": benched.rate,
         "gate": gate_json(&benched.overall),
         "latency": curve_json(&benched.curve),
@@ -36,6 +38,10 @@ pub fn bench_json(benched: &Benched) -> String {
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn digest_json(it: &MigrationDigest) -> Value {
+    json!({"revision": it.revision, "digest": it.digest})
 }
 
 fn query_json(query: &BenchedQuery) -> Value {

@@ -17,6 +17,7 @@ pub fn bench_json_unfinished(error: &ErrorReport, seconds: f64) -> String {
         "reason": error.message,
         "server": null,
         "migrations": [],
+        "digests": [],
         "rate": null,
         "gate": null,
         "latency": null,

@@ -1,5 +1,6 @@
 //! A drill as JSON, for programs.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::report::ErrorReport;
@@ -18,9 +19,11 @@ pub fn drill_json(drilled: &Drilled) -> String {
 
 /// The same of a drill that `error` ended after so many seconds: the verdict, and no keys of what was seen.
 pub fn drill_json_unfinished(error: &ErrorReport, seconds: f64) -> String {
+    let took = SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
     printed(&json!({
         "schema": 1,
         "tool": tool(),
+        "began": Timestamp::now() - took,
         "verdict": Verdict::Environment,
         "exit": error.exit,
         "reason": error.message,

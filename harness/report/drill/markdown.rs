@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::report::markdown::inline;
 use crate::runs::drill::Drilled;
 
 use super::{closing, span, word};
@@ -9,52 +10,28 @@ use super::{closing, span, word};
 /// A heading, a table of the checks, and the times.
 pub fn drill_markdown(drilled: &Drilled) -> String {
     let mut out = format!("### Stairway drill: {}\n\n", drilled.verdict.as_str());
-    let _ = writeln!(out, "{}\n", cell(&closing(drilled)));
+    let _ = writeln!(out, "{}\n", inline(&closing(drilled)));
     if let Some(help) = &drilled.help {
-        let _ = writeln!(out, "{}\n", cell(help));
+        let _ = writeln!(out, "{}\n", inline(help));
     }
     if !drilled.checks.is_empty() {
         out.push_str("| check | | |\n|---|---|---|\n");
         for check in &drilled.checks {
-            let detail = cell(check.detail.lines().next().unwrap_or_default());
+            let detail = inline(check.detail.lines().next().unwrap_or_default());
             let _ = writeln!(out, "| {} | {} | {detail} |", check.name, word(check.ended));
         }
         out.push('\n');
     }
     if let Some(rto) = &drilled.rto {
-        let _ = writeln!(out, "- RTO {}, until {}", span(rto.seconds), cell(&rto.query));
+        let _ = writeln!(out, "- RTO {}, until {}", span(rto.seconds), inline(&rto.query));
     }
     if let Some(rpo) = drilled.rpo {
         let _ = writeln!(out, "- RPO {}", span(rpo));
     }
     for tried in drilled.tried.iter().skip(1) {
         let verdict = tried.reason.as_deref().unwrap_or("good");
-        let _ = writeln!(out, "- {}: {}", cell(&tried.file.display().to_string()), cell(verdict));
+        let _ =
+            writeln!(out, "- {}: {}", inline(&tried.file.display().to_string()), inline(verdict));
     }
     out
-}
-
-/// Text that can't break the table nor become markup.
-fn cell(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '\n' | '\r' => safe.push(' '),
-            '<' => safe.push_str("&lt;"),
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' => {
-                safe.push('\\');
-                safe.push(char);
-            }
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_name_is_no_markup() {
-        assert_eq!(super::cell("a|b\n<img> _x_"), "a\\|b &lt;img> \\_x\\_");
-    }
 }

@@ -3,7 +3,7 @@
 //! Knows what GitHub makes of characters. Must not know reports.
 
 /// Text on one line: no markup, no HTML, no cell of a table, and nobody is mentioned.
-pub(super) fn inline(text: &str) -> String {
+pub(in crate::report) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let text = text.trim();
     // What would begin a list, a rule or a heading.

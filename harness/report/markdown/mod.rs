@@ -14,7 +14,8 @@ use crate::finding::{Finding, Severity};
 use super::region::{excerpt, region};
 use super::terminal::{plural, summary};
 use super::{MigrationReport, Report, Root, Unfinished, region::Unit};
-use escape::{code, fence, inline};
+pub(super) use escape::inline;
+use escape::{code, fence};
 
 /// GitHub refuses a comment of more than 65,536 characters; bytes are never fewer.
 const LIMIT: usize = 65_000;

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::checks;
 use crate::data::{Cell, Loader, Name, NoStrategy, Recipe, TableStrategy, Wanted};
 use crate::finding::Finding;
-use crate::migrations::{History, Migration, Place, compare, order, order_to};
+use crate::migrations::{History, Migration, MigrationDigest, Place, compare, order, order_to};
 use crate::postgres::{Session, Target};
 use crate::server::{Chosen, Database, Profile, Server, ServerSpec, Template};
 use crate::steps::{self, GroundError, Ledger};
@@ -191,6 +191,11 @@ impl Ground {
     /// The migrations that are measured.
     pub(super) fn pending(&self) -> Vec<&Migration> {
         self.history.migrations.iter().skip(self.from).collect()
+    }
+
+    /// What they are.
+    pub(super) fn digests(&self) -> Vec<MigrationDigest> {
+        self.history.digests().into_iter().skip(self.from).collect()
     }
 
     pub(super) fn has_pending(&self) -> bool {

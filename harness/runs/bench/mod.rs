@@ -160,11 +160,12 @@ async fn on(
     let backend = ground.server.backend().to_string();
     let names = ground.pending().iter().map(|it| named(it)).collect();
     let scripts = ground.pending().iter().map(|it| it.upgrade.clone()).collect();
+    let digests = ground.digests();
     let ended = Box::pin(ground.close()).await;
     let mut benched = measured?;
     ended?;
     (benched.server_version, benched.backend, benched.migrations) = (version, backend, names);
-    benched.scripts = scripts;
+    (benched.scripts, benched.digests) = (scripts, digests);
     benched.seconds = start.elapsed().as_secs_f64();
     Ok(benched)
 }
@@ -370,6 +371,7 @@ impl Bench<'_> {
             server_version: String::new(),
             backend: String::new(),
             migrations: Vec::new(),
+            digests: Vec::new(),
             scripts: Vec::new(),
             rate: self.shares.rate,
             curve: latencies(None),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::finding::{Finding, Verdict};
-use crate::migrations::Script;
+use crate::migrations::{MigrationDigest, Script};
 use crate::workload::{self, Compared, Curve, Measured, MissingIndex, Shape};
 
 use super::blame::Blamed;
@@ -20,6 +20,8 @@ pub struct Benched {
     pub backend: String,
     /// The pending migrations that were measured.
     pub migrations: Vec<String>,
+    /// What they are, in the same order.
+    pub digests: Vec<MigrationDigest>,
     /// Their upgrade scripts, in the same order.
     pub scripts: Vec<Script>,
     /// Requests a second.

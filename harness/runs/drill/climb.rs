@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::finding::{ClaimKind, Severity};
-use crate::migrations::{History, Move, Place, compare, order, route};
+use crate::migrations::{History, MigrationDigest, Move, Place, compare, order, route};
 use crate::postgres::{PostgresError, Session};
 use crate::schema::SchemaError;
 use crate::server::{Database, Template, causes};
@@ -85,7 +85,8 @@ async fn rehearse(
         drill.absent("rehearsal", "nothing is pending");
         return Ok(());
     }
-    drill.drilled.pending = moves.iter().map(moved).collect();
+    let digests = history.digests();
+    drill.drilled.pending = moves.iter().map(|one| moved(one, &digests)).collect();
     let before = Flaws::look(&mut eye).await.map_err(|e| asked(&e))?;
     let major = copy.server.version().major;
     let mut stage = steps::Copy { mover, eye, ledger, major };
@@ -108,9 +109,10 @@ async fn rehearse(
     Ok(())
 }
 
-fn moved(one: &Move<'_>) -> Moved {
+fn moved(one: &Move<'_>, digests: &[MigrationDigest]) -> Moved {
     let (revision, name) = (one.migration.revision.clone(), one.migration.name.clone());
-    Moved { revision, name, seconds: None }
+    let digest = digests.iter().find(|it| it.revision == revision).map(|it| it.digest.clone());
+    Moved { revision, name, digest, seconds: None }
 }
 
 /// Whether what the version table says fits the files.

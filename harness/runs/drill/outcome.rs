@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 
 /// What a drill comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The newest backup restores, proves what it should, and what is pending can be applied to it.
@@ -35,7 +35,7 @@ impl Verdict {
 }
 
 /// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// It was made, and what it asks for holds.
@@ -129,6 +129,10 @@ pub struct Tried {
     pub kind: Option<String>,
     /// Whether there is a manifest that can be relied on.
     pub manifest: bool,
+    /// Of which database, as its manifest says.
+    pub database: Option<String>,
+    /// Of which server, as its manifest says.
+    pub system_identifier: Option<String>,
     /// When it was made, as far as that is known.
     pub made: Option<Timestamp>,
     /// How old it was when the drill began, in seconds: what a loss of the database now would lose.
@@ -168,6 +172,8 @@ pub struct Moved {
     pub revision: String,
     /// What its file name says.
     pub name: String,
+    /// The SHA-256 of its scripts and of all that it comes after.
+    pub digest: Option<String>,
     /// How long its upgrade took on the copy; `None` if it did not come to its end.
     pub seconds: Option<f64>,
 }

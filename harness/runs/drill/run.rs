@@ -135,10 +135,16 @@ impl<'a> Drill<'a> {
         let age = candidate.made.and_then(|made| age(made, self.drilled.began).ok());
         let age = age.map(|it| it.as_secs_f64());
         self.watch.event(Event::Note(&format!("backup {}", candidate.path.display())));
+        let manifest = match &candidate.source {
+            Source::Ours(backup) => Some(&backup.manifest),
+            _ => None,
+        };
         self.drilled.tried.push(Tried {
             file: candidate.path.clone(),
             kind: None,
-            manifest: matches!(candidate.source, Source::Ours(_)),
+            manifest: manifest.is_some(),
+            database: manifest.map(|it| it.database.clone()),
+            system_identifier: manifest.and_then(|it| it.system_identifier.clone()),
             made: candidate.made,
             age,
             bytes: candidate.bytes,

@@ -6,6 +6,7 @@
 
 mod account;
 mod alone;
+mod attested;
 mod copy;
 mod dry_run;
 mod exchange;
@@ -35,6 +36,7 @@ pub use account::{
     StepAccount, Trouble, Weight,
 };
 pub use alone::{restore_now, stamp, validate_now};
+pub use attested::Demand;
 pub use dry_run::dry_run;
 pub use journal::{Begun, Entry, Journal, Planned};
 pub use order::ordered;
@@ -42,3 +44,4 @@ pub use recipe::{Signal, migrate};
 pub use recover::recover;
 pub use request::{Accepted, Patience, Request, Switches};
 pub use run::{Amount, Listener, Told};
+pub(super) use site::revision_at;

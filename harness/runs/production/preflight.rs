@@ -16,6 +16,7 @@ use crate::sql;
 use crate::steps::{self, Facts, Ledger, Other};
 
 use super::account::{Remark, Weight};
+use super::attested::attested;
 use super::request::Request;
 use super::room::{self, size};
 use super::run::{Run, Stop};
@@ -61,6 +62,9 @@ pub(super) async fn preflight<'r>(
     server(run, &facts);
     let seen = site.look().await.map_err(|error| asked(&error))?;
     let way = history(run, request, &seen)?;
+    if let Some(it) = attested(request, &way, &facts.identity, site.version.major) {
+        tell(run, it);
+    }
     indexes(run, &facts, &way);
     let others = steps::others(&mut session).await.map_err(|error| asked(&error.into()))?;
     sessions(run, request, &facts, &others);

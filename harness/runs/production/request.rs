@@ -7,6 +7,8 @@ use crate::migrations::{Direction, History};
 use crate::postgres::{Profile, Target};
 use crate::server::ServerSpec;
 
+use super::attested::Demand;
+
 /// A run that is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -36,6 +38,8 @@ pub struct Request {
     pub critical_tables: Vec<String>,
     /// The folder of query tests, if there is one.
     pub checks: Option<PathBuf>,
+    /// Whose attestation is demanded before anything is applied.
+    pub attestation: Option<Demand>,
 }
 
 /// What is left out or accepted for one run.

@@ -279,7 +279,7 @@ impl Way<'_> {
 }
 
 /// The revision at a place, or several where branches have not met.
-pub(super) fn revision_at(history: &History, place: Place) -> String {
+pub(in crate::runs) fn revision_at(history: &History, place: Place) -> String {
     let mut heads = history.heads(place.0);
     heads.sort_unstable();
     if heads.is_empty() { "base".to_owned() } else { heads.join(", ") }

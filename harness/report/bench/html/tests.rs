@@ -52,6 +52,7 @@ fn empty() -> Benched {
         server_version: "15.1".to_owned(),
         backend: "local".to_owned(),
         migrations: Vec::new(),
+        digests: Vec::new(),
         scripts: Vec::new(),
         rate: 200.0,
         overall,
@@ -155,6 +156,7 @@ fn full(word: &str) -> Benched {
     let accepted = Finding::new(CheckId::TableRewrite, word).in_file("none.sql");
     Benched {
         migrations: vec![word.to_owned()],
+        digests: Vec::new(),
         scripts: vec![Script::of_sql(PathBuf::from(&file), sql.into(), Wrap::Transaction)],
         queries: vec![
             query(word, &format!("{word}_query.sql")),
