@@ -337,8 +337,16 @@ const SITUATIONS: &[Situation] = &[
         name: "the version table names what has no file",
         expected: (14, "history", "failed", "unknown-revision"),
         run: |site| {
-            let sql = "INSERT INTO schema_migrations (version, name) VALUES (7, 'gone')";
-            with_sql(site, sql, "DELETE FROM schema_migrations WHERE version = 7")
+            let sql = "UPDATE schema_migrations SET version = 7";
+            with_sql(site, sql, "UPDATE schema_migrations SET version = 1")
+        },
+    },
+    Situation {
+        name: "a migration was begun by hand and not finished",
+        expected: (14, "history", "failed", "1 was begun and not finished (dirty)"),
+        run: |site| {
+            let sql = "UPDATE schema_migrations SET dirty = true";
+            with_sql(site, sql, "UPDATE schema_migrations SET dirty = false")
         },
     },
     Situation {
@@ -404,7 +412,7 @@ const SITUATIONS: &[Situation] = &[
     },
     Situation {
         name: "too little is proven of the newest backup",
-        expected: (14, "backup", "failed", "level 1 is proven, 4 at least"),
+        expected: (14, "backup", "failed", "level 2 is proven, 4 at least"),
         run: |site| {
             // The drill has proven the one before.
             must(site, &["backup"]);

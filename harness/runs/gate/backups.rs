@@ -40,7 +40,7 @@ pub(super) fn judge(
         let proven =
             format!("{file}: level {} is proven, {} at least", u8::from(level), u8::from(least));
         return (
-            failed(proven).help("`stairway backup --verify FILE`, or a drill, proves more"),
+            failed(proven).help("`stairway drill` proves it"),
             None,
         );
     }
