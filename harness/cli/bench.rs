@@ -10,12 +10,13 @@ use crate::config::Config;
 use crate::finding::Verdict;
 use crate::report::{
     ErrorReport, Style, bench_html, bench_html_unfinished, bench_json, bench_json_unfinished,
-    bench_text, bench_text_unfinished,
+    bench_text, bench_text_unfinished, prometheus,
 };
 use crate::runs::{self, BenchOptions, Benched};
 use crate::workload::{self, Protocol};
 
-use super::args::{FolderArgs, ServerArgs};
+use super::args::{FolderArgs, MetricsArgs, ServerArgs};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, all_writable, put_all, wanted};
@@ -98,6 +99,8 @@ pub(super) struct BenchArgs {
     /// Write another report into a file, in any form of --format; may be given more than once
     #[arg(long, value_name = "FORM=PATH", value_parser = wanted::<BenchFormat>)]
     pub(super) report: Vec<Wanted<BenchFormat>>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// Say nothing but the report
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -134,13 +137,18 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is no number of requests a second from 0.1 to 100000"))
 }
 
-pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(
+    mut args: BenchArgs,
+    metrics: &mut Metrics,
+    printer: &mut Printer,
+) -> Outcome {
     if let Some(dir) = args.dir.take() {
         args.folder.migrations = Some(dir);
     }
     let reports = Reports::begin(&args)?;
     match Box::pin(measured(&args, printer)).await {
         Ok(benched) => {
+            metrics.add(prometheus::bench(&benched));
             reports.finish(&benched, printer)?;
             Ok(match benched.verdict {
                 Verdict::Pass => Exit::Clean,

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use clap::{Args as Arguments, ValueEnum};
 
 use crate::config::{Config, Deployment, DeploymentFlags, DrillSettings};
-use crate::report::{ErrorReport, drill_json, drill_json_unfinished, drill_markdown, drill_text};
+use crate::report::{
+    ErrorReport, drill_json, drill_json_unfinished, drill_markdown, drill_text, prometheus,
+};
 use crate::runs::BenchOptions;
 use crate::runs::drill::{self, ALWAYS, Backups, CHECKS, Drilled, Options};
 use crate::workload;
 
-use super::args::{FolderArgs, ServerArgs};
+use super::args::{FolderArgs, MetricsArgs, ServerArgs};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, all_writable, put_all, wanted};
@@ -104,6 +107,8 @@ pub(super) struct DrillArgs {
     /// Write another report into a file, in any form of --format; may be given more than once
     #[arg(long, value_name = "FORM=PATH", value_parser = wanted::<DrillFormat>)]
     pub(super) report: Vec<Wanted<DrillFormat>>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// Say nothing but the report
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -151,10 +156,11 @@ fn check(name: &str) -> Result<String, String> {
     Err(format!("no check is called {name:?} that can be left out; known are {}", known.join(", ")))
 }
 
-pub(super) async fn run(args: &DrillArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(args: &DrillArgs, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
     let reports = Reports::begin(args)?;
     match Box::pin(drilled(args, printer)).await {
         Ok(drilled) => {
+            metrics.add(prometheus::drill(&drilled));
             reports.finish(&drilled, printer)?;
             Ok(drilled.exit)
         }
