@@ -1,6 +1,8 @@
 //! Metrics as node_exporter and Prometheus read them: what runs on real servers leave, what stays when a run
 //! fails or is killed, and that rules and dashboard speak of nothing else.
 
+#![allow(clippy::float_cmp, reason = "a number that is written is read back as it was")]
+
 #[allow(dead_code, reason = "the tests of backups use the rest")]
 #[path = "../backups/ground.rs"]
 mod ground;

@@ -1,6 +1,7 @@
 //! A page of metrics, read by its own rules and more strictly than Prometheus does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -73,7 +74,7 @@ impl Page {
         let mut series = format!("stairway_{}{{job=\"{}\"", words.next().unwrap(), self.job);
         for word in words {
             let (label, value) = word.split_once('=').unwrap();
-            series.push_str(&format!(",{label}=\"{value}\""));
+            write!(series, ",{label}=\"{value}\"").unwrap();
         }
         self.samples.get(&(series + "}")).copied()
     }

@@ -13,8 +13,10 @@ use stairway::runs::drill::CHECKS;
 use crate::{program, promtool, yaml};
 
 /// Words of PromQL that are neither names of metrics nor followed by a parenthesis.
-const WORDS: [&str; 9] =
-    ["and", "or", "unless", "by", "without", "on", "ignoring", "offset", "bool"];
+const WORDS: [&str; 10] =
+    ["and", "or", "unless", "offset", "bool", "sum", "min", "max", "count", "avg"];
+/// Those that labels in parentheses follow.
+const LISTS: [&str; 4] = ["by", "without", "on", "ignoring"];
 
 fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("ci").join(name)
@@ -51,7 +53,7 @@ fn selectors(expr: &str) -> Vec<Selector> {
         if is_variable || is_unit {
             continue;
         }
-        if ["by", "without", "on", "ignoring"].contains(&word) {
+        if LISTS.contains(&word) {
             let (labels, after) =
                 rest.trim_start().strip_prefix('(').unwrap().split_once(')').unwrap();
             for label in labels.split(',').map(str::trim) {
