@@ -35,7 +35,8 @@ pub(super) struct Metrics {
     job: &'static str,
     /// `None` if nobody wants any, or they are written.
     folder: Option<PathBuf>,
-    /// Whether the command line or the environment of the process names the folder.
+    /// Whether the command line or the environment names the folder, and not `stairway.toml` alone, which
+    /// is the same on machines that have no such folder.
     is_named: bool,
     /// Whether a database is moved: then the metrics are no reason not to begin.
     is_deployment: bool,
@@ -57,8 +58,8 @@ impl Metrics {
         // One that can't be read is an error of the verb's own, which is to be in the metrics.
         let written = || Config::load().ok()?.metrics().map(Path::to_owned);
         let folder = named.or_else(written);
-        let metrics = Self { job, folder, is_named, is_deployment, samples, start };
-        metrics.writable(printer)?;
+        let mut metrics = Self { job, folder, is_named, is_deployment, samples, start };
+        metrics.try_folder(printer)?;
         Ok(metrics)
     }
 
@@ -75,7 +76,8 @@ impl Metrics {
             _ => None,
         };
         self.folder = Some(beside.unwrap_or_default().join(found.value));
-        self.writable(printer)
+        self.is_named = true;
+        self.try_folder(printer)
     }
 
     /// Adds what the run has to say.
@@ -131,17 +133,20 @@ impl Metrics {
         }
     }
 
-    fn writable(&self, printer: &mut Printer) -> Result<(), Failure> {
+    fn try_folder(&mut self, printer: &mut Printer) -> Result<(), Failure> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let Err(error) = textfile::writable(folder) else { return Ok(()) };
         let why = unwritable(folder, &error);
-        if !self.is_deployment {
+        if self.is_named && !self.is_deployment {
             return Err(Failure::usage(why).help(
                 "--metrics takes a folder that is there: the one of node_exporter's \
                  --collector.textfile.directory",
             ));
         }
         printer.status(&format!("warning: {why}"));
+        if !self.is_deployment {
+            self.folder = None;
+        }
         Ok(())
     }
 }

@@ -89,6 +89,18 @@ fn a_folder_that_can_t_be_written_to_is_named_before_anything_is_done() {
     }
 }
 
+/// The file is the same on a machine of whoever writes migrations.
+#[test]
+fn a_folder_that_only_the_settings_name_stops_nobody() {
+    let project = tempfile::tempdir().unwrap();
+    fs::write(project.path().join("stairway.toml"), "metrics = \"none\"\n").unwrap();
+    let output = command(project.path(), &[]).output().unwrap();
+    let said = said(&output);
+    assert!(said.starts_with("warning: can't write metrics to none: "), "{said}");
+    assert!(said.contains("error: can't read no/such/folder"), "the work was not begun: {said}");
+    assert_eq!(said.matches("metrics").count(), 1, "{said}");
+}
+
 #[test]
 fn a_file_that_can_t_be_read_is_replaced_and_that_is_said() {
     let metrics = tempfile::tempdir().unwrap();

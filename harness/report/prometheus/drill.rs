@@ -25,9 +25,10 @@ pub fn drill(drilled: &Drilled) -> Samples {
     if let Some(newest) = drilled.tried.first() {
         samples.set(&BACKUP_SIZE, &[], newest.bytes);
         samples.set_if(&BACKUP_CREATED, newest.made);
-        match newest.level {
+        let is_bad = !newest.good && drilled.verdict == Verdict::BadBackup;
+        match newest.level.filter(|_| !is_bad) {
             Some(level) => samples.set(&BACKUP_LEVEL, &[], u64::from(level)),
-            // One without a manifest has none, whatever the one before had.
+            // One without a manifest has none, whatever the one before had; one that is bad had it once.
             None => samples.gone(&BACKUP_LEVEL),
         }
     }

@@ -78,3 +78,121 @@ fn rolled(account: &Account) -> Option<&'static str> {
         _ => "downgrade",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Ended, Exit, ROLLED, State, production};
+    use crate::report::prometheus::families::{FK_ORPHANS, ROLLBACKS};
+    use crate::report::prometheus::{JobRun, page};
+    use crate::runs::production::{Account, StepAccount};
+
+    fn account(verb: &str, steps: &[(&str, Ended)], exit: Exit, state: State) -> Account {
+        let step = |(name, ended): &(&str, Ended)| StepAccount {
+            name: (*name).to_owned(),
+            ended: *ended,
+            seconds: 1.5,
+            notes: Vec::new(),
+        };
+        Account {
+            schema: 1,
+            run: String::new(),
+            verb: verb.to_owned(),
+            environment: String::new(),
+            database: String::new(),
+            server: None,
+            from: None,
+            to: None,
+            began: String::new(),
+            seconds: 0.0,
+            state,
+            exit,
+            outcome: String::new(),
+            trouble: None,
+            notes: Vec::new(),
+            steps: steps.iter().map(step).collect(),
+            preflight: Vec::new(),
+            backup: None,
+            moves: Vec::new(),
+            validation: Vec::new(),
+            orphans: Some(2),
+            kept_database: None,
+        }
+    }
+
+    fn text(account: &Account) -> String {
+        let at = "2026-01-31T00:00:00Z".parse().unwrap();
+        let run = JobRun { job: &account.verb, exit: account.exit, at, seconds: 1.0 };
+        page(&run, &production(account), &[])
+    }
+
+    /// The outcome that is counted, and whether orphans are.
+    fn rolled(account: &Account) -> Option<&'static str> {
+        let text = text(account);
+        let of = |word: &&&str| {
+            let name = ROLLBACKS.name;
+            text.contains(&format!("{name}{{job=\"{}\",outcome=\"{word}\"}} 1\n", account.verb))
+        };
+        let counted: Vec<_> = ROLLED.iter().filter(of).collect();
+        assert!(counted.len() <= 1, "{text}");
+        assert_eq!(text.contains(FK_ORPHANS.name), counted.is_empty(), "{text}");
+        counted.first().map(|word| **word)
+    }
+
+    #[test]
+    fn rollbacks_are_told_by_what_was_begun_and_where_it_led() {
+        use Ended::{Done, Failed};
+        let led = [("apply", Failed), ("settle", Done), ("rollback", Done)];
+        let undone = [("apply", Failed), ("settle", Done)];
+        let restored = [("apply", Failed), ("settle", Done), ("restore", Done)];
+        for (steps, exit, state, wanted) in [
+            (&led[..], Exit::RolledBack, State::Before, Some("downgrade")),
+            (&led, Exit::Interrupted, State::Before, Some("downgrade")),
+            (&led, Exit::RollbackRefused, State::After, Some("refused")),
+            (&led, Exit::Unknown, State::Unknown, Some("failed")),
+            (&undone, Exit::RolledBack, State::Before, Some("downgrade")),
+            (&undone, Exit::ApplyFailed, State::Before, None),
+            (&undone, Exit::Unknown, State::Unknown, None),
+            (&restored, Exit::Unknown, State::Unknown, Some("failed")),
+            (
+                &[("restore", Done), ("rehearse", Failed)],
+                Exit::RehearsalFailed,
+                State::Before,
+                None,
+            ),
+        ] {
+            let account = account("upgrade", steps, exit, state);
+            assert_eq!(rolled(&account), wanted, "{steps:?} {exit:?}");
+        }
+        let mut swapped = account("upgrade", &restored, Exit::Restored, State::Before);
+        swapped.kept_database = Some("shop_failed".to_owned());
+        assert_eq!(rolled(&swapped), Some("restore"));
+        // It settles a killed run, and is well itself.
+        let recovered = account("recover", &led, Exit::Clean, State::Before);
+        assert_eq!(rolled(&recovered), Some("downgrade"));
+        // An earlier run was looked at, and the copy of this one restored much later.
+        let steps = [("settle", Done), ("preflight", Done), ("restore", Done), ("apply", Done)];
+        assert_eq!(rolled(&account("upgrade", &steps, Exit::Clean, State::After)), None);
+    }
+
+    #[test]
+    fn a_restore_by_hand_is_no_rollback_and_a_stage_that_failed_once_has_failed() {
+        let mut by_hand =
+            account("restore", &[("restore", Ended::Done)], Exit::Clean, State::After);
+        by_hand.kept_database = Some("shop_failed".to_owned());
+        let by_hand = text(&by_hand);
+        assert!(!by_hand.contains(ROLLBACKS.name), "{by_hand}");
+        assert!(by_hand.contains("stairway_restore_duration_seconds{job=\"restore\"} 1.5\n"));
+        let steps = [
+            ("restore", Ended::Done),
+            ("rehearse", Ended::Skipped),
+            ("rollback", Ended::Done),
+            ("restore", Ended::Failed),
+        ];
+        let twice = text(&account("upgrade", &steps, Exit::Unknown, State::Unknown));
+        let stage =
+            |family: &str| format!("stairway_{family}{{job=\"upgrade\",stage=\"restore\"}}");
+        assert!(twice.contains(&format!("{} 0\n", stage("stage_success"))), "{twice}");
+        assert!(twice.contains(&format!("{} 3\n", stage("run_duration_seconds"))), "{twice}");
+        assert!(!twice.contains("rehearse") && !twice.contains("restore_duration"), "{twice}");
+    }
+}
