@@ -47,14 +47,81 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 18] = [
+        Self::Clean,
+        Self::Findings,
+        Self::Usage,
+        Self::NoServer,
+        Self::PreflightRefused,
+        Self::AlreadyRunning,
+        Self::BackupFailed,
+        Self::RehearsalFailed,
+        Self::GateFailed,
+        Self::GateInconclusive,
+        Self::ApplyFailed,
+        Self::RolledBack,
+        Self::Restored,
+        Self::Unknown,
+        Self::RollbackRefused,
+        Self::Undelivered,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The number that the process exits with.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// The word for it, for monitors.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "success",
+            Self::Findings => "findings",
+            Self::Usage => "usage",
+            Self::NoServer => "no-server",
+            Self::PreflightRefused => "refused",
+            Self::AlreadyRunning => "already-running",
+            Self::BackupFailed => "backup-failed",
+            Self::RehearsalFailed => "rehearsal-failed",
+            Self::GateFailed => "gate-failed",
+            Self::GateInconclusive => "gate-inconclusive",
+            Self::ApplyFailed => "apply-failed",
+            Self::RolledBack => "rolled-back",
+            Self::Restored => "restored",
+            Self::Unknown => "unknown",
+            Self::RollbackRefused => "rollback-refused",
+            Self::Undelivered => "undelivered",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// Whether what was asked for is done; somebody may not have been told of it.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Clean | Self::Undelivered)
     }
 }
 
 impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
         exit.code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Exit;
+
+    #[test]
+    fn each_code_has_a_word_of_its_own() {
+        let codes: BTreeSet<u8> = Exit::ALL.iter().map(|it| it.code()).collect();
+        let words: BTreeSet<&str> = Exit::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!((codes.len(), words.len()), (Exit::ALL.len(), Exit::ALL.len()));
+        let done = Exit::ALL.iter().filter(|it| it.is_done()).map(|it| it.code());
+        assert_eq!(done.collect::<Vec<_>>(), [0, 40]);
     }
 }
