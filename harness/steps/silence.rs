@@ -44,8 +44,10 @@ const MAPPINGS: &str = "SELECT pg_catalog.format('%s at %s', m.usename, m.srvnam
     CROSS JOIN LATERAL pg_catalog.pg_options_to_table(m.umoptions) o \
     WHERE o.option_name ~* 'pass|pwd|secret|token|key|cert' \
     GROUP BY m.umuser, m.usename, m.srvname ORDER BY 1";
+/// By a network, as in a container, we come with a password of our own, which no backup has, and need it again.
 const PASSWORDS: &str = "SELECT rolname, pg_catalog.format('ALTER ROLE %I PASSWORD NULL', rolname) \
-    FROM pg_catalog.pg_authid WHERE rolpassword IS NOT NULL ORDER BY 1";
+    FROM pg_catalog.pg_authid WHERE rolpassword IS NOT NULL \
+      AND NOT (rolname = SESSION_USER AND pg_catalog.inet_client_addr() IS NOT NULL) ORDER BY 1";
 const HAS_JOBS: &str = "SELECT pg_catalog.to_regclass('cron.job') IS NOT NULL";
 const JOBS: &str = "SELECT count(*) FROM cron.job";
 

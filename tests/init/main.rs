@@ -5,7 +5,6 @@ mod found;
 mod jobs;
 mod newcomer;
 mod place;
-mod yaml;
 
 #[path = "../program/mod.rs"]
 mod program;
@@ -13,3 +12,5 @@ mod program;
 mod repository;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[path = "../yaml/mod.rs"]
+mod yaml;

@@ -1,13 +1,10 @@
 //! A project in a folder of its own, and the program in it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::repository::{self, Ran};
-use crate::servers;
 
 pub(crate) struct Place {
     folder: tempfile::TempDir,
@@ -58,7 +55,7 @@ impl Place {
     /// Copies a layout of the fixtures to `to`.
     pub(crate) fn layout(&self, name: &str, to: &str) -> &Self {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts").join(name);
-        copy(&from, &self.path().join(to));
+        repository::copy(&from, &self.path().join(to));
         self
     }
 
@@ -104,34 +101,11 @@ impl Place {
 
     /// A line of a shell in `folder`, with the program on PATH and servers from installed binaries.
     pub(crate) fn shell(&self, folder: &str, line: &str, more: &[(&str, &str)]) -> Ran {
-        let program = Path::new(env!("CARGO_BIN_EXE_stairway")).parent().unwrap().to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path: OsString =
-            std::env::join_paths([program].into_iter().chain(std::env::split_paths(&path)))
-                .unwrap();
-        let mut command = Command::new("/bin/bash");
-        for variable in stairway::env::ALL {
-            let stays = ["STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"].contains(&variable.name);
-            if !stays && variable.name != "PATH" {
-                command.env_remove(variable.name);
-            }
-        }
-        let output = command
-            .args(["-e", "-o", "pipefail", "-c", line])
-            .current_dir(self.path().join(folder))
-            .env("PATH", path)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .envs(more.iter().copied())
-            .envs(local())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let mut variables: Vec<(&str, String)> =
+            more.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        variables.extend(repository::local());
+        let words = ["-e", "-o", "pipefail", "-c", line];
+        repository::bash(&self.path().join(folder), &variables, &words)
     }
 
     /// All files, with their texts; of a link where it leads. Nothing of git's.
@@ -152,31 +126,6 @@ impl Place {
             }
         }
         files
-    }
-}
-
-/// What says that servers are to come from installed binaries, of the oldest major.
-pub(crate) fn local() -> [(&'static str, String); 3] {
-    [
-        ("STAIRWAY_SERVER", "local".to_owned()),
-        ("STAIRWAY_POSTGRES", servers::majors()[0].to_string()),
-        ("STAIRWAY_NO_CACHE", "1".to_owned()),
-    ]
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name();
-        if entry.path().is_dir() {
-            // Python leaves those.
-            if name != "__pycache__" {
-                copy(&entry.path(), &to.join(name));
-            }
-        } else {
-            fs::copy(entry.path(), to.join(name)).unwrap();
-        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -24,6 +25,23 @@ pub(crate) fn write(folder: &Path, files: &[(&str, &str)]) {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+}
+
+/// Copies a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if entry.path().is_dir() {
+            // Python leaves those.
+            if name != "__pycache__" {
+                copy(&entry.path(), &to.join(name));
+            }
+        } else {
+            fs::copy(entry.path(), to.join(name)).unwrap();
+        }
     }
 }
 
@@ -110,12 +128,43 @@ pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> R
     let mut command = program::program_with(&["STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN"]);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     command.envs(variables.iter().copied()).args(args).current_dir(folder);
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+    Ran::of(&command.stdin(Stdio::null()).output().unwrap())
+}
+
+/// What says that servers are to come from installed binaries, of the oldest major.
+pub(crate) fn local() -> [(&'static str, String); 3] {
+    [
+        ("STAIRWAY_SERVER", "local".to_owned()),
+        ("STAIRWAY_POSTGRES", servers::majors()[0].to_string()),
+        ("STAIRWAY_NO_CACHE", "1".to_owned()),
+    ]
+}
+
+/// A shell with these words, with the program on PATH.
+pub(crate) fn bash(folder: &Path, variables: &[(&str, String)], words: &[&str]) -> Ran {
+    let mut command = Command::new("/bin/bash");
+    as_here(&mut command, folder, variables);
+    Ran::of(&command.args(words).output().unwrap())
+}
+
+/// The program on PATH, and nothing else of this machine's environment that it would follow.
+pub(crate) fn as_here(command: &mut Command, folder: &Path, variables: &[(&str, String)]) {
+    for variable in stairway::env::ALL {
+        let stays = ["STAIRWAY_RUNTIME", "STAIRWAY_POSTGRES_BIN", "PATH"].contains(&variable.name);
+        if !stays {
+            command.env_remove(variable.name);
+        }
     }
+    command.current_dir(folder).env("PATH", path()).stdin(Stdio::null());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+}
+
+/// PATH with the program before all others.
+pub(crate) fn path() -> OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_stairway")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths([program].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
 /// `verify` in `folder` on a local server, as JSON. Nothing is kept unless a variable says where.
@@ -133,6 +182,14 @@ pub(crate) fn verify(folder: &Path, variables: &[(&str, &str)], more: &[&str]) -
 }
 
 impl Ran {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
     pub(crate) fn report(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout, self.stderr))
