@@ -5,25 +5,17 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::ground::{gate, pending, release};
+use crate::keys;
 use crate::servers;
 use crate::site::{Ran, Site};
 
 /// Writes `NAME.key` and `NAME.pub`.
 fn key(folder: &Path, name: &str) {
-    let private = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-    let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).unwrap();
-    // What RFC 8410 puts before the bytes of a public key.
-    let mut public = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    public.extend(pair.public_key().as_ref());
-    let pem = |label: &str, bytes: &[u8]| {
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(bytes))
-    };
-    fs::write(folder.join(format!("{name}.key")), pem("PRIVATE KEY", private.as_ref())).unwrap();
-    fs::write(folder.join(format!("{name}.pub")), pem("PUBLIC KEY", &public)).unwrap();
+    let (private, public) = keys::pair();
+    fs::write(folder.join(format!("{name}.key")), private).unwrap();
+    fs::write(folder.join(format!("{name}.pub")), public).unwrap();
 }
 
 fn attest(site: &Site) {

@@ -20,6 +20,8 @@ mod words;
 #[cfg(feature = "container")]
 #[path = "../containers/mod.rs"]
 mod containers;
+#[path = "../keys/mod.rs"]
+mod keys;
 #[path = "../program/mod.rs"]
 mod program;
 #[path = "../repository/mod.rs"]

@@ -1,7 +1,7 @@
 //! The workflow of a release, on a database of its own: what passes moves it, what does not leaves it alone.
 
 use crate::actions::{JobRan, Runner};
-use crate::checkers::checker;
+use crate::keys;
 use crate::place::{self, DOWN, Project, UP};
 use crate::site::{Site, on};
 
@@ -11,13 +11,27 @@ pub(crate) const JOBS: [&str; 4] = ["verify", "gate", "plan", "upgrade"];
 const UPGRADE: &str = "Upgrade";
 const HOLD: &str = "Hold what would be run now against what was approved";
 
-fn runner<'p>(project: &'p Project, site: &Site) -> Runner<'p> {
+fn runner<'p>(project: &'p Project, site: &Site, key: &str) -> Runner<'p> {
     let mut runner = Runner::new(project);
     let url = site.target.url_with_password();
     runner.knows("secrets.DATABASE_URL", &url);
     runner.knows("vars.DEPLOYMENT_DIR", site.directory.path().to_str().unwrap());
+    runner.knows("vars.STAIRWAY_DRILL", site.path("drill.json").to_str().unwrap());
+    runner.knows("secrets.STAIRWAY_GATE_KEY", key);
     runner.gives("STAIRWAY_POSTGRES", site.server.major.to_string());
     runner
+}
+
+/// A project with the migrations of a site, which has a backup that was drilled; and what runs its jobs.
+fn ready(site: &Site) -> (Project, String) {
+    let project = Project::of_site(site);
+    let (private, public) = keys::pair();
+    project.write(&[("gate.pub", &public)]).commit();
+    place::backup(site);
+    let drill =
+        site.run(&["drill", "--quiet", "--leave-out", "rehearsal", "--report", "json=drill.json"]);
+    assert_eq!(drill.code, Some(0), "{}", drill.said);
+    (project, private)
 }
 
 fn results(ran: &[JobRan]) -> Vec<(&str, &str)> {
@@ -30,24 +44,17 @@ fn is_there(site: &Site) -> bool {
     site.value(column) == "1"
 }
 
-/// Whether the gate can be run, which is said where it can't.
-fn has_gate() -> bool {
-    checker("jq").is_some()
-}
-
 #[test]
 fn it_moves_the_database_when_all_of_it_passes() {
-    if !has_gate() {
-        return;
-    }
     on(0, |site| {
         site.migration(2, UP, DOWN);
-        let project = Project::of_site(&site);
-        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let (project, key) = ready(&site);
+        let ran = runner(&project, &site, &key).run(&place::value(FILE), &JOBS);
         let wanted = JOBS.map(|job| (job, "success"));
         assert_eq!(results(&ran), wanted, "{:#?}", ran.last().map(|ran| &ran.steps));
         assert!(is_there(&site));
-        assert_eq!(site.backups().len(), 1, "with a backup");
+        assert_eq!(site.backups().len(), 2, "with a backup of its own");
+        assert!(ran[1].steps[0].summary.contains("### Stairway gate: pass"));
         let plan = ran[2].step("Look at production, and print the exact SQL");
         assert!(plan.summary.contains(UP.trim()), "who approves reads it: {}", plan.summary);
         site.nothing_is_left();
@@ -58,9 +65,9 @@ fn it_moves_the_database_when_all_of_it_passes() {
 fn what_does_not_pass_gets_nowhere() {
     on(1, |site| {
         site.migration(2, UP, "SELECT 1;\n");
+        let (project, key) = ready(&site);
         let before = site.print();
-        let project = Project::of_site(&site);
-        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let ran = runner(&project, &site, &key).run(&place::value(FILE), &JOBS);
         let wanted = [
             ("verify", "failure"),
             ("gate", "skipped"),
@@ -73,23 +80,37 @@ fn what_does_not_pass_gets_nowhere() {
 }
 
 #[test]
-fn the_gate_goes_by_the_verdict() {
-    if !has_gate() {
-        return;
-    }
-    let project = Project::new(&[("README.md", "a project\n")]);
-    for (verification, result) in [
-        (r#"{"schema": 1, "verdict": "pass"}"#, "success"),
-        (r#"{"schema": 1, "verdict": "fail"}"#, "failure"),
-        (r#"{"schema": 1, "verdict": "inconclusive"}"#, "failure"),
-        (r#"{"schema": 2, "verdict": "pass"}"#, "failure"),
-        ("", "failure"),
-    ] {
-        let mut runner = Runner::new(&project);
-        runner.ended("verify", "success").left("verification", "verify.json", verification);
-        let ran = runner.run(&place::value(FILE), &["gate"]);
-        assert_eq!(ran[0].result, result, "{verification}");
-    }
+fn the_gate_says_why_nothing_goes_out_and_nothing_does() {
+    on(1, |site| {
+        site.migration(2, UP, DOWN);
+        let (project, key) = ready(&site);
+        let workflow = place::value(FILE);
+        let mut runner = runner(&project, &site, &key);
+        runner.run(&workflow, &["verify"]);
+        let gate = |runner: &mut Runner<'_>| runner.run(&workflow, &["gate"]).pop().unwrap();
+        assert_eq!(gate(&mut runner).result, "success");
+        // Somebody pushes what nobody has verified.
+        project.write(&[
+            ("migrations/3_it.up.sql", "SELECT 1;\n"),
+            ("migrations/3_it.down.sql", "SELECT 1;\n"),
+        ]);
+        project.commit();
+        let ran = gate(&mut runner);
+        assert_eq!((ran.result, ran.steps[0].code), ("failure", 15), "{:?}", ran.steps);
+        assert_eq!(ran.annotations()[0].message, "something that is required can't be told");
+        assert!(ran.steps[0].summary.contains("3 is in no report"), "{}", ran.steps[0].summary);
+        // What was attested before is not what would be run.
+        let plan = runner.ended("gate", "success").run(&workflow, &["plan"]).pop().unwrap();
+        assert_eq!((plan.result, plan.steps[0].code), ("failure", 10), "{:?}", plan.steps);
+        assert!(plan.steps[0].stderr.contains("3 was not pending when it was made"));
+        // A day without a drill.
+        std::fs::remove_file(site.path("drill.json")).unwrap();
+        let ran = gate(&mut runner);
+        assert_eq!((ran.result, ran.steps[0].code), ("failure", 2), "{:?}", ran.steps);
+        runner.knows("secrets.STAIRWAY_GATE_KEY", "");
+        let ran = gate(&mut runner);
+        assert!(ran.steps[0].stderr.contains("in the secret STAIRWAY_GATE_KEY"), "{:?}", ran.steps);
+    });
 }
 
 /// Rows of production that nobody would make up.
@@ -98,14 +119,11 @@ const TOO_SMALL: &str = "-- stairway: expect-error 23514 on orders_amount_check 
 
 #[test]
 fn what_fails_on_the_copy_leaves_the_database_and_says_so() {
-    if !has_gate() {
-        return;
-    }
     on(0, |site| {
         site.migration(2, TOO_SMALL, "ALTER TABLE orders DROP CONSTRAINT orders_amount_check;\n");
+        let (project, key) = ready(&site);
         let before = site.print();
-        let project = Project::of_site(&site);
-        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let ran = runner(&project, &site, &key).run(&place::value(FILE), &JOBS);
         let wanted = [
             ("verify", "success"),
             ("gate", "success"),
@@ -124,10 +142,10 @@ fn what_fails_on_the_copy_leaves_the_database_and_says_so() {
 fn what_was_approved_is_what_runs() {
     on(1, |site| {
         site.migration(2, UP, DOWN);
-        let project = Project::of_site(&site);
-        let mut runner = runner(&project, &site);
+        let (project, key) = ready(&site);
+        let mut runner = runner(&project, &site, &key);
         let workflow = place::value(FILE);
-        runner.ended("gate", "success").run(&workflow, &["plan"]);
+        runner.run(&workflow, &["verify", "gate", "plan"]);
         // Somebody else was faster.
         let ran = site.run(&["upgrade", "--skip-backup"]);
         assert_eq!(ran.code, Some(0), "{}", ran.said);
@@ -144,7 +162,7 @@ fn what_was_approved_is_what_runs() {
 #[test]
 fn each_end_of_an_upgrade_is_said() {
     let site = Site::new(crate::servers::majors()[0]).unwrap();
-    let project = Project::of_site(&site);
+    let (project, key) = ready(&site);
     for (code, ends, level, words) in [
         (40, 0, "warning", "could not be delivered"),
         (30, 30, "error", "nobody knows what the database is"),
@@ -156,10 +174,11 @@ fn each_end_of_an_upgrade_is_said() {
         let script =
             format!("#!/bin/sh\ncase \"$*\" in *--dry-run*) >now.sql;; *) exit {code};; esac\n");
         place::program(&programs, "stairway", &script);
-        let mut runner = runner(&project, &site);
+        let mut runner = runner(&project, &site, &key);
         let path = std::env::var("PATH").unwrap();
         runner.gives("PATH", format!("{}:{path}", programs.display()));
         runner.ended("plan", "success").left("plan", "plan.sql", "");
+        runner.left("attestation", "release.json", "");
         let ran = runner.run(&place::value(FILE), &["upgrade"]).pop().unwrap();
         assert_eq!(ran.step(UPGRADE).code, ends, "{:?}", ran.steps);
         let [said] = &ran.annotations()[..] else { panic!("{:?}", ran.steps) };
