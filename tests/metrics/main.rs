@@ -13,7 +13,7 @@ mod servers;
 #[allow(dead_code, reason = "the faults use the rest")]
 #[path = "../faults/site.rs"]
 mod site;
-#[path = "../init/yaml.rs"]
+#[path = "../yaml/mod.rs"]
 mod yaml;
 #[allow(dead_code, reason = "the tests of drills use the rest")]
 #[path = "../drill/yard.rs"]

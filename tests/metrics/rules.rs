@@ -212,6 +212,7 @@ fn rules_speak_of_what_runs_write_and_say_what_to_do() {
         "verify",
         "bench",
         "drill",
+        "gate",
         "backup",
         "upgrade",
         "downgrade",
