@@ -39,10 +39,7 @@ pub(super) fn judge(
     if level < least {
         let proven =
             format!("{file}: level {} is proven, {} at least", u8::from(level), u8::from(least));
-        return (
-            failed(proven).help("`stairway drill` proves it"),
-            None,
-        );
+        return (failed(proven).help("`stairway drill` proves it"), None);
     }
     let counted = Counted {
         file: newest.path.file_name().map_or_else(|| newest.path.clone(), Into::into),
