@@ -8,6 +8,7 @@ mod baseline;
 mod bell;
 mod bench;
 mod cache;
+mod completions;
 mod current;
 mod diff;
 mod doctor;
@@ -19,6 +20,7 @@ mod history;
 mod hoist;
 mod init;
 mod log;
+mod man;
 mod printer;
 mod production;
 mod progress;
@@ -113,7 +115,7 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     let undone = match &args.verb {
         Some(Verb::Backup(_)) => "what was written of the backup is removed",
         Some(Verb::Workload(_)) => "nothing was written",
-        Some(Verb::Init(_)) => "what was written stays",
+        Some(Verb::Init(_) | Verb::Man(_)) => "what was written stays",
         _ => "the server is stopped and removed",
     };
     tokio::select! {
@@ -154,5 +156,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Backup(args) => backup::run(&args, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
+        Verb::Completions(args) => completions::run(&args, printer),
+        Verb::Man(args) => man::run(&args, printer),
     }
 }
