@@ -20,6 +20,11 @@ impl Variable {
         std::env::var(self.name).ok().filter(|value| !value.is_empty())
     }
 
+    /// Whether only tests of Stairway itself read it.
+    pub fn is_of_tests(&self) -> bool {
+        self.meaning.starts_with("in test")
+    }
+
     /// Whether it is set to `1`, `true` or `yes`.
     pub fn is_on(&self) -> bool {
         self.get().is_some_and(|value| matches!(value.as_str(), "1" | "true" | "yes"))

@@ -242,6 +242,8 @@ fn help_says_what_there_is() {
         "snapshot",
         "diff",
         "doctor",
+        "completions",
+        "man",
     ];
     let mut shown = vec![stairway(&["--help"]).shown()];
     shown.extend(verbs.iter().map(|verb| stairway(&[verb, "--help"]).shown()));

@@ -1,41 +1,18 @@
 //! What README shows is what the program does: its console blocks are run, so is the example of each tool in
-//! its table of tools, and its table of variables is the one in the code.
+//! its table of tools, its table of variables is the one in the code, and its settings are those of the book.
 //!
-//! `STAIRWAY_README=write cargo test --test readme` writes both anew.
+//! `STAIRWAY_README=write cargo test --test readme` writes them anew.
 
 mod servers;
+mod shown;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use stairway::config::Config;
 use stairway::migrations::Tool;
 
-const OPEN: &str = "```console\n";
-const CLOSE: &str = "```\n";
-
-fn run(command: &str, python: Option<&Path>) -> Output {
-    let mut words = command.split_whitespace();
-    assert_eq!(words.next(), Some("stairway"));
-    Command::new(env!("CARGO_BIN_EXE_stairway"))
-        .args(words)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_remove("STAIRWAY_MIGRATIONS")
-        .env("STAIRWAY_SERVER", "local")
-        .env("STAIRWAY_POSTGRES", servers::majors()[0].to_string())
-        .env("STAIRWAY_NO_CACHE", "1")
-        // Nothing is to be left beside the fixtures.
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .envs(python.map(|path| ("STAIRWAY_PYTHON", path)))
-        .output()
-        .unwrap()
-}
-
-fn console(command: &str) -> String {
-    let output = run(command, None);
-    assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use shown::run;
 
 /// The cells of each row of the table of tools.
 fn tools(readme: &str) -> Vec<Vec<&str>> {
@@ -93,38 +70,34 @@ fn the_example_of_each_tool_runs() {
     }
 }
 
-/// Times and versions are not what is being tested.
-fn comparable(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        line.split_whitespace()
-            .map(|word| if word.parse::<f64>().is_ok() { "<n>" } else { word })
-            .collect::<Vec<_>>()
-            .join(" ")
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 fn variables() -> String {
     let mut table = String::from("| variable | meaning |\n|---|---|\n");
     for variable in stairway::env::ALL {
-        writeln!(table, "| `{}` | {} |", variable.name, variable.meaning).unwrap();
+        // What is between angle brackets would be taken for HTML.
+        let meaning = variable.meaning.replace('<', "&lt;");
+        writeln!(table, "| `{}` | {meaning} |", variable.name).unwrap();
     }
     table
 }
 
+/// The settings with a word on each, which the book shows as well.
+fn settings() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/reference/stairway.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    Config::parse(&text).unwrap();
+    text
+}
+
 /// The README as it should be.
 fn anew(readme: &str) -> String {
-    let mut parts = readme.split(OPEN);
-    let mut text = parts.next().unwrap().to_owned();
-    for part in parts {
-        let (block, rest) = part.split_once(CLOSE).unwrap();
-        let command = block.lines().next().unwrap();
-        let shown = console(command.strip_prefix("$ ").unwrap());
-        write!(text, "{OPEN}{command}\n{shown}{CLOSE}{rest}").unwrap();
-    }
+    let mut text = shown::anew(readme);
     let start = text.find("| variable |").unwrap();
     let end = start + text[start..].find("\n\n").unwrap() + 1;
     text.replace_range(start..end, &variables());
+    let open = "variables over `stairway.toml`:\n\n```toml\n";
+    let start = text.find(open).unwrap() + open.len();
+    let end = start + text[start..].find("```\n").unwrap();
+    text.replace_range(start..end, &settings());
     text
 }
 
@@ -133,14 +106,13 @@ fn the_readme_shows_what_the_program_prints() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
     let wanted = anew(&readme);
-    if std::env::var("STAIRWAY_README").is_ok_and(|what| what == "write") {
-        std::fs::write(&path, &wanted).unwrap();
-        return;
-    }
+    let differs = shown::held(&path, &wanted, "STAIRWAY_README", shown::comparable);
+    let again = "write it anew with\n  STAIRWAY_README=write cargo test --test readme";
+    assert!(differs.is_none(), "{again}\n{}", differs.unwrap());
+    // What is compared has no numbers in it, and those of the settings count.
+    let readme = std::fs::read_to_string(&path).unwrap();
     assert!(
-        comparable(&readme) == comparable(&wanted),
-        "README.md is not what the program prints; write it anew with\n  \
-         STAIRWAY_README=write cargo test --test readme\n{}",
-        similar::TextDiff::from_lines(comparable(&readme), comparable(&wanted)).unified_diff()
+        readme.contains(&settings()),
+        "the settings of README.md are not those of the book; {again}"
     );
 }

@@ -10,9 +10,11 @@ use crate::finding::Severity;
 use crate::runs::{Shard, TransactionMode};
 
 pub(super) use super::bench::BenchArgs;
+pub(super) use super::completions::CompletionsArgs;
 pub(super) use super::drill::DrillArgs;
 pub(super) use super::gate::GateArgs;
 pub(super) use super::init::InitArgs;
+pub(super) use super::man::ManArgs;
 pub(super) use super::metrics::MetricsArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
@@ -90,6 +92,10 @@ pub(super) enum Verb {
     Doctor(DoctorArgs),
     /// Show or clear what is kept between runs
     Cache(CacheArgs),
+    /// Print what a shell needs to complete command lines
+    Completions(CompletionsArgs),
+    /// Print the page of the manual, or write a page for each verb
+    Man(ManArgs),
 }
 
 /// Where the migrations are.

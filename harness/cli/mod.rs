@@ -8,6 +8,7 @@ mod baseline;
 mod bell;
 mod bench;
 mod cache;
+mod completions;
 mod current;
 mod diff;
 mod doctor;
@@ -19,6 +20,7 @@ mod history;
 mod hoist;
 mod init;
 mod log;
+mod man;
 mod metrics;
 mod printer;
 mod production;
@@ -118,7 +120,7 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     let undone = match &args.verb {
         Some(Verb::Backup(_)) => "what was written of the backup is removed",
         Some(Verb::Workload(_)) => "nothing was written",
-        Some(Verb::Init(_)) => "what was written stays",
+        Some(Verb::Init(_) | Verb::Man(_)) => "what was written stays",
         _ => "the server is stopped and removed",
     };
     let outcome = tokio::select! {
@@ -160,5 +162,7 @@ async fn dispatch(args: Args, metrics: &mut Metrics, printer: &mut Printer) -> O
         Verb::Backup(args) => backup::run(&args, metrics, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
+        Verb::Completions(args) => completions::run(&args, printer),
+        Verb::Man(args) => man::run(&args, printer),
     }
 }
