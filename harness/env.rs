@@ -160,6 +160,12 @@ pub const REQUIRE_TOOLS: Variable = Variable {
     meaning: "in tests: fail where sqlx, diesel, refinery, dbmate or alembic is missing",
 };
 
+/// In tests: a machine without those who know the forms of jobs and manifests fails instead of skipping.
+pub const REQUIRE_CHECKERS: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_CHECKERS",
+    meaning: "in tests: fail where check-jsonschema, kubernetes-validate, pre-commit, shellcheck, jq or systemd-analyze is missing",
+};
+
 /// In tests: a machine without PgBouncer fails instead of skipping.
 pub const REQUIRE_PGBOUNCER: Variable = Variable {
     name: "STAIRWAY_REQUIRE_PGBOUNCER",
@@ -205,6 +211,7 @@ pub const ALL: &[Variable] = &[
     REQUIRE_MAJORS,
     TOOLS,
     REQUIRE_TOOLS,
+    REQUIRE_CHECKERS,
     REQUIRE_PGBOUNCER,
     REQUIRE_CHROMIUM,
 ];

@@ -1,0 +1,169 @@
+//! The workflow of a release, on a database of its own: what passes moves it, what does not leaves it alone.
+
+use crate::actions::{JobRan, Runner};
+use crate::checkers::checker;
+use crate::place::{self, DOWN, Project, UP};
+use crate::site::{Site, on};
+
+pub(crate) const FILE: &str = "github/stairway-release.yml";
+pub(crate) const JOBS: [&str; 4] = ["verify", "gate", "plan", "upgrade"];
+
+const UPGRADE: &str = "Upgrade";
+const HOLD: &str = "Hold what would be run now against what was approved";
+
+fn runner<'p>(project: &'p Project, site: &Site) -> Runner<'p> {
+    let mut runner = Runner::new(project);
+    let url = site.target.url_with_password();
+    runner.knows("secrets.DATABASE_URL", &url);
+    runner.knows("vars.DEPLOYMENT_DIR", site.directory.path().to_str().unwrap());
+    runner.gives("STAIRWAY_POSTGRES", site.server.major.to_string());
+    runner
+}
+
+fn results(ran: &[JobRan]) -> Vec<(&str, &str)> {
+    ran.iter().map(|ran| (ran.job.as_str(), ran.result)).collect()
+}
+
+fn is_there(site: &Site) -> bool {
+    let column = "SELECT count(*) FROM information_schema.columns \
+                  WHERE table_name = 'orders' AND column_name = 'note'";
+    site.value(column) == "1"
+}
+
+/// Whether the gate can be run, which is said where it can't.
+fn has_gate() -> bool {
+    checker("jq").is_some()
+}
+
+#[test]
+fn it_moves_the_database_when_all_of_it_passes() {
+    if !has_gate() {
+        return;
+    }
+    on(0, |site| {
+        site.migration(2, UP, DOWN);
+        let project = Project::of_site(&site);
+        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let wanted = JOBS.map(|job| (job, "success"));
+        assert_eq!(results(&ran), wanted, "{:#?}", ran.last().map(|ran| &ran.steps));
+        assert!(is_there(&site));
+        assert_eq!(site.backups().len(), 1, "with a backup");
+        let plan = ran[2].step("Look at production, and print the exact SQL");
+        assert!(plan.summary.contains(UP.trim()), "who approves reads it: {}", plan.summary);
+        site.nothing_is_left();
+    });
+}
+
+#[test]
+fn what_does_not_pass_gets_nowhere() {
+    on(1, |site| {
+        site.migration(2, UP, "SELECT 1;\n");
+        let before = site.print();
+        let project = Project::of_site(&site);
+        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let wanted = [
+            ("verify", "failure"),
+            ("gate", "skipped"),
+            ("plan", "skipped"),
+            ("upgrade", "skipped"),
+        ];
+        assert_eq!(results(&ran), wanted);
+        assert_eq!(site.print(), before);
+    });
+}
+
+#[test]
+fn the_gate_goes_by_the_verdict() {
+    if !has_gate() {
+        return;
+    }
+    let project = Project::new(&[("README.md", "a project\n")]);
+    for (verification, result) in [
+        (r#"{"schema": 1, "verdict": "pass"}"#, "success"),
+        (r#"{"schema": 1, "verdict": "fail"}"#, "failure"),
+        (r#"{"schema": 1, "verdict": "inconclusive"}"#, "failure"),
+        (r#"{"schema": 2, "verdict": "pass"}"#, "failure"),
+        ("", "failure"),
+    ] {
+        let mut runner = Runner::new(&project);
+        runner.ended("verify", "success").left("verification", "verify.json", verification);
+        let ran = runner.run(&place::value(FILE), &["gate"]);
+        assert_eq!(ran[0].result, result, "{verification}");
+    }
+}
+
+/// Rows of production that nobody would make up.
+const TOO_SMALL: &str = "-- stairway: expect-error 23514 on orders_amount_check reason: all are small\n\
+                         ALTER TABLE orders ADD CONSTRAINT orders_amount_check CHECK (amount < 10);\n";
+
+#[test]
+fn what_fails_on_the_copy_leaves_the_database_and_says_so() {
+    if !has_gate() {
+        return;
+    }
+    on(0, |site| {
+        site.migration(2, TOO_SMALL, "ALTER TABLE orders DROP CONSTRAINT orders_amount_check;\n");
+        let before = site.print();
+        let project = Project::of_site(&site);
+        let ran = runner(&project, &site).run(&place::value(FILE), &JOBS);
+        let wanted = [
+            ("verify", "success"),
+            ("gate", "success"),
+            ("plan", "success"),
+            ("upgrade", "failure"),
+        ];
+        assert_eq!(results(&ran), wanted, "{:#?}", ran[0].steps);
+        assert_eq!(ran[3].step(UPGRADE).code, 13);
+        let said = &ran[3].annotations()[0].message;
+        assert_eq!(said, "not upgraded (exit code 13): the database is as it was");
+        assert_eq!(site.print(), before);
+    });
+}
+
+#[test]
+fn what_was_approved_is_what_runs() {
+    on(1, |site| {
+        site.migration(2, UP, DOWN);
+        let project = Project::of_site(&site);
+        let mut runner = runner(&project, &site);
+        let workflow = place::value(FILE);
+        runner.ended("gate", "success").run(&workflow, &["plan"]);
+        // Somebody else was faster.
+        let ran = site.run(&["upgrade", "--skip-backup"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        let before = site.print();
+        let ran = runner.run(&workflow, &["upgrade"]).pop().unwrap();
+        assert_eq!((ran.result, ran.step(HOLD).code), ("failure", 1));
+        assert!(ran.annotations()[0].message.contains("is not the one of now"));
+        assert_eq!(ran.steps.len(), 1, "nothing else was run");
+        assert_eq!(site.print(), before);
+    });
+}
+
+/// Programs in place of `stairway`, for ends that take a broken standby or a broken receiver to see.
+#[test]
+fn each_end_of_an_upgrade_is_said() {
+    let site = Site::new(crate::servers::majors()[0]).unwrap();
+    let project = Project::of_site(&site);
+    for (code, ends, level, words) in [
+        (40, 0, "warning", "could not be delivered"),
+        (30, 30, "error", "nobody knows what the database is"),
+        (31, 31, "error", "the way back was refused"),
+        (11, 11, "error", "the database is as it was"),
+        (143, 143, "error", "the report says what the database is"),
+    ] {
+        let programs = project.path().join(format!("programs-{code}"));
+        let script =
+            format!("#!/bin/sh\ncase \"$*\" in *--dry-run*) >now.sql;; *) exit {code};; esac\n");
+        place::program(&programs, "stairway", &script);
+        let mut runner = runner(&project, &site);
+        let path = std::env::var("PATH").unwrap();
+        runner.gives("PATH", format!("{}:{path}", programs.display()));
+        runner.ended("plan", "success").left("plan", "plan.sql", "");
+        let ran = runner.run(&place::value(FILE), &["upgrade"]).pop().unwrap();
+        assert_eq!(ran.step(UPGRADE).code, ends, "{:?}", ran.steps);
+        let [said] = &ran.annotations()[..] else { panic!("{:?}", ran.steps) };
+        assert_eq!(said.level, level);
+        assert!(said.message.contains(words), "{}", said.message);
+    }
+}
