@@ -422,7 +422,7 @@ fn the_program_comes_as_in_the_job_that_init_writes() {
         for (file, jobs) in WORKFLOWS {
             let workflow = place::value(file);
             let of = |job: &&str| workflow["jobs"][*job]["steps"].as_array().unwrap().clone();
-            for step in jobs.iter().flat_map(|job| of(job)).filter(|step| step["name"] == named) {
+            for step in jobs.iter().flat_map(of).filter(|step| step["name"] == named) {
                 assert_eq!(&step, wanted, "{file}");
                 count += 1;
             }

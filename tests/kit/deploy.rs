@@ -47,22 +47,23 @@ fn the_new_version_is_started_when_the_database_is_moved() {
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         assert!(site.print().contains("note"));
         assert_eq!(came_of(&site), ("2.1.0".to_owned(), String::new()));
-        // With nothing pending as well.
-        fs::remove_file(site.path("released")).unwrap();
-        assert_eq!(deployed(&site, &[]).code, 0);
-        assert_eq!(came_of(&site).0, "2.1.0");
+        // With nothing pending as well, and with a version that goes on when it is started.
+        fs::write(site.path("runs"), "").unwrap();
+        let goes_on = "(while [ -e runs ]; do sleep 0.02; done) >started 2>&1 &";
+        for _ in 0..2 {
+            fs::remove_file(site.path("released")).unwrap();
+            let ran = deployed(&site, &[("RELEASE", format!("{goes_on}\n{RELEASE}"))]);
+            assert_eq!((ran.code, came_of(&site).0.as_str()), (0, "2.1.0"), "{}", ran.stderr);
+        }
+        fs::remove_file(site.path("runs")).unwrap();
     });
 }
 
 #[test]
 fn the_old_version_stays_where_a_migration_fails() {
     on(1, |site| {
-        // The rehearsal knows nothing of the session that is in the way.
-        site.migration(
-            2,
-            "LOCK TABLE orders;\nALTER TABLE orders ADD CHECK (amount < 10);\n",
-            "SELECT 1;\n",
-        );
+        // Rows of this database are in its way.
+        site.migration(2, "ALTER TABLE orders ADD CHECK (amount < 10);\n", "SELECT 1;\n");
         let before = site.print();
         let ran = deployed(&site, &[]);
         assert_eq!(ran.code, 13, "{}{}", ran.stdout, ran.stderr);
@@ -74,7 +75,7 @@ fn the_old_version_stays_where_a_migration_fails() {
 #[test]
 fn the_old_version_stays_where_a_migration_is_taken_back() {
     on(0, |site| {
-        // A check of the database's own, which holds only before.
+        // A query test that holds on the copy, which has another name, and fails on the database.
         let checks = site.path("checks");
         fs::create_dir(&checks).unwrap();
         let none = "SELECT count(*) = 0 FROM information_schema.columns WHERE column_name = 'note'\n\

@@ -241,17 +241,12 @@ fn the_whole_history_is_climbed() {
     }
 }
 
-/// What the jobs for production are given.
-fn production(site: &Site) -> Vec<(&'static str, String)> {
-    place::deployment(site)
-}
-
 #[test]
 fn a_tag_moves_the_database_as_it_was_planned() {
     on(0, |site| {
         site.migration(2, UP, DOWN);
         let project = Project::of_site(&site);
-        let mut runner = Runner::new(&project, &production(&site));
+        let mut runner = Runner::new(&project, &place::deployment(&site));
         let (planned, folder) = runner.run("stairway-plan", &[]).pop().unwrap();
         assert_eq!(planned.code, 0, "{}", planned.stderr);
         let plan = fs::read_to_string(folder.join("plan.sql")).unwrap();
@@ -277,7 +272,7 @@ fn only_what_was_not_told_passes_an_upgrade() {
         let script =
             format!("#!/bin/sh\ncase \"$*\" in *--dry-run*) >now.sql;; *) exit {code};; esac\n");
         place::program(&programs, "stairway", &script);
-        let mut given = production(&site);
+        let mut given = place::deployment(&site);
         given.push(("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())));
         let mut runner = Runner::new(&project, &given);
         let (ran, _) = runner.run("stairway-upgrade", &[("plan.sql", "")]).pop().unwrap();

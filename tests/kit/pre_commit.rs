@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::checkers::checker;
 use crate::place::{self, Project};
 use crate::repository::{self, Ran};
-use crate::yaml;
 
 const CONFIG: &str = "pre-commit/pre-commit-config.yaml";
 const HOOKS: &str = "pre-commit/.pre-commit-hooks.yaml";
@@ -54,7 +53,6 @@ fn both_are_one_hook_and_the_first_stands_where_pre_commit_looks() {
     assert_eq!(offered["language"], "rust");
     assert!(top.join("Cargo.toml").is_file());
     assert!(offered["entry"].as_str().unwrap().starts_with("stairway "));
-    assert!(yaml::read("files: ^migrations/").is_ok());
 }
 
 #[test]

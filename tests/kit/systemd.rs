@@ -91,7 +91,6 @@ fn started(site: &Site, state: &Path) -> Option<Ran> {
     let pairs: Vec<(String, String)> = pairs.collect();
     let mut variables: Vec<(&str, String)> =
         pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    // The copy's server is of the backup's major version.
     variables.push(("HOME", state.display().to_string()));
     let folder = PathBuf::from(here(&value(&unit, "WorkingDirectory")));
     repository::as_here(&mut command, &folder, &variables);

@@ -16,10 +16,11 @@ set -euo pipefail
 readonly RELEASE_FAILED=50
 
 say() { printf 'deploy: %s\n' "$*" >&2; }
-release() { VERSION=$version sh -c "$RELEASE"; }
+# What it leaves running must not hold the lock below.
+release() { VERSION=$version sh -c "$RELEASE" 9>&-; }
 page() {
     say "$*"
-    sh -c "$PAGE" <<<"$*" || say "nobody could be called: call somebody yourself"
+    sh -c "$PAGE" 9>&- <<<"$*" || say "nobody could be called: call somebody yourself"
 }
 # The database is as it was, so the version that runs fits it.
 keep_old() {

@@ -34,10 +34,10 @@ fn names_are_told_apart_and_end_with_their_unit() {
 
 #[test]
 fn each_outcome_has_a_line_and_one_of_them_is_1() {
-    for exit in Exit::ALL {
+    for exit in Exit::ALL.iter().copied() {
         let text = page(&ended(exit, "2026-01-31T00:00:00Z"), &Samples::default(), &[]);
         let lead = |word: &str| format!("{}{{job=\"drill\",outcome=\"{word}\"}}", RUN_OUTCOME.name);
-        for other in Exit::ALL {
+        for other in Exit::ALL.iter().copied() {
             let is = if other == exit { "1" } else { "0" };
             assert_eq!(value(&text, &lead(other.as_str())).as_deref(), Some(is), "{text}");
         }
