@@ -162,7 +162,7 @@ async fn dispatch(args: Args, metrics: &mut Metrics, printer: &mut Printer) -> O
         Verb::Backup(args) => backup::run(&args, metrics, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
-        Verb::Completions(args) => completions::run(&args, printer),
+        Verb::Completions(args) => Ok(completions::run(&args, printer)),
         Verb::Man(args) => man::run(&args, printer),
     }
 }

@@ -124,7 +124,9 @@ fn values(label: &str, family: &Family, jobs: &BTreeSet<String>) -> Option<BTree
     let of = |words: &[&str]| Some(words.iter().map(|it| (*it).to_owned()).collect());
     match (label, family.name) {
         ("job", _) => Some(jobs.clone()),
-        ("outcome", "stairway_run_outcome") => of(&Exit::ALL.map(Exit::as_str)),
+        ("outcome", "stairway_run_outcome") => {
+            of(&Exit::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>())
+        }
         ("outcome", _) => of(&["downgrade", "restore", "refused", "failed"]),
         ("severity", _) => {
             of(&[Severity::Error, Severity::Warning, Severity::Note].map(Severity::as_str))
