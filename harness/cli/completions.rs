@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::args::Args;
 use super::printer::Printer;
-use super::{Exit, Outcome};
+use super::Exit;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -21,9 +21,9 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, printer: &mut Printer) -> Outcome {
+pub(super) fn run(args: &CompletionsArgs, printer: &mut Printer) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "stairway", &mut script);
     printer.result(&String::from_utf8_lossy(&script));
-    Ok(Exit::Clean)
+    Exit::Clean
 }

@@ -156,7 +156,7 @@ async fn dispatch(args: Args, printer: &mut Printer) -> Outcome {
         Verb::Backup(args) => backup::run(&args, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
-        Verb::Completions(args) => completions::run(&args, printer),
+        Verb::Completions(args) => Ok(completions::run(&args, printer)),
         Verb::Man(args) => man::run(&args, printer),
     }
 }
