@@ -110,6 +110,11 @@ pub const DEPLOYMENT_DIR: Variable = Variable {
 /// The folder of backups; the default is `backups/migrations` in the deployment's folder.
 pub const BACKUP_DIR: Variable =
     Variable { name: "BACKUP_DIR", meaning: "the folder of backups, if it is another one" };
+/// The folder that Prometheus's node_exporter reads text files of.
+pub const METRICS: Variable = Variable {
+    name: "STAIRWAY_METRICS",
+    meaning: "the folder for metrics, which node_exporter reads",
+};
 /// A webhook that takes notices as JSON.
 pub const WEBHOOK_URL: Variable =
     Variable { name: "STAIRWAY_WEBHOOK_URL", meaning: "a webhook that is told of deployments" };
@@ -190,6 +195,12 @@ pub const REQUIRE_CHROMIUM: Variable = Variable {
     meaning: "in tests: fail where there is no chromium",
 };
 
+/// In tests: a machine without promtool fails instead of skipping.
+pub const REQUIRE_PROMTOOL: Variable = Variable {
+    name: "STAIRWAY_REQUIRE_PROMTOOL",
+    meaning: "in tests: fail where there is no promtool",
+};
+
 /// All of them, in the order of the README's table.
 pub const ALL: &[Variable] = &[
     SERVER,
@@ -212,6 +223,7 @@ pub const ALL: &[Variable] = &[
     POSTGRES_PASSWORD,
     DEPLOYMENT_DIR,
     BACKUP_DIR,
+    METRICS,
     WEBHOOK_URL,
     WEBHOOK_SECRET,
     SLACK_URL,
@@ -228,6 +240,7 @@ pub const ALL: &[Variable] = &[
     REQUIRE_TOOLS,
     REQUIRE_PGBOUNCER,
     REQUIRE_CHROMIUM,
+    REQUIRE_PROMTOOL,
 ];
 
 /// The system's own: where programs are looked for.

@@ -15,6 +15,7 @@ pub(super) use super::drill::DrillArgs;
 pub(super) use super::gate::GateArgs;
 pub(super) use super::init::InitArgs;
 pub(super) use super::man::ManArgs;
+pub(super) use super::metrics::MetricsArgs;
 use super::reports::{self, Wanted};
 pub(super) use super::run_args::{
     AccountFormat, AttestationArgs, DowngradeArgs, GuideArgs, HistoryArgs, RecoverArgs,
@@ -86,7 +87,7 @@ pub(super) enum Verb {
     /// Compare the schemas of two databases or snapshot files
     Diff(DiffArgs),
     /// Dump a database with a manifest that a restore can be held against
-    Backup(BackupArgs),
+    Backup(Box<BackupArgs>),
     /// Explain which servers were found and which one would be used
     Doctor(DoctorArgs),
     /// Show or clear what is kept between runs
@@ -216,6 +217,8 @@ pub(super) struct VerifyArgs {
     /// Write another report into a file, in any form of --format; may be given more than once
     #[arg(long, value_name = "FORM=PATH", value_parser = reports::wanted::<Format>)]
     pub(super) report: Vec<Wanted>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// The folder for scripts that show a finding again with psql
     #[arg(long, value_name = "DIR", default_value = ".stairway/repro")]
     pub(super) repro: PathBuf,
@@ -403,6 +406,8 @@ pub(super) struct BackupArgs {
     /// How long to wait for a table that somebody has locked
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     pub(super) lock_wait: u32,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

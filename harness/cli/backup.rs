@@ -11,17 +11,23 @@ use tokio::sync::watch;
 use crate::backup::{Backup, Format, Level, Listing, Store, decode};
 use crate::config::{Config, Deployment, DeploymentFlags};
 use crate::postgres::Session;
+use crate::report::prometheus;
 use crate::server::client_programs;
 use crate::steps::{self, BackupRequest};
 
 use super::args::{BackupArgs, BackupFormat};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::{Exit, Failure, Outcome, settings};
 
 /// How often the bar is drawn anew.
 const PULSE: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(
+    args: &BackupArgs,
+    metrics: &mut Metrics,
+    printer: &mut Printer,
+) -> Outcome {
     let config = Config::load().map_err(Failure::usage)?;
     let flags = DeploymentFlags {
         environment: args.env.clone(),
@@ -39,6 +45,7 @@ pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
     for warning in &place.warnings {
         printer.status(&format!("warning: {warning}"));
     }
+    metrics.of_deployment(&place.variables, printer)?;
     let (folder, target) = (place.backup_dir, place.target);
     let refused = |error: Box<dyn std::error::Error>| Failure::new(Exit::PreflightRefused, error);
     let mut session = settings::session_at(&target, "backup").await?;
@@ -66,8 +73,17 @@ pub(super) async fn run(args: &BackupArgs, printer: &mut Printer) -> Outcome {
     let took = start.elapsed();
     store.verify(&backup).await.map_err(failed)?;
     store.set_level(&mut backup, Level::Checksummed).map_err(failed)?;
+    let read = start.elapsed();
     decode(&backup.path, &programs.folder).await.map_err(failed)?;
     store.set_level(&mut backup, Level::Decoded).map_err(failed)?;
+    let decoded = start.elapsed();
+    let stages = [
+        ("dump", took),
+        ("verify", read.saturating_sub(took)),
+        ("decode", decoded.saturating_sub(read)),
+    ];
+    metrics.add(prometheus::backup(&backup.manifest, &stages));
+    metrics.count_backups(&store, &backup.manifest.database);
     printer.result(&made(&backup, took));
     Ok(Exit::Clean)
 }

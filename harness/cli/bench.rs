@@ -1,7 +1,7 @@
 //! `stairway bench`
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args as Arguments, ValueEnum};
 
@@ -10,15 +10,17 @@ use crate::config::Config;
 use crate::finding::Verdict;
 use crate::report::{
     ErrorReport, Style, bench_html, bench_html_unfinished, bench_json, bench_json_unfinished,
-    bench_text, bench_text_unfinished,
+    bench_text, bench_text_unfinished, prometheus,
 };
 use crate::runs::{self, BenchOptions, Benched};
 use crate::workload::{self, Protocol};
 
-use super::args::{FolderArgs, ServerArgs};
+use super::args::{FolderArgs, MetricsArgs, ServerArgs};
+use super::forms::{Form, FormedReports};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
-use super::reports::{Wanted, all_writable, put_all, wanted};
+use super::reports::{Wanted, wanted};
 use super::{Exit, Failure, Outcome, settings};
 
 /// Requests a second.
@@ -98,6 +100,8 @@ pub(super) struct BenchArgs {
     /// Write another report into a file, in any form of --format; may be given more than once
     #[arg(long, value_name = "FORM=PATH", value_parser = wanted::<BenchFormat>)]
     pub(super) report: Vec<Wanted<BenchFormat>>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// Say nothing but the report
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -134,13 +138,18 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is no number of requests a second from 0.1 to 100000"))
 }
 
-pub(super) async fn run(mut args: BenchArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(
+    mut args: BenchArgs,
+    metrics: &mut Metrics,
+    printer: &mut Printer,
+) -> Outcome {
     if let Some(dir) = args.dir.take() {
         args.folder.migrations = Some(dir);
     }
-    let reports = Reports::begin(&args)?;
+    let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
     match Box::pin(measured(&args, printer)).await {
         Ok(benched) => {
+            metrics.add(prometheus::bench(&benched));
             reports.finish(&benched, printer)?;
             Ok(match benched.verdict {
                 Verdict::Pass => Exit::Clean,
@@ -166,75 +175,25 @@ async fn measured(args: &BenchArgs, printer: &mut Printer) -> Result<Benched, Fa
     benched.map_err(|error| Failure::new(error.exit(), error))
 }
 
-/// All reports of one bench. Should it never come to its end, their files say so when this is dropped, as
-/// those of `verify` do.
-#[derive(Debug)]
-struct Reports {
-    /// `None` once they are written.
-    files: Option<Vec<Wanted<BenchFormat>>>,
-    /// The form for stdout, if it goes there.
-    stdout: Option<BenchFormat>,
-    start: Instant,
-}
+impl Form for BenchFormat {
+    type Outcome = Benched;
 
-impl Reports {
-    /// What `args` ask for, if all of it can be written.
-    fn begin(args: &BenchArgs) -> Result<Self, Failure> {
-        let mut files = args.report.clone();
-        files.extend(args.output.clone().map(|path| Wanted { form: args.format, path }));
-        all_writable(&files)?;
-        let stdout = args.output.is_none().then_some(args.format);
-        Ok(Self { files: Some(files), stdout, start: Instant::now() })
-    }
+    const FOR_PEOPLE: Self = Self::Text;
 
-    /// Prints and writes all of them.
-    fn finish(mut self, benched: &Benched, printer: &mut Printer) -> Result<(), Failure> {
-        if let Some(form) = self.stdout {
-            printer.result(&text(form, benched, Style::Coloured));
-        }
-        self.write(|form| text(form, benched, Style::Plain))
-    }
-
-    /// Prints and writes what there is to say of a bench that ended so.
-    fn fail(mut self, failure: &Failure, printer: &mut Printer) -> Result<(), Failure> {
-        let error = ErrorReport::new(failure.error.as_ref(), failure.exit);
-        let seconds = self.start.elapsed().as_secs_f64();
-        // As text it goes to stderr, like every error.
-        if let Some(form) = self.stdout.filter(|form| *form != BenchFormat::Text) {
-            printer.result(&unfinished(form, &error, seconds));
-        }
-        self.write(|form| unfinished(form, &error, seconds))
-    }
-
-    fn write(&mut self, text: impl Fn(BenchFormat) -> String) -> Result<(), Failure> {
-        let files = self.files.take().unwrap_or_default();
-        put_all(&files, |form| Ok(text(form)))
-    }
-}
-
-impl Drop for Reports {
-    fn drop(&mut self) {
-        if self.files.is_some() {
-            let (error, seconds) = (ErrorReport::interrupted(), self.start.elapsed().as_secs_f64());
-            // There is nobody left to tell.
-            let _ = self.write(|form| unfinished(form, &error, seconds));
+    fn text(self, benched: &Benched, style: Style) -> String {
+        match self {
+            Self::Text => bench_text(benched, style),
+            Self::Json => bench_json(benched),
+            Self::Html => bench_html(benched),
         }
     }
-}
 
-fn text(form: BenchFormat, benched: &Benched, style: Style) -> String {
-    match form {
-        BenchFormat::Text => bench_text(benched, style),
-        BenchFormat::Json => bench_json(benched),
-        BenchFormat::Html => bench_html(benched),
-    }
-}
-
-fn unfinished(form: BenchFormat, error: &ErrorReport, seconds: f64) -> String {
-    match form {
-        BenchFormat::Text => bench_text_unfinished(error),
-        BenchFormat::Json => bench_json_unfinished(error, seconds),
-        BenchFormat::Html => bench_html_unfinished(error, seconds),
+    fn unfinished(self, error: &ErrorReport, seconds: f64) -> String {
+        match self {
+            Self::Text => bench_text_unfinished(error),
+            Self::Json => bench_json_unfinished(error, seconds),
+            Self::Html => bench_html_unfinished(error, seconds),
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
+use super::Exit;
 use super::args::Args;
 use super::printer::Printer;
-use super::Exit;
 
 #[derive(Debug, clap::Args)]
 #[command(

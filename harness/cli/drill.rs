@@ -1,19 +1,23 @@
 //! `stairway drill`
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args as Arguments, ValueEnum};
 
 use crate::config::{Config, Deployment, DeploymentFlags, DrillSettings};
-use crate::report::{ErrorReport, drill_json, drill_json_unfinished, drill_markdown, drill_text};
+use crate::report::{
+    ErrorReport, Style, drill_json, drill_json_unfinished, drill_markdown, drill_text, prometheus,
+};
 use crate::runs::BenchOptions;
 use crate::runs::drill::{self, ALWAYS, Backups, CHECKS, Drilled, Options};
 
-use super::args::{FolderArgs, ServerArgs};
+use super::args::{FolderArgs, MetricsArgs, ServerArgs};
+use super::forms::{Form, FormedReports};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
-use super::reports::{Wanted, all_writable, put_all, time, wanted};
+use super::reports::{Wanted, time, wanted};
 use super::{Failure, Outcome, settings};
 
 #[derive(Debug, Arguments)]
@@ -103,6 +107,8 @@ pub(super) struct DrillArgs {
     /// Write another report into a file, in any form of --format; may be given more than once
     #[arg(long, value_name = "FORM=PATH", value_parser = wanted::<DrillFormat>)]
     pub(super) report: Vec<Wanted<DrillFormat>>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// Say nothing but the report
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -139,10 +145,11 @@ fn check(name: &str) -> Result<String, String> {
     Err(format!("no check is called {name:?} that can be left out; known are {}", known.join(", ")))
 }
 
-pub(super) async fn run(args: &DrillArgs, printer: &mut Printer) -> Outcome {
-    let reports = Reports::begin(args)?;
+pub(super) async fn run(args: &DrillArgs, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
+    let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
     match Box::pin(drilled(args, printer)).await {
         Ok(drilled) => {
+            metrics.add(prometheus::drill(&drilled));
             reports.finish(&drilled, printer)?;
             Ok(drilled.exit)
         }
@@ -256,75 +263,26 @@ fn bench(
     Ok(Some(bench))
 }
 
-/// All reports of one drill. Should it never come to its end, their files say so when this is dropped.
-#[derive(Debug)]
-struct Reports {
-    /// `None` once they are written.
-    files: Option<Vec<Wanted<DrillFormat>>>,
-    /// The form for stdout, if it goes there.
-    stdout: Option<DrillFormat>,
-    start: Instant,
-}
+impl Form for DrillFormat {
+    type Outcome = Drilled;
 
-impl Reports {
-    /// What `args` ask for, if all of it can be written.
-    fn begin(args: &DrillArgs) -> Result<Self, Failure> {
-        let mut files = args.report.clone();
-        files.extend(args.output.clone().map(|path| Wanted { form: args.format, path }));
-        all_writable(&files)?;
-        let stdout = args.output.is_none().then_some(args.format);
-        Ok(Self { files: Some(files), stdout, start: Instant::now() })
-    }
+    const FOR_PEOPLE: Self = Self::Text;
 
-    /// Prints and writes all of them.
-    fn finish(mut self, drilled: &Drilled, printer: &mut Printer) -> Result<(), Failure> {
-        if let Some(form) = self.stdout {
-            printer.result(&text(form, drilled));
-        }
-        self.write(|form| text(form, drilled))
-    }
-
-    /// Prints and writes what there is to say of a drill that ended so.
-    fn fail(mut self, failure: &Failure, printer: &mut Printer) -> Result<(), Failure> {
-        let error = ErrorReport::new(failure.error.as_ref(), failure.exit);
-        let seconds = self.start.elapsed().as_secs_f64();
-        // As text it goes to stderr, like every error.
-        if let Some(form) = self.stdout.filter(|form| *form != DrillFormat::Text) {
-            printer.result(&unfinished(form, &error, seconds));
-        }
-        self.write(|form| unfinished(form, &error, seconds))
-    }
-
-    fn write(&mut self, text: impl Fn(DrillFormat) -> String) -> Result<(), Failure> {
-        let files = self.files.take().unwrap_or_default();
-        put_all(&files, |form| Ok(text(form)))
-    }
-}
-
-impl Drop for Reports {
-    fn drop(&mut self) {
-        if self.files.is_some() {
-            let (error, seconds) = (ErrorReport::interrupted(), self.start.elapsed().as_secs_f64());
-            // There is nobody left to tell.
-            let _ = self.write(|form| unfinished(form, &error, seconds));
+    fn text(self, drilled: &Drilled, _: Style) -> String {
+        match self {
+            Self::Text => drill_text(drilled),
+            Self::Json => drill_json(drilled),
+            Self::Markdown => drill_markdown(drilled),
         }
     }
-}
 
-fn text(form: DrillFormat, drilled: &Drilled) -> String {
-    match form {
-        DrillFormat::Text => drill_text(drilled),
-        DrillFormat::Json => drill_json(drilled),
-        DrillFormat::Markdown => drill_markdown(drilled),
-    }
-}
-
-fn unfinished(form: DrillFormat, error: &ErrorReport, seconds: f64) -> String {
-    match form {
-        DrillFormat::Text => format!("error: {}\n", error.text()),
-        DrillFormat::Json => drill_json_unfinished(error, seconds),
-        DrillFormat::Markdown => {
-            format!("### Stairway drill: not finished\n\n```text\n{}\n```\n", error.text())
+    fn unfinished(self, error: &ErrorReport, seconds: f64) -> String {
+        match self {
+            Self::Text => format!("error: {}\n", error.text()),
+            Self::Json => drill_json_unfinished(error, seconds),
+            Self::Markdown => {
+                format!("### Stairway drill: not finished\n\n```text\n{}\n```\n", error.text())
+            }
         }
     }
 }

@@ -11,13 +11,14 @@ use crate::config::{Config, Deployment, DeploymentFlags, GateSettings};
 use crate::env;
 use crate::finding::CheckId;
 use crate::report::{
-    ErrorReport, Style, gate_json, gate_json_unfinished, gate_markdown, gate_text,
+    ErrorReport, Style, gate_json, gate_json_unfinished, gate_markdown, gate_text, prometheus,
 };
 use crate::runs::gate::{self, FACTS, Gated, Policy, Request, Reviewed};
 use crate::runs::{self, Caching};
 
-use super::args::{DatabaseArgs, FolderArgs, RowArgs, ServerArgs};
+use super::args::{DatabaseArgs, FolderArgs, MetricsArgs, RowArgs, ServerArgs};
 use super::forms::{Form, FormedReports};
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, cannot_write, put, time, wanted};
@@ -82,6 +83,8 @@ pub(super) struct GateArgs {
     /// The folder of backups [default: BACKUP_DIR, backups/migrations in the deployment's folder]
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// The form of the report
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     pub(super) format: GateFormat,
@@ -139,10 +142,11 @@ fn fact(name: &str) -> Result<&'static str, String> {
     })
 }
 
-pub(super) async fn run(args: &GateArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(args: &GateArgs, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
     let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
     match Box::pin(gated(args, printer)).await {
         Ok(gated) => {
+            metrics.add(prometheus::gate(&gated));
             reports.finish(&gated, printer)?;
             Ok(gated.exit)
         }

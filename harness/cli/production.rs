@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::alert::Channel;
 use crate::attest::TrustedKey;
+use crate::backup::Store;
 use crate::config::{Config, Deployment, DeploymentFlags, Setting};
 use crate::env;
 use crate::exit::Exit;
@@ -26,6 +27,7 @@ use crate::server::{Choice, ServerSpec};
 use super::args::{AccountFormat, Args, AttestationArgs, RunArgs, Verb};
 use super::bell::Bell;
 use super::log::Log;
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::{Failure, Outcome, dry_run, settings};
 
@@ -82,6 +84,7 @@ impl Asked {
 pub(super) async fn run(
     asked: Asked,
     mut signal: impl Future<Output = Signal> + Unpin,
+    metrics: &mut Metrics,
     printer: &mut Printer,
 ) -> Outcome {
     let Asked { what, args, attestation } = asked;
@@ -96,6 +99,7 @@ pub(super) async fn run(
     for warning in &place.warnings {
         printer.status(&format!("warning: {warning}"));
     }
+    metrics.of_deployment(&place.variables, printer)?;
     let mut request = request(&what, &args, &config, &place)?;
     if let What::Move(Direction::Upgrade, _) = what {
         request.attestation = demand(&attestation, &config)?;
@@ -142,6 +146,12 @@ pub(super) async fn run(
     if undelivered.is_some() && account.exit == Exit::Clean {
         account.exit = Exit::Undelivered;
     }
+    // Last, so that they say what could not be delivered before them.
+    let unwritten = measure(&account, &place, metrics, printer);
+    let undelivered = undelivered.or(unwritten);
+    if undelivered.is_some() && account.exit == Exit::Clean {
+        account.exit = Exit::Undelivered;
+    }
     if let Some(help) = account.trouble.as_ref().and_then(|it| it.help.as_ref()) {
         printer.status(&format!("  help: {}", scrubber.scrub(help)));
     }
@@ -152,6 +162,19 @@ pub(super) async fn run(
         printer.status(&why);
     }
     Ok(account.exit)
+}
+
+/// Writes the metrics of a run; or gives why they can't be written.
+fn measure(
+    account: &Account,
+    place: &Deployment,
+    metrics: &mut Metrics,
+    printer: &mut Printer,
+) -> Option<String> {
+    metrics.add(report::prometheus::production(account));
+    let name = place.target.database_name().unwrap_or_else(|| place.target.role());
+    metrics.count_backups(&Store::at(&place.backup_dir), name);
+    metrics.write(account.exit, printer).err()
 }
 
 /// Refuses an option that the verb has not, and says which ones have no effect with it.

@@ -7,7 +7,7 @@ use clap::{Args as Arguments, ValueEnum};
 
 use crate::runs::production::Accepted;
 
-use super::args::{DatabaseArgs, FolderArgs};
+use super::args::{DatabaseArgs, FolderArgs, MetricsArgs};
 
 /// So many seconds fit the server's timeouts; it is 23 days.
 const LONGEST: u64 = 2_000_000;
@@ -94,6 +94,8 @@ pub(super) struct RunArgs {
     /// Write what goes to stdout into a file instead
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
 }
 
 /// Options of runs with verbs that change nothing: the script that this replaces took all of them

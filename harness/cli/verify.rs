@@ -7,16 +7,21 @@ use crate::config::Config;
 use crate::env;
 use crate::finding::Verdict;
 use crate::finding::{CheckId, Severity};
-use crate::report::Report;
+use crate::report::{Report, prometheus};
 use crate::runs::{self, Caching, Options, Scope};
 
 use super::args::VerifyArgs;
+use super::metrics::Metrics;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::Reports;
 use super::{Exit, Failure, Outcome, settings};
 
-pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(
+    mut args: VerifyArgs,
+    metrics: &mut Metrics,
+    printer: &mut Printer,
+) -> Outcome {
     if args.list_checks {
         printer.result(&list());
         return Ok(Exit::Clean);
@@ -45,6 +50,7 @@ pub(super) async fn run(mut args: VerifyArgs, printer: &mut Printer) -> Outcome 
         }
     };
     let report = Report::new(&verification, options.fail_on);
+    metrics.add(prometheus::verification(&report));
     reports.finish(&report, printer)?;
     Ok(match report.verdict {
         Verdict::Pass => Exit::Clean,

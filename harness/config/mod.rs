@@ -53,6 +53,7 @@ pub struct Config {
     server: Option<String>,
     postgres: Option<u32>,
     baseline: Option<PathBuf>,
+    metrics: Option<PathBuf>,
     fail_on: Option<Threshold>,
     #[serde(default)]
     rows: RowSettings,
@@ -237,6 +238,11 @@ impl Config {
     /// The file of known findings, if it is written down.
     pub fn baseline(&self) -> Option<&Path> {
         self.baseline.as_deref()
+    }
+
+    /// The folder for metrics, if it is written down.
+    pub fn metrics(&self) -> Option<&Path> {
+        self.metrics.as_deref()
     }
 
     /// Tables that must be there and have rows after a run on a database.

@@ -12,6 +12,7 @@ mod json;
 mod junit;
 mod markdown;
 mod model;
+pub mod prometheus;
 mod region;
 mod root;
 mod sarif;

@@ -30,6 +30,15 @@ impl Curve {
         self.0.len()
     }
 
+    /// All of them added up.
+    pub fn sum(&self) -> Duration {
+        let micros = self
+            .0
+            .iter_recorded()
+            .map(|it| it.value_iterated_to().saturating_mul(it.count_since_last_iteration()));
+        Duration::from_micros(micros.fold(0, u64::saturating_add))
+    }
+
     /// The latency that a share of them is not over.
     pub fn at(&self, share: f64) -> Duration {
         Duration::from_micros(self.0.value_at_quantile(share))
@@ -117,6 +126,7 @@ mod tests {
             curve.points().map(|(share, at)| (share, at.as_millis())).collect();
         assert_eq!(points, [(0.5, 1), (0.75, 2), (1.0, 50)]);
         assert_eq!(Curve::of([]).points().count(), 0);
+        assert_eq!((curve.sum().as_millis(), Curve::of([]).sum()), (54, Duration::ZERO));
     }
 
     #[test]

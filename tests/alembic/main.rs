@@ -9,6 +9,7 @@ mod dry_run;
 mod environments;
 mod flask;
 mod found;
+mod gated;
 mod left_behind;
 mod project;
 mod secured;

@@ -223,6 +223,8 @@ fn record(drill: &mut Drill<'_>, backup: Option<&mut backup::Backup>) {
     let folder = backup.path.parent().unwrap_or_else(|| Path::new("."));
     if let Err(error) = Store::at(folder).set_level(backup, level) {
         drill.note(format!("what is proven could not be written down: {}", causes(&error)));
+    } else if let Some(newest) = drill.drilled.tried.first_mut() {
+        newest.level = Some(backup.manifest.level.into());
     }
 }
 

@@ -139,6 +139,8 @@ pub struct Tried {
     pub age: Option<f64>,
     /// In bytes.
     pub bytes: u64,
+    /// What is proven of it, this drill included, as its manifest has it; `None` without one.
+    pub level: Option<u8>,
     /// Whether it restores and proves what it should.
     pub good: bool,
     /// Why it is not good, or why that can't be told.
@@ -185,6 +187,8 @@ pub struct Latency {
     pub p95: f64,
     /// Its interval for a run.
     pub interval: [f64; 2],
+    /// All of them added up.
+    pub sum: f64,
     /// What it must be under.
     pub budget: f64,
     /// How many requests.
@@ -222,6 +226,10 @@ pub struct Drilled {
     pub phases: Vec<Phase>,
     /// What was checked of the newest backup.
     pub checks: Vec<Check>,
+    /// In how many things its copy is not what its manifest says; `None` if nobody could compare.
+    pub mismatches: Option<usize>,
+    /// How many rows of it are without a parent; `None` if nobody could count all of them.
+    pub orphans: Option<u64>,
     /// What is pending on it.
     pub pending: Vec<Moved>,
     /// The workload, if there is one and it was measured.
@@ -278,6 +286,8 @@ impl Drilled {
             rpo: None,
             phases: Vec::new(),
             checks: Vec::new(),
+            mismatches: None,
+            orphans: None,
             pending: Vec::new(),
             latency: None,
             tried: Vec::new(),

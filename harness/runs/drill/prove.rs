@@ -72,19 +72,23 @@ async fn rows(
     if drill.wants("rows") {
         let manifest = &backup.manifest;
         match steps::compare_copy(session, manifest, &[]).await {
-            Ok(differences) => match differences.as_slice() {
-                [] => {
-                    let (tables, rows) = (manifest.contents.tables.len(), manifest.contents.rows());
-                    drill.held("rows", format!("{rows} rows in {tables} tables"));
+            Ok(differences) => {
+                drill.exam.mismatches = Some(differences.len());
+                match differences.as_slice() {
+                    [] => {
+                        let contents = &manifest.contents;
+                        let (tables, rows) = (contents.tables.len(), contents.rows());
+                        drill.held("rows", format!("{rows} rows in {tables} tables"));
+                    }
+                    [first, rest @ ..] => {
+                        let more = match rest.len() {
+                            0 => String::new(),
+                            more => format!(" ({more} more differences)"),
+                        };
+                        drill.failed("rows", Fault::Backup, format!("{first}{more}"));
+                    }
                 }
-                [first, rest @ ..] => {
-                    let more = match rest.len() {
-                        0 => String::new(),
-                        more => format!(" ({more} more differences)"),
-                    };
-                    drill.failed("rows", Fault::Backup, format!("{first}{more}"));
-                }
-            },
+            }
             Err(PostgresError::Sql(failure)) => {
                 drill.skipped("rows", failure.discreet().to_string());
             }
@@ -162,6 +166,8 @@ async fn foreign_keys(drill: &mut Drill<'_>, session: &mut Session) -> Result<()
         return Ok(());
     }
     let found = steps::orphans(session).await?;
+    // Of some alone nobody knows how many there are.
+    drill.exam.orphans = found.iter().map(|it| it.count.as_ref().ok().copied()).sum();
     let (wrong, unread) = told(&found);
     match (wrong.as_slice(), unread.as_slice()) {
         ([], []) => drill.held("foreign-keys", format!("{} keys", found.len())),

@@ -13,6 +13,10 @@ use super::outcome::{AGE, CHECKS, Check, Drilled, Ended, Fault, Phase, Stop, Tri
 #[derive(Debug, Default)]
 pub(super) struct Exam {
     pub(super) checks: Vec<Check>,
+    /// In how many things the copy is not what its manifest says.
+    pub(super) mismatches: Option<usize>,
+    /// How many rows are without a parent.
+    pub(super) orphans: Option<u64>,
     phases: Vec<Phase>,
     phase: Option<(&'static str, Instant)>,
 }
@@ -148,6 +152,10 @@ impl<'a> Drill<'a> {
             made: candidate.made,
             age,
             bytes: candidate.bytes,
+            level: match &candidate.source {
+                Source::Ours(backup) => Some(backup.manifest.level.into()),
+                Source::Doubted(_) | Source::Foreign | Source::Physical => None,
+            },
             good: false,
             reason: None,
         });
@@ -179,6 +187,7 @@ impl<'a> Drill<'a> {
         let mut drilled = self.drilled;
         drilled.checks = self.exam.checks;
         drilled.phases = self.exam.phases;
+        (drilled.mismatches, drilled.orphans) = (self.exam.mismatches, self.exam.orphans);
         if let (Some(stop), Some(tried)) = (&stopped, drilled.tried.last_mut())
             && !tried.good
             && tried.reason.is_none()

@@ -51,6 +51,7 @@ fn judge(drill: &mut Drill<'_>, benched: &Benched) {
     let latency = Latency {
         p95: millis(gate.p95),
         interval: [millis(gate.interval.0), millis(gate.interval.1)],
+        sum: millis(benched.curve.sum()),
         budget: millis(gate.rule.limit),
         requests: gate.requests,
         verdict: benched.verdict.as_str(),

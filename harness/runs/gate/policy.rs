@@ -59,12 +59,10 @@ impl Policy {
     /// The facts that are required. The usual ones are all of them, but for the p95 where nobody has
     /// said what is to be measured.
     pub(super) fn required(&self, has_workload: bool) -> Vec<&'static str> {
-        match &self.require {
-            Some(named) => named.clone(),
-            None => {
-                let names = super::FACTS.iter().map(|(name, _)| *name);
-                names.filter(|name| has_workload || *name != "latency").collect()
-            }
+        if let Some(named) = &self.require {
+            return named.clone();
         }
+        let names = super::FACTS.iter().map(|(name, _)| *name);
+        names.filter(|name| has_workload || *name != "latency").collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::backup::Backup;
@@ -133,6 +134,8 @@ pub struct Room {
 pub struct BackupAccount {
     /// The file or folder.
     pub file: PathBuf,
+    /// When it was begun, by this machine's clock.
+    pub created_at: Timestamp,
     /// In bytes.
     pub bytes: u64,
     /// Of the file, in hexadecimal; empty for a folder.
@@ -151,6 +154,7 @@ impl BackupAccount {
         let manifest = &backup.manifest;
         Self {
             file: backup.path.clone(),
+            created_at: manifest.created_at,
             bytes: manifest.bytes,
             sha256: manifest.sha256(),
             level: manifest.level.into(),
@@ -258,6 +262,8 @@ pub struct Account {
     pub moves: Vec<MoveAccount>,
     /// What was seen afterwards.
     pub validation: Vec<CheckAccount>,
+    /// How many rows were without a parent then; `None` if nobody could count all of them.
+    pub orphans: Option<u64>,
     /// The name under which a database that was replaced is kept.
     pub kept_database: Option<String>,
 }

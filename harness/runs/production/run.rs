@@ -265,6 +265,7 @@ impl<'w> Run<'w> {
             backup: None,
             moves: Vec::new(),
             validation: Vec::new(),
+            orphans: None,
             kept_database: None,
         };
         Self {

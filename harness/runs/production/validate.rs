@@ -74,6 +74,7 @@ pub(super) async fn validate(
     earlier: &Earlier,
 ) -> Result<(Seen, Option<String>), SiteError> {
     run.account.validation.clear();
+    run.account.orphans = None;
     let mut session = site.reader("validate").await?;
     let seen = site.look().await?;
     expected(run, site, way, &seen);
@@ -139,6 +140,7 @@ async fn orphans(
     session: &mut Session,
 ) -> Result<(), SiteError> {
     let found = steps::orphans(session).await?;
+    run.account.orphans = found.iter().map(|it| it.count.as_ref().ok().copied()).sum();
     let before = |name: &str| earlier.orphans.get(name).copied().unwrap_or_default();
     let (mut wrong, mut old, mut unread) = (Vec::new(), 0, Vec::new());
     let mut uncounted = Vec::new();
