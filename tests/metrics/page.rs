@@ -88,7 +88,7 @@ impl Page {
     /// How the run ended: the only outcome that is 1 of all that there are.
     pub(crate) fn outcome(&self) -> &'static str {
         let of = |exit: &&Exit| self.value(&format!("run_outcome outcome={}", exit.as_str()));
-        let all: Vec<f64> = Exit::ALL.iter().map(of).collect();
+        let all: Vec<f64> = Exit::ALL.iter().map(|exit| of(&exit)).collect();
         assert_eq!(all.iter().sum::<f64>(), 1.0, "{}", self.text);
         Exit::ALL.iter().find(|exit| of(exit) == 1.0).unwrap().as_str()
     }
