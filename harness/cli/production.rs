@@ -152,21 +152,21 @@ pub(super) async fn run(
     if undelivered.is_some() && account.exit == Exit::Clean {
         account.exit = Exit::Undelivered;
     }
-    say_end(&account, &scrubber, printer);
-    if let Some(why) = undelivered {
-        printer.status(&why);
-    }
+    ended(&account, undelivered.as_deref(), &scrubber, printer);
     Ok(account.exit)
 }
 
-/// The last lines for people.
-fn say_end(account: &Account, scrubber: &Scrubber, printer: &mut Printer) {
+/// The last lines of a run: what to do, what the database is, and who could not be told.
+fn ended(account: &Account, untold: Option<&str>, scrubber: &Scrubber, printer: &mut Printer) {
     if let Some(help) = account.trouble.as_ref().and_then(|it| it.help.as_ref()) {
         printer.status(&format!("  help: {}", scrubber.scrub(help)));
     }
     let outcome = account.outcome.lines().next().unwrap_or_default();
     let (state, code) = (account.state.as_str(), account.exit.code());
     printer.status(&format!("{state}: {} ({code})", scrubber.scrub(outcome)));
+    if let Some(why) = untold {
+        printer.status(why);
+    }
 }
 
 /// Writes the metrics of a run; or gives why they can't be written.
