@@ -135,7 +135,8 @@ pub(super) async fn bench_on(
     let start = Instant::now();
     let loaded = Workload::load(&options.workload).map_err(RunError::from).and_then(|workload| {
         let shares = Shares::new(&workload.queries, options.rate)?;
-        Ok((workload, shares, History::load(&options.folder, options.tool)?))
+        let history = History::load_with(&options.folder, options.tool, &options.alembic)?;
+        Ok((workload, shares, history))
     });
     let (workload, shares, history) = match loaded {
         Ok(loaded) => loaded,
