@@ -117,13 +117,27 @@ fn the_gate_says_why_nothing_goes_out_and_nothing_does() {
 const TOO_SMALL: &str = "-- stairway: expect-error 23514 on orders_amount_check reason: all are small\n\
                          ALTER TABLE orders ADD CONSTRAINT orders_amount_check CHECK (amount < 10);\n";
 
+/// What somebody writes who has read the claim.
+fn review(text: &str) -> String {
+    format!(
+        "[[gate.reviewed]]\nrevision = \"2\"\ncheck = \"data-dependent-failure\"\nsha256 = \"{}\"\n",
+        stairway::report::digest(text)
+    )
+}
+
 #[test]
 fn what_fails_on_the_copy_leaves_the_database_and_says_so() {
     on(0, |site| {
         site.migration(2, TOO_SMALL, "ALTER TABLE orders DROP CONSTRAINT orders_amount_check;\n");
         let (project, key) = ready(&site);
         let before = site.print();
-        let ran = runner(&project, &site, &key).run(&place::value(FILE), &JOBS);
+        let run = || runner(&project, &site, &key).run(&place::value(FILE), &JOBS);
+        let ran = run();
+        assert_eq!((ran[1].result, ran[2].result), ("failure", "skipped"));
+        let why = "2: data-dependent-failure is allowed, and nobody reviewed it";
+        assert!(ran[1].steps[0].summary.contains(why), "{}", ran[1].steps[0].summary);
+        project.write(&[("stairway.toml", &review(TOO_SMALL))]).commit();
+        let ran = run();
         let wanted = [
             ("verify", "success"),
             ("gate", "success"),

@@ -6,7 +6,7 @@ use crate::place::{files, text};
 use crate::program::program;
 
 /// Variables of the kit's own: the CI's, and what scripts are told.
-const OF_THE_KIT: [&str; 2] = ["STAIRWAY_GIT_URL", "STAIRWAY_FETCH"];
+const OF_THE_KIT: [&str; 3] = ["STAIRWAY_GIT_URL", "STAIRWAY_FETCH", "STAIRWAY_DRILL"];
 
 fn printed(words: &[&str]) -> String {
     let output = program().args(words).output().unwrap();
