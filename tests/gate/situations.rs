@@ -369,6 +369,11 @@ const SITUATIONS: &[Situation] = &[
         },
     },
     Situation {
+        name: "the p95 is required by name, and nothing says what to measure",
+        expected: (15, "latency", "unknown", "no bench is known"),
+        run: |site| gate(site, &["--require", "latency"]),
+    },
+    Situation {
         name: "the p95 was measured and is within its budget",
         expected: (0, "latency", "held", "the p95 is within its budget"),
         run: |site| with_bench(site, |report| report["verdict"] = "pass".into()),

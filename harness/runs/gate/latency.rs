@@ -5,7 +5,7 @@ use crate::migrations::MigrationDigest;
 
 use super::evidence::{Bench, Digest, Found};
 use super::outcome::State;
-use super::{Request, absent, failed, held, unknown};
+use super::{Ended, Request, absent, failed, held, unknown};
 
 /// What helps where nothing was measured.
 const MEASURE: &str = "`stairway bench --report json=PATH`, then --bench PATH";
@@ -18,22 +18,18 @@ pub(super) fn judge(request: &Request, found: &Found, pending: &[MigrationDigest
     if found.benches.is_empty() {
         return of_drill(request, found, pending);
     }
-    let mut states = found.benches.iter().map(|(path, bench)| (path, of_bench(bench, pending)));
     // Any one of them may be of what is pending; a bad one of it counts most.
-    let is_about = |state: &State| state.ended != super::Ended::Absent;
-    let mut about: Vec<(String, State)> = Vec::new();
-    for (path, state) in &mut states {
-        if is_about(&state) {
-            about.push((path.display().to_string(), state));
-        }
-    }
-    let worst = about.into_iter().min_by_key(|(_, state)| match state.ended {
-        super::Ended::Failed => 0,
-        super::Ended::Unknown => 1,
+    let states = found.benches.iter().map(|(path, bench)| (path, of_bench(bench, pending)));
+    let about = states.filter(|(_, state)| state.ended != Ended::Absent);
+    let worst = about.min_by_key(|(_, state)| match state.ended {
+        Ended::Failed => 0,
+        Ended::Unknown => 1,
         _ => 2,
     });
     match worst {
-        Some((path, state)) => State { detail: format!("{} ({path})", state.detail), ..state },
+        Some((path, state)) => {
+            State { detail: format!("{} ({})", state.detail, path.display()), ..state }
+        }
         None => failed("no bench was of what is pending, as it is now").help(MEASURE),
     }
 }
@@ -58,6 +54,8 @@ fn of_bench(bench: &Bench, pending: &[MigrationDigest]) -> State {
 fn of_drill(request: &Request, found: &Found, pending: &[MigrationDigest]) -> State {
     let unmeasured = || match &request.workload {
         Some(folder) => unknown(format!("the queries in {} were not measured", folder.display())),
+        // Who asks for it by name is not told that it is so.
+        None if request.policy.names("latency") => unknown("no bench is known"),
         None => absent("there is no folder of queries to measure"),
     };
     let Some((path, drill)) = &found.drill else { return unmeasured().help(MEASURE) };

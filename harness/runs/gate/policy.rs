@@ -56,6 +56,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Whether somebody named this fact as one that is required.
+    pub(super) fn names(&self, fact: &str) -> bool {
+        self.require.as_ref().is_some_and(|named| named.contains(&fact))
+    }
+
     /// The facts that are required. The usual ones are all of them, but for the p95 where nobody has
     /// said what is to be measured.
     pub(super) fn required(&self, has_workload: bool) -> Vec<&'static str> {
