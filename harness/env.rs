@@ -115,6 +115,52 @@ pub const METRICS: Variable = Variable {
     name: "STAIRWAY_METRICS",
     meaning: "the folder for metrics, which node_exporter reads",
 };
+/// Where traces go; the path `v1/traces` is added.
+pub const OTEL_ENDPOINT: Variable = Variable {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    meaning: "base URL of the collector of traces; without it there are none",
+};
+/// The same, as it is.
+pub const OTEL_TRACES_ENDPOINT: Variable = Variable {
+    name: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    meaning: "the collector's whole URL for traces",
+};
+/// How traces are written down.
+pub const OTEL_PROTOCOL: Variable =
+    Variable { name: "OTEL_EXPORTER_OTLP_PROTOCOL", meaning: "http/protobuf or http/json" };
+/// The same, for traces only.
+pub const OTEL_TRACES_PROTOCOL: Variable =
+    Variable { name: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", meaning: "the same, for traces only" };
+/// How long a collector may take.
+pub const OTEL_TIMEOUT: Variable = Variable {
+    name: "OTEL_EXPORTER_OTLP_TIMEOUT",
+    meaning: "how long the collector may take, in milliseconds (10000)",
+};
+/// The same, for traces only.
+pub const OTEL_TRACES_TIMEOUT: Variable =
+    Variable { name: "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", meaning: "the same, for traces only" };
+/// What a request to the collector has besides, for example a token. OpenTelemetry's exporter reads it.
+pub const OTEL_HEADERS: Variable = Variable {
+    name: "OTEL_EXPORTER_OTLP_HEADERS",
+    meaning: "headers for the collector, as in authorization=Bearer%20TOKEN",
+};
+/// Whether there are traces at all.
+pub const OTEL_TRACES_EXPORTER: Variable =
+    Variable { name: "OTEL_TRACES_EXPORTER", meaning: "otlp, or none for no traces" };
+/// No traces at all.
+pub const OTEL_SDK_DISABLED: Variable =
+    Variable { name: "OTEL_SDK_DISABLED", meaning: "true for no traces" };
+/// Whose traces they are.
+pub const OTEL_SERVICE_NAME: Variable =
+    Variable { name: "OTEL_SERVICE_NAME", meaning: "the service of the traces (stairway)" };
+/// The span of whoever started this process, as the W3C writes it down.
+pub const TRACEPARENT: Variable = Variable {
+    name: "TRACEPARENT",
+    meaning: "the span that the run is a part of, as CI and schedulers hand it on",
+};
+/// What vendors add to it.
+pub const TRACESTATE: Variable =
+    Variable { name: "TRACESTATE", meaning: "what goes with TRACEPARENT" };
 /// A webhook that takes notices as JSON.
 pub const WEBHOOK_URL: Variable =
     Variable { name: "STAIRWAY_WEBHOOK_URL", meaning: "a webhook that is told of deployments" };
@@ -235,6 +281,18 @@ pub const ALL: &[Variable] = &[
     SLACK_URL,
     ALERTMANAGER_URL,
     HEALTHCHECKS_URL,
+    OTEL_ENDPOINT,
+    OTEL_TRACES_ENDPOINT,
+    OTEL_PROTOCOL,
+    OTEL_TRACES_PROTOCOL,
+    OTEL_TIMEOUT,
+    OTEL_TRACES_TIMEOUT,
+    OTEL_HEADERS,
+    OTEL_TRACES_EXPORTER,
+    OTEL_SDK_DISABLED,
+    OTEL_SERVICE_NAME,
+    TRACEPARENT,
+    TRACESTATE,
     DOCKER_HOST,
     KEEP,
     SHARD,

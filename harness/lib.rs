@@ -32,6 +32,7 @@ pub mod env;
 pub mod exit;
 pub mod finding;
 pub mod git;
+mod http;
 pub mod migrations;
 pub mod postgres;
 pub mod report;
@@ -45,6 +46,8 @@ pub mod sql;
 pub mod steps;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "cli")]
+mod trace;
 pub mod workload;
 
 /// The examples of the README are compiled.

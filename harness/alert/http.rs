@@ -4,18 +4,17 @@
 //! not taken. Says why without saying where to.
 
 use std::io::Read;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use url::{Host, Url};
+use url::Url;
 
 use super::channel::{Channel, Receiver};
 use super::receivers::Payload;
 use super::signature::sign;
+use crate::http::{Unreached, agent, unreached};
 use crate::secret::Scrubber;
 
 /// What a request came to.
@@ -113,48 +112,6 @@ fn signed(channel: &Channel, body: &str) -> Vec<(&'static str, String)> {
     [("X-Stairway-Timestamp", now.to_string())].into_iter().chain(signature).collect()
 }
 
-/// A client for this address. A redirection is not followed: the address is wrong then, and what
-/// is signed for one host is not for another.
-fn agent(url: &Url) -> ureq::Agent {
-    let mut config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(concat!("stairway/", env!("CARGO_PKG_VERSION")));
-    if url.scheme() == "https" {
-        config = config.tls_config(TlsConfig::builder().root_certs(roots()).build());
-    }
-    if is_loopback(url) {
-        // A proxy would look for it on its own machine.
-        config = config.proxy(None);
-    }
-    config.build().new_agent()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// The certificates that the system trusts, or Mozilla's where it has none.
-fn roots() -> RootCerts {
-    static ROOTS: OnceLock<RootCerts> = OnceLock::new();
-    let load = || {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let certificates: Vec<Certificate<'static>> =
-            found.iter().map(|found| Certificate::from_der(found).to_owned()).collect();
-        if certificates.is_empty() {
-            return RootCerts::WebPki;
-        }
-        RootCerts::new_with_certs(&certificates)
-    };
-    ROOTS.get_or_init(load).clone()
-}
-
 fn answer(mut response: ureq::http::Response<ureq::Body>, scrubber: &Scrubber) -> Answer {
     let status = response.status();
     if status.is_success() {
@@ -176,16 +133,10 @@ fn answer(mut response: ureq::http::Response<ureq::Body>, scrubber: &Scrubber) -
 }
 
 fn unanswered(error: &ureq::Error, scrubber: &Scrubber) -> Answer {
-    let said = match error {
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
-            return Answer::Refused("its address can't be used".to_owned());
-        }
-        ureq::Error::Timeout(_) => "it does not answer in time".to_owned(),
-        ureq::Error::HostNotFound => "its host is not known".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    };
-    Answer::Trouble(scrubber.scrub(&said).into_owned(), None)
+    match unreached(error) {
+        Unreached::Address(why) => Answer::Refused(why),
+        Unreached::Trouble(why) => Answer::Trouble(scrubber.scrub(&why).into_owned(), None),
+    }
 }
 
 /// What can be in a header.

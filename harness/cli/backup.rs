@@ -16,7 +16,7 @@ use crate::server::client_programs;
 use crate::steps::{self, BackupRequest};
 
 use super::args::{BackupArgs, BackupFormat};
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::{Exit, Failure, Outcome, settings};
 
@@ -25,7 +25,7 @@ const PULSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(
     args: &BackupArgs,
-    metrics: &mut Metrics,
+    monitor: &mut Monitor,
     printer: &mut Printer,
 ) -> Outcome {
     let config = Config::load().map_err(Failure::usage)?;
@@ -45,7 +45,7 @@ pub(super) async fn run(
     for warning in &place.warnings {
         printer.status(&format!("warning: {warning}"));
     }
-    metrics.of_deployment(&place.variables, printer)?;
+    monitor.metrics.of_deployment(&place.variables, printer)?;
     let (folder, target) = (place.backup_dir, place.target);
     let refused = |error: Box<dyn std::error::Error>| Failure::new(Exit::PreflightRefused, error);
     let mut session = settings::session_at(&target, "backup").await?;
@@ -82,8 +82,8 @@ pub(super) async fn run(
         ("verify", read.saturating_sub(took)),
         ("decode", decoded.saturating_sub(read)),
     ];
-    metrics.add(prometheus::backup(&backup.manifest, &stages));
-    metrics.count_backups(&store, &backup.manifest.database);
+    monitor.metrics.add(prometheus::backup(&backup.manifest, &stages));
+    monitor.metrics.count_backups(&store, &backup.manifest.database);
     printer.result(&made(&backup, took));
     Ok(Exit::Clean)
 }

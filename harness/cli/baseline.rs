@@ -20,7 +20,7 @@ pub(super) async fn run(mut args: BaselineArgs, printer: &mut Printer) -> Outcom
     let path = settings::baseline(args.output.as_deref(), &config);
     // What can't be written must be known before the work is done.
     reports::writable(&path)?;
-    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let mut narrator = Narrator::new(printer, args.quiet);
     let verified = runs::verify(&options, &mut narrator).await;
     printer.finish_bar();
     let verification = verified.map_err(|error| Failure::new(error.exit(), error))?;

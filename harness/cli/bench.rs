@@ -17,7 +17,7 @@ use crate::workload::{self, Protocol};
 
 use super::args::{FolderArgs, MetricsArgs, ServerArgs};
 use super::forms::{Form, FormedReports};
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, wanted};
@@ -140,16 +140,17 @@ fn rate(text: &str) -> Result<f64, String> {
 
 pub(super) async fn run(
     mut args: BenchArgs,
-    metrics: &mut Metrics,
+    monitor: &mut Monitor,
     printer: &mut Printer,
 ) -> Outcome {
     if let Some(dir) = args.dir.take() {
         args.folder.migrations = Some(dir);
     }
     let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
-    match Box::pin(measured(&args, printer)).await {
+    match Box::pin(measured(&args, monitor, printer)).await {
         Ok(benched) => {
-            metrics.add(prometheus::bench(&benched));
+            monitor.metrics.add(prometheus::bench(&benched));
+            monitor.traces.bench(&benched);
             reports.finish(&benched, printer)?;
             Ok(match benched.verdict {
                 Verdict::Pass => Exit::Clean,
@@ -166,10 +167,14 @@ pub(super) async fn run(
     }
 }
 
-async fn measured(args: &BenchArgs, printer: &mut Printer) -> Result<Benched, Failure> {
+async fn measured(
+    args: &BenchArgs,
+    monitor: &mut Monitor,
+    printer: &mut Printer,
+) -> Result<Benched, Failure> {
     let config = Config::load().map_err(Failure::usage)?;
     let options = options(args, &config)?;
-    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let mut narrator = Narrator::new(printer, args.quiet).traced(&mut monitor.traces);
     let benched = Box::pin(runs::bench(&options, &mut narrator)).await;
     printer.finish_bar();
     benched.map_err(|error| Failure::new(error.exit(), error))

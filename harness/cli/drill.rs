@@ -14,7 +14,7 @@ use crate::runs::drill::{self, ALWAYS, Backups, CHECKS, Drilled, Options};
 
 use super::args::{FolderArgs, MetricsArgs, ServerArgs};
 use super::forms::{Form, FormedReports};
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, time, wanted};
@@ -145,11 +145,12 @@ fn check(name: &str) -> Result<String, String> {
     Err(format!("no check is called {name:?} that can be left out; known are {}", known.join(", ")))
 }
 
-pub(super) async fn run(args: &DrillArgs, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(args: &DrillArgs, monitor: &mut Monitor, printer: &mut Printer) -> Outcome {
     let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
-    match Box::pin(drilled(args, printer)).await {
+    match Box::pin(drilled(args, monitor, printer)).await {
         Ok(drilled) => {
-            metrics.add(prometheus::drill(&drilled));
+            monitor.metrics.add(prometheus::drill(&drilled));
+            monitor.traces.drill(&drilled);
             reports.finish(&drilled, printer)?;
             Ok(drilled.exit)
         }
@@ -162,10 +163,14 @@ pub(super) async fn run(args: &DrillArgs, metrics: &mut Metrics, printer: &mut P
     }
 }
 
-async fn drilled(args: &DrillArgs, printer: &mut Printer) -> Result<Drilled, Failure> {
+async fn drilled(
+    args: &DrillArgs,
+    monitor: &mut Monitor,
+    printer: &mut Printer,
+) -> Result<Drilled, Failure> {
     let config = Config::load().map_err(Failure::usage)?;
     let options = options(args, &config)?;
-    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let mut narrator = Narrator::new(printer, args.quiet).traced(&mut monitor.traces);
     let drilled = Box::pin(drill::drill(&options, &mut narrator)).await;
     printer.finish_bar();
     drilled.map_err(|error| Failure::new(error.exit(), error))

@@ -18,7 +18,7 @@ use crate::runs::{self, Caching};
 
 use super::args::{DatabaseArgs, FolderArgs, MetricsArgs, RowArgs, ServerArgs};
 use super::forms::{Form, FormedReports};
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::{Wanted, cannot_write, put, time, wanted};
@@ -142,11 +142,12 @@ fn fact(name: &str) -> Result<&'static str, String> {
     })
 }
 
-pub(super) async fn run(args: &GateArgs, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
+pub(super) async fn run(args: &GateArgs, monitor: &mut Monitor, printer: &mut Printer) -> Outcome {
     let reports = FormedReports::begin(args.format, args.output.as_deref(), &args.report)?;
-    match Box::pin(gated(args, printer)).await {
+    match Box::pin(gated(args, monitor, printer)).await {
         Ok(gated) => {
-            metrics.add(prometheus::gate(&gated));
+            monitor.metrics.add(prometheus::gate(&gated));
+            monitor.traces.gate(&gated);
             reports.finish(&gated, printer)?;
             Ok(gated.exit)
         }
@@ -159,11 +160,15 @@ pub(super) async fn run(args: &GateArgs, metrics: &mut Metrics, printer: &mut Pr
     }
 }
 
-async fn gated(args: &GateArgs, printer: &mut Printer) -> Result<Gated, Failure> {
+async fn gated(
+    args: &GateArgs,
+    monitor: &mut Monitor,
+    printer: &mut Printer,
+) -> Result<Gated, Failure> {
     let config = Config::load().map_err(Failure::usage)?;
     let signs = signs(args)?;
     let request = request(args, &config)?;
-    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let mut narrator = Narrator::new(printer, args.quiet).traced(&mut monitor.traces);
     let gated = Box::pin(gate::gate(&request, &mut narrator)).await;
     printer.finish_bar();
     let gated = gated.map_err(|error| Failure::new(error.exit(), error))?;

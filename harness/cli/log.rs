@@ -15,6 +15,7 @@ use crate::runs::production::{Amount, Ended, Listener, Told};
 use crate::secret::Scrubber;
 
 use super::printer::Printer;
+use super::traces::Traces;
 
 /// Between two lines about how much of a dump is written.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -23,6 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Log<'p> {
     printer: &'p mut Printer,
+    traces: &'p mut Traces,
     folder: PathBuf,
     files: Option<(File, File)>,
     /// Why nothing is logged, if nothing is.
@@ -36,12 +38,13 @@ pub(super) struct Log<'p> {
 impl<'p> Log<'p> {
     pub(super) fn new(
         printer: &'p mut Printer,
+        traces: &'p mut Traces,
         folder: &Path,
         scrubber: Scrubber,
         tell: oneshot::Sender<String>,
     ) -> Self {
         let (folder, tell) = (folder.to_owned(), Some(tell));
-        Self { printer, folder, files: None, broken: None, bytes: None, scrubber, tell }
+        Self { printer, traces, folder, files: None, broken: None, bytes: None, scrubber, tell }
     }
 
     fn open(&mut self, run: &str) {
@@ -107,6 +110,7 @@ fn progress(Amount { word, bytes, of }: Amount, since: Duration) -> String {
 
 impl Listener for Log<'_> {
     fn told(&mut self, told: Told<'_>) {
+        self.traces.told(told);
         match told {
             Told::Run(run) => {
                 self.open(run);
@@ -128,6 +132,8 @@ impl Listener for Log<'_> {
                 self.write("note", text, json!({}));
             }
             Told::Amount(amount) => self.amount(amount),
+            // Its step says so.
+            Told::Moved(_) => {}
             Told::Ends(step) => {
                 let word = match step.ended {
                     Ended::Done => "done",

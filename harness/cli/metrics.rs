@@ -80,6 +80,11 @@ impl Metrics {
         self.try_folder(printer)
     }
 
+    /// The run that they are of, if what is asked for is one.
+    pub(super) fn job(&self) -> Option<&'static str> {
+        (!self.job.is_empty()).then_some(self.job)
+    }
+
     /// Adds what the run has to say.
     pub(super) fn add(&mut self, samples: Samples) {
         self.samples.extend(samples);

@@ -22,6 +22,7 @@ mod init;
 mod log;
 mod man;
 mod metrics;
+mod monitor;
 mod printer;
 mod production;
 mod progress;
@@ -31,6 +32,7 @@ mod settings;
 mod signals;
 mod snapshot;
 mod textfile;
+mod traces;
 mod verify;
 mod workload;
 
@@ -42,7 +44,7 @@ use crate::exit::Exit;
 use crate::runs::production::Signal;
 
 use args::{Args, Verb};
-use metrics::Metrics;
+use monitor::Monitor;
 use printer::Printer;
 use signals::Signals;
 
@@ -107,13 +109,13 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
     let Ok(mut signals) = Signals::listen() else {
         return Err(Failure::usage("signals can't be listened to"));
     };
-    let mut metrics = Metrics::begin(args.verb.as_ref(), printer)?;
+    let mut monitor = Monitor::begin(args.verb.as_ref(), printer)?;
     // These end only when they know what the database is: they hear of a signal themselves.
     let args = match production::Asked::of(args) {
         Ok(asked) => {
             let signal = Box::pin(async move { signals.next().await });
-            let outcome = Box::pin(production::run(asked, signal, &mut metrics, printer)).await;
-            return metrics.end(outcome, printer);
+            let outcome = Box::pin(production::run(asked, signal, &mut monitor, printer)).await;
+            return monitor.end(outcome, printer);
         }
         Err(args) => args,
     };
@@ -124,7 +126,7 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
         _ => "the server is stopped and removed",
     };
     let outcome = tokio::select! {
-        outcome = dispatch(args, &mut metrics, printer) => outcome,
+        outcome = dispatch(args, &mut monitor, printer) => outcome,
         signal = signals.next() => Err(match signal {
             Signal::Interrupt => {
                 Failure::new(Exit::Interrupted, format!("interrupted; {undone}"))
@@ -132,21 +134,21 @@ async fn interruptible(args: Args, printer: &mut Printer) -> Outcome {
             Signal::Terminate => Failure::new(Exit::Terminated, format!("terminated; {undone}")),
         }),
     };
-    metrics.end(outcome, printer)
+    monitor.end(outcome, printer)
 }
 
-async fn dispatch(args: Args, metrics: &mut Metrics, printer: &mut Printer) -> Outcome {
+async fn dispatch(args: Args, monitor: &mut Monitor, printer: &mut Printer) -> Outcome {
     let Some(verb) = args.verb else {
         printer.result(&Args::command().render_long_help().to_string());
         return Ok(Exit::Usage);
     };
     match verb {
         Verb::Init(args) => init::run(&args, printer).await,
-        Verb::Verify(args) => verify::run(*args, metrics, printer).await,
+        Verb::Verify(args) => verify::run(*args, monitor, printer).await,
         Verb::Baseline(args) => baseline::run(*args, printer).await,
-        Verb::Bench(args) => bench::run(*args, metrics, printer).await,
-        Verb::Drill(args) => drill::run(&args, metrics, printer).await,
-        Verb::Gate(args) => gate::run(&args, metrics, printer).await,
+        Verb::Bench(args) => bench::run(*args, monitor, printer).await,
+        Verb::Drill(args) => drill::run(&args, monitor, printer).await,
+        Verb::Gate(args) => gate::run(&args, monitor, printer).await,
         Verb::Workload(args) => workload::run(&args, printer).await,
         // Those are led to their ends elsewhere.
         Verb::Upgrade(_)
@@ -159,7 +161,7 @@ async fn dispatch(args: Args, metrics: &mut Metrics, printer: &mut Printer) -> O
         Verb::Current(args) => current::run(&args, printer).await,
         Verb::Snapshot(args) => snapshot::run(&args, printer).await,
         Verb::Diff(args) => diff::run(&args, printer).await,
-        Verb::Backup(args) => backup::run(&args, metrics, printer).await,
+        Verb::Backup(args) => backup::run(&args, monitor, printer).await,
         Verb::Doctor(args) => doctor::run(&args, printer).await,
         Verb::Cache(args) => cache::run(&args, printer),
         Verb::Completions(args) => Ok(completions::run(&args, printer)),

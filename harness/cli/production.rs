@@ -27,7 +27,7 @@ use crate::server::{Choice, ServerSpec};
 use super::args::{AccountFormat, Args, AttestationArgs, RunArgs, Verb};
 use super::bell::Bell;
 use super::log::Log;
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::{Failure, Outcome, dry_run, settings};
 
@@ -84,7 +84,7 @@ impl Asked {
 pub(super) async fn run(
     asked: Asked,
     mut signal: impl Future<Output = Signal> + Unpin,
-    metrics: &mut Metrics,
+    monitor: &mut Monitor,
     printer: &mut Printer,
 ) -> Outcome {
     let Asked { what, args, attestation } = asked;
@@ -99,7 +99,7 @@ pub(super) async fn run(
     for warning in &place.warnings {
         printer.status(&format!("warning: {warning}"));
     }
-    metrics.of_deployment(&place.variables, printer)?;
+    monitor.metrics.of_deployment(&place.variables, printer)?;
     let mut request = request(&what, &args, &config, &place)?;
     if let What::Move(Direction::Upgrade, _) = what {
         request.attestation = demand(&attestation, &config)?;
@@ -127,7 +127,7 @@ pub(super) async fn run(
     let verb = what.verb();
     let bell = Bell::new(channels, &place, &scrubber);
     let (tell, begun) = oneshot::channel();
-    let mut log = Log::new(printer, &place.logs, scrubber.clone(), tell);
+    let mut log = Log::new(printer, &mut monitor.traces, &place.logs, scrubber.clone(), tell);
     // Side by side: nobody waits for a beginning to be told, but its end must not come before it.
     let (mut account, untold) =
         tokio::join!(Box::pin(work(what, &request, signal, &mut log)), bell.begins(verb, begun));
@@ -147,7 +147,7 @@ pub(super) async fn run(
         account.exit = Exit::Undelivered;
     }
     // Last, so that they say what could not be delivered before them.
-    let unwritten = measure(&account, &place, metrics, printer);
+    let unwritten = measure(&account, &place, monitor, printer);
     let undelivered = undelivered.or(unwritten);
     if undelivered.is_some() && account.exit == Exit::Clean {
         account.exit = Exit::Undelivered;
@@ -173,13 +173,14 @@ fn ended(account: &Account, untold: Option<&str>, scrubber: &Scrubber, printer: 
 fn measure(
     account: &Account,
     place: &Deployment,
-    metrics: &mut Metrics,
+    monitor: &mut Monitor,
     printer: &mut Printer,
 ) -> Option<String> {
-    metrics.add(report::prometheus::production(account));
+    monitor.metrics.add(report::prometheus::production(account));
+    monitor.traces.production(account);
     let name = place.target.database_name().unwrap_or_else(|| place.target.role());
-    metrics.count_backups(&Store::at(&place.backup_dir), name);
-    metrics.write(account.exit, printer).err()
+    monitor.metrics.count_backups(&Store::at(&place.backup_dir), name);
+    monitor.metrics.write(account.exit, printer).err()
 }
 
 /// Refuses an option that the verb has not, and says which ones have no effect with it.

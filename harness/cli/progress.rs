@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::runs::{Event, Watch};
 
 use super::printer::Printer;
+use super::traces::Traces;
 
 pub(super) fn bar(total: usize) -> ProgressBar {
     let bar = ProgressBar::new(total.try_into().unwrap_or(u64::MAX));
@@ -27,12 +28,27 @@ pub(super) fn bytes() -> ProgressBar {
 /// Turns events into status lines and a bar.
 #[derive(Debug)]
 pub(super) struct Narrator<'p> {
-    pub(super) printer: &'p mut Printer,
-    pub(super) quiet: bool,
+    printer: &'p mut Printer,
+    quiet: bool,
+    traces: Option<&'p mut Traces>,
+}
+
+impl<'p> Narrator<'p> {
+    pub(super) fn new(printer: &'p mut Printer, quiet: bool) -> Self {
+        Self { printer, quiet, traces: None }
+    }
+
+    /// The same, which is also told to whoever collects traces.
+    pub(super) fn traced(self, traces: &'p mut Traces) -> Self {
+        Self { traces: Some(traces), ..self }
+    }
 }
 
 impl Watch for Narrator<'_> {
     fn event(&mut self, event: Event<'_>) {
+        if let Some(traces) = &mut self.traces {
+            traces.event(event);
+        }
         if self.quiet {
             return;
         }
@@ -61,7 +77,7 @@ impl Watch for Narrator<'_> {
                 self.printer.begin_bytes();
                 self.printer.advance_amount(word, bytes);
             }
-            Event::Note(text) => self.printer.status(&format!("note: {text}")),
+            Event::Part(text) | Event::Note(text) => self.printer.status(&format!("note: {text}")),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::report::{Report, prometheus};
 use crate::runs::{self, Caching, Options, Scope};
 
 use super::args::VerifyArgs;
-use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::printer::Printer;
 use super::progress::Narrator;
 use super::reports::Reports;
@@ -19,7 +19,7 @@ use super::{Exit, Failure, Outcome, settings};
 
 pub(super) async fn run(
     mut args: VerifyArgs,
-    metrics: &mut Metrics,
+    monitor: &mut Monitor,
     printer: &mut Printer,
 ) -> Outcome {
     if args.list_checks {
@@ -37,7 +37,7 @@ pub(super) async fn run(
     let config = Config::load().map_err(Failure::usage)?;
     let options = options(&args, &config)?;
     let reports = Reports::begin(&args, &options.folder, options.fail_on)?;
-    let mut narrator = Narrator { printer, quiet: args.quiet };
+    let mut narrator = Narrator::new(printer, args.quiet).traced(&mut monitor.traces);
     let verified = runs::verify(&options, &mut narrator).await;
     printer.finish_bar();
     let verification = match verified {
@@ -50,7 +50,8 @@ pub(super) async fn run(
         }
     };
     let report = Report::new(&verification, options.fail_on);
-    metrics.add(prometheus::verification(&report));
+    monitor.metrics.add(prometheus::verification(&report));
+    monitor.traces.verification(&report);
     reports.finish(&report, printer)?;
     Ok(match report.verdict {
         Verdict::Pass => Exit::Clean,

@@ -37,6 +37,8 @@ pub enum Event<'a> {
     },
     /// A part of a longer work begins.
     Step(&'a str),
+    /// A part of that begins, as a person is told it.
+    Part(&'a str),
     /// So much of the part that goes on is done.
     Amount {
         /// `fetched`, `unpacked` or `restored`.

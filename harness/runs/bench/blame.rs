@@ -50,7 +50,7 @@ pub(super) async fn blame(
         }
         return Ok(());
     }
-    watch.event(Event::Note("looking for the migration that did it"));
+    watch.event(Event::Part("looking for the migration that did it"));
     let walk = bench.ground.walk().await?;
     let found = walked(bench, benched, &walk, &changed).await;
     walk.end().await?;

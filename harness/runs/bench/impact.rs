@@ -102,7 +102,7 @@ pub(super) async fn impact(
     if !bench.ground.has_pending() {
         return Ok(Vec::new());
     }
-    watch.event(Event::Note("watching what the migrations lock while the workload goes on"));
+    watch.event(Event::Part("watching what the migrations lock while the workload goes on"));
     let walk = bench.ground.walk().await?;
     let watched = all(bench, &walk).await;
     walk.end().await?;

@@ -36,7 +36,7 @@ pub(super) async fn look(
     if slow.is_empty() {
         return Ok(());
     }
-    watch.event(Event::Note("looking for an index that is missing"));
+    watch.event(Event::Part("looking for an index that is missing"));
     let copy = bench.ground.copy().await?;
     let mut session = Session::connect(&copy.target, "indexes").await?;
     session.give_up_after(bench.load.timeout.max(LONGEST) + SILENCE);

@@ -292,7 +292,7 @@ impl Bench<'_> {
             let plan = Plan::new(self.shares, self.options.requests, &self.tuples, seed);
             let which = format!("run {} of {}", run + 1, self.options.runs);
             let begins = format!("{which}: warm after {warm} requests");
-            watch.event(Event::Note(&begins));
+            watch.event(Event::Part(&begins));
             let burst = clients.send(&Arc::new(plan), self.patience).await?;
             clients.close().await?;
             let curve = Curve::of(burst.samples.iter().map(workload::Sample::latency));

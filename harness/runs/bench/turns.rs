@@ -71,7 +71,7 @@ pub(super) async fn compare(
     if known.is_empty() {
         return none(Uncompared::New);
     }
-    watch.event(Event::Note(&format!(
+    watch.event(Event::Part(&format!(
         "before and after in {} turns of {REQUESTS} requests",
         bench.options.pairs * 2
     )));

@@ -72,6 +72,7 @@ pub(super) async fn one(
             account.ended = Ended::Done;
         }
     }
+    run.moved(position);
     done?;
     run.write(Entry::Moved { position }).map_err(DeployFailure::Journal)
 }

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::postgres::{PostgresError, SqlFailure};
 use crate::steps::{DeployFailure, Identity, RehearseError, StepFailure};
 
-use super::account::{Account, Class, Ended, State, StepAccount, Trouble};
+use super::account::{Account, Class, Ended, MoveAccount, State, StepAccount, Trouble};
 use super::fence::Fence;
 use super::journal::{Begun, Entry, Journal};
 use super::request::Request;
@@ -27,6 +27,8 @@ pub enum Told<'a> {
     Note(&'a str),
     /// How far the step that goes on is.
     Amount(Amount),
+    /// A script that was run on the database has come to its end, or was given up.
+    Moved(&'a MoveAccount),
     /// A step has ended.
     Ends(&'a StepAccount),
 }
@@ -333,6 +335,13 @@ impl<'w> Run<'w> {
         let text = text.into();
         self.listener.told(Told::Note(&text));
         self.account.notes.push(text);
+    }
+
+    /// Says what became of a script.
+    pub(super) fn moved(&mut self, position: usize) {
+        if let Some(one) = self.account.moves.get(position) {
+            self.listener.told(Told::Moved(one));
+        }
     }
 
     pub(super) fn amount(&mut self, amount: Amount) {
