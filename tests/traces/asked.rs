@@ -52,9 +52,10 @@ fn a_verification_has_a_span_for_each_migration() {
     trace.is_whole();
     let root = trace.root();
     assert_eq!(root.name, "stairway verify");
-    let hex = |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<String>();
-    assert_eq!(hex(&root.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(hex(&root.parent_span_id), "00f067aa0ba902b7");
+    let number = |bytes: &[u8]| u128::from_be_bytes(bytes.try_into().unwrap());
+    assert_eq!(format!("{:x}", number(&root.trace_id)), "4bf92f3577b34da6a3ce929d0e0e4736");
+    let above = u64::from_be_bytes(root.parent_span_id.as_slice().try_into().unwrap());
+    assert_eq!(format!("{above:x}"), "f067aa0ba902b7");
     assert_eq!(root.status.as_ref().unwrap().message, "findings");
     let said = about(root);
     assert_eq!(said["process.exit.code"], 1);
