@@ -330,7 +330,8 @@ impl Site {
             .into_iter()
             .filter(|path| path.extension().is_some_and(|end| end == "dump"))
             .collect();
-        found.sort();
+        // The second one of a second, `…Z-2.dump`, comes after `…Z.dump`.
+        found.sort_by_key(|path| path.with_extension(""));
         found
     }
 }
