@@ -162,6 +162,7 @@ fn count() -> impl TypedValueParser<Value = u32> {
                         stairway verify --diff-base origin/main\n  \
                         stairway verify --backup nightly.dump --format json --output report.json\n  \
                         stairway verify --format github --report junit=junit.xml --report sarif=stairway.sarif\n  \
+                        stairway verify --report html=verify.html\n  \
                         stairway verify --explain schema-drift"
 )]
 pub(super) struct VerifyArgs {
@@ -323,6 +324,8 @@ pub(super) enum Format {
     Github,
     /// A comment for a pull request
     Markdown,
+    /// One page that needs no network
+    Html,
 }
 
 /// A database that is only looked at.

@@ -138,6 +138,7 @@ fn text(form: Format, report: &Report, root: &Root, style: Style) -> Result<Stri
         Format::Sarif => report::sarif(report, root).map_err(Failure::usage),
         Format::Github => Ok(report::github(report, root)),
         Format::Markdown => Ok(report::markdown(report, root)),
+        Format::Html => Ok(report::html(report)),
     }
 }
 
@@ -149,6 +150,7 @@ fn unfinished(form: Format, run: &Unfinished, root: &Root) -> Result<String, Fai
         Format::Sarif => report::sarif_unfinished(run, root).map_err(Failure::usage),
         Format::Github => Ok(report::github_unfinished(run)),
         Format::Markdown => Ok(report::markdown_unfinished(run)),
+        Format::Html => Ok(report::html_unfinished(run)),
     }
 }
 
@@ -253,7 +255,7 @@ mod tests {
         let junit = wanted("junit=a=b.xml").unwrap();
         assert_eq!(junit.path, Path::new("a=b.xml"));
         assert!(wanted("junit").unwrap_err().contains("junit=target/junit.xml"));
-        assert!(wanted("html=x").unwrap_err().contains("json"));
+        assert!(wanted("xml=x").unwrap_err().contains("json"));
         assert!(wanted("json=").unwrap_err().contains("empty"));
     }
 

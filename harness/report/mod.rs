@@ -12,12 +12,15 @@ mod json;
 mod junit;
 mod markdown;
 mod model;
+mod page;
 pub mod prometheus;
 mod region;
 mod root;
 mod sarif;
 mod terminal;
 mod unfinished;
+mod units;
+mod verification;
 
 pub use account::{account_json, account_text, digest};
 pub use bench::{
@@ -38,6 +41,7 @@ pub use root::Root;
 pub use sarif::{sarif, unfinished as sarif_unfinished};
 pub use terminal::{Style, finding as render_finding, terminal};
 pub use unfinished::{ErrorReport, Unfinished, UnfinishedHistory};
+pub use verification::{html, unfinished as html_unfinished};
 
 #[cfg(test)]
 mod samples;

@@ -306,6 +306,15 @@ impl Report {
         let of_migrations = self.migrations.iter().flat_map(|migration| &migration.findings);
         self.findings.iter().chain(of_migrations).map(|report| &report.finding)
     }
+
+    /// What counts first, the worst first, accepted findings last.
+    pub(super) fn worst_first(&self) -> Vec<&Finding> {
+        let mut findings: Vec<&Finding> = self.all_findings().collect();
+        findings.sort_by_key(|finding| {
+            (finding.allowed.is_some(), std::cmp::Reverse(finding.severity))
+        });
+        findings
+    }
 }
 
 impl ToolReport {

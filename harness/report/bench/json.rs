@@ -8,7 +8,8 @@ use crate::runs::{Benched, BenchedQuery, Beside, BlockedTable, Forecast, Impact,
 use crate::steps::Relation;
 use crate::workload::{Compared, Curve, Held, Measured, Span};
 
-use super::{millis, reason};
+use super::reason;
+use crate::report::json::millis;
 
 /// The JSON of a bench, with a line break at its end. Times are in milliseconds.
 pub fn bench_json(benched: &Benched) -> String {

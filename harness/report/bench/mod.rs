@@ -12,8 +12,6 @@ pub use json::bench_json;
 pub use text::bench_text;
 pub use unfinished::{bench_json_unfinished, bench_text_unfinished};
 
-use std::time::Duration;
-
 use crate::finding::{CheckId, Verdict};
 use crate::runs::{Benched, why};
 use crate::workload::{Measured, has_moved};
@@ -45,9 +43,4 @@ fn reason(benched: &Benched) -> Option<String> {
         }
         None => "whether a query became slower can't be told; --pairs gives more turns".to_owned(),
     })
-}
-
-fn millis(time: Duration) -> f64 {
-    // To the microsecond: more is noise.
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -10,34 +10,9 @@ pub use json::{drill_json, drill_json_unfinished};
 pub use markdown::drill_markdown;
 pub use text::drill_text;
 
-use std::time::Duration;
-
 use crate::runs::drill::{Drilled, Ended, Verdict};
 
-/// Seconds as people say them.
-fn span(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
-    match whole {
-        0..10 => format!("{seconds:.1} s"),
-        10..120 => format!("{whole} s"),
-        120..7200 => format!("{} min {} s", whole / 60, whole % 60),
-        7200..172_800 => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
-    }
-}
-
-/// Bytes as people read them.
-fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let (mut value, mut unit) = (bytes, "bytes");
-    for next in units {
-        if value < 10_000 {
-            break;
-        }
-        (value, unit) = (value / 1000, next);
-    }
-    format!("{value} {unit}")
-}
+use super::units::{size, span};
 
 fn word(ended: Ended) -> &'static str {
     match ended {
@@ -63,17 +38,5 @@ fn closing(drilled: &Drilled) -> String {
             let reason = drilled.reason.as_deref().unwrap_or_default();
             format!("FAIL: {}: {what}{on}, in {took}: {reason}", verdict.as_str())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{size, span};
-
-    #[test]
-    fn times_and_sizes_are_short() {
-        let spans = [0.04, 9.96, 75.0, 600.0, 90_000.0, 300_000.0].map(span);
-        assert_eq!(spans, ["0.0 s", "10.0 s", "75 s", "10 min 0 s", "25 h 0 min", "3 d 11 h"]);
-        assert_eq!([9_999, 10_000, 12_345_678].map(size), ["9999 bytes", "10 kB", "12 MB"]);
     }
 }

@@ -33,7 +33,7 @@ pub fn markdown(report: &Report, root: &Root) -> String {
     let mut text = format!("**{VERDICT}** {summary}\n\n{rows}\n\n");
     let table = table(report);
     let mut left_out = 0;
-    for finding in in_order(report) {
+    for finding in report.worst_first() {
         let section = section(finding, report, root);
         // Those that fit are shown, even after one that does not.
         if text.len() + section.len() + table.len() <= LIMIT {
@@ -64,16 +64,6 @@ const VERDICT: &str = "stairway:";
 
 fn plural_was(count: usize) -> String {
     format!("{} {}", plural(count, "finding"), if count == 1 { "was" } else { "were" })
-}
-
-/// What counts first, the worst first, accepted findings last.
-fn in_order(report: &Report) -> Vec<&Finding> {
-    let mut findings: Vec<&Finding> = report.all_findings().collect();
-    findings.sort_by_key(|finding| {
-        let accepted = finding.allowed.is_some();
-        (accepted, std::cmp::Reverse(finding.severity))
-    });
-    findings
 }
 
 fn section(finding: &Finding, report: &Report, root: &Root) -> String {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::checks::millis as told;
+use crate::report::page::{bound, percentile, plural};
 use crate::runs::BenchedQuery;
 use crate::workload::{Curve, Measured};
 
 use super::plot::{Plot, Step, Tick, percent, rising, staircase};
 use super::scale::{Logarithmic, SHARES, brief, stretched};
-use super::words::{bound, percentile, plural};
 
 /// One line of a plot of latencies.
 struct Line<'a> {

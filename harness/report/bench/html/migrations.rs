@@ -5,13 +5,11 @@
 use maud::{Markup, html};
 
 use crate::checks::{megabytes, millis as told};
+use crate::report::page::{Column, bytes, grouped, plural, sql, table, time};
 use crate::runs::{Benched, Beside, Impact, Scaled};
 use crate::steps::Relation;
 
-use super::findings::sql;
-use super::table::{Column, table};
 use super::timeline;
-use super::words::{bytes, grouped, plural, time};
 
 const COLUMNS: [Column; 9] = [
     ("migration", false),

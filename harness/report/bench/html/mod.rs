@@ -4,19 +4,16 @@
 //! the same unit. Every text is escaped by the templates.
 
 mod curves;
-mod findings;
 mod migrations;
 mod plot;
 mod queries;
 mod scale;
-mod table;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod unfinished;
-mod words;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use crate::checks::millis as told;
 use crate::finding::{Finding, Severity, Verdict};
@@ -26,21 +23,23 @@ use crate::workload::Measured;
 pub use unfinished::bench_html_unfinished;
 
 use super::reason;
-use words::{bound, grouped, named_count, named_time, plural, time};
+use crate::report::json::millis;
+use crate::report::page::{
+    self, Shown, bound, document, grouped, named_count, named_time, plural, time,
+};
 
+/// The plots and timelines.
 const STYLE: &str = include_str!("style.css");
-/// A browser holds the page to what it says of itself.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The page of a bench.
 pub fn bench_html(benched: &Benched) -> String {
-    page(
-        &format!("stairway bench: {}, {}", word(benched.verdict), what(benched)),
+    document(
+        &format!("stairway bench: {}, {}", benched.verdict.as_str(), what(benched)),
+        STYLE,
         &html! {
             header { (opening(benched)) }
             main {
-                (findings::all(benched))
+                (findings(benched))
                 (queries::all(benched))
                 (queries::overall(benched))
                 (migrations::all(benched))
@@ -48,37 +47,6 @@ pub fn bench_html(benched: &Benched) -> String {
             }
         },
     )
-}
-
-/// A whole document around what it has to say.
-fn page(title: &str, content: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content=(concat!("stairway ", env!("CARGO_PKG_VERSION")));
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (content)
-                footer { p { "stairway " (env!("CARGO_PKG_VERSION")) } }
-            }
-        }
-    };
-    page.into_string().replace("\r\n", "\n").chars().map(words::visible).collect()
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Inconclusive => "inconclusive",
-    }
 }
 
 /// Which migrations it is about.
@@ -92,17 +60,9 @@ fn what(benched: &Benched) -> String {
 
 /// The verdict, why, and the numbers that it hangs on.
 fn opening(benched: &Benched) -> Markup {
-    let sign = match benched.verdict {
-        Verdict::Pass => "✓",
-        Verdict::Fail => "✕",
-        Verdict::Inconclusive => "?",
-    };
+    let tone = benched.verdict.into();
     html! {
-        p.tool { "stairway bench" }
-        div.verdict.(word(benched.verdict)) {
-            h1 #verdict { span.sign aria-hidden="true" { (sign) } " " (word(benched.verdict)) }
-            p #reason { (because(benched)) }
-        }
+        (page::opening("bench", tone, benched.verdict.as_str(), &html! { (because(benched)) }))
         p.about {
             (what(benched)) "; PostgreSQL " (benched.server_version) " (" (benched.backend) ") in "
             (format!("{:.1}", benched.seconds)) " s"
@@ -151,7 +111,17 @@ fn statement(benched: &Benched) -> Markup {
 }
 
 fn named_bound(name: &str, time: std::time::Duration) -> Markup {
-    html! { data id=(name) value=(super::millis(time)) { (bound(time)) } }
+    html! { data id=(name) value=(millis(time)) { (bound(time)) } }
+}
+
+/// All of them, in the order of the report.
+fn findings(benched: &Benched) -> Markup {
+    let source = |finding: &Finding| benched.source(finding.file.as_ref()?);
+    let content = html! {
+        @if benched.findings.is_empty() { p { "None." } }
+        @for finding in &benched.findings { (page::card(finding, source(finding), Shown::File)) }
+    };
+    page::section("findings", "Findings", &content)
 }
 
 /// What became of the requests.

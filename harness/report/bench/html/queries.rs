@@ -5,13 +5,11 @@
 use maud::{Markup, html};
 
 use crate::checks::millis as told;
+use crate::report::page::{Column, bound, grouped, listed, plural, sql, table, time};
 use crate::runs::{Benched, BenchedQuery, why};
 use crate::workload::{Compared, Measured, Shape};
 
 use super::curves;
-use super::findings::sql;
-use super::table::{Column, table};
-use super::words::{bound, grouped, listed, plural, time};
 
 const COLUMNS: [Column; 10] = [
     ("query", false),

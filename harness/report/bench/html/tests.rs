@@ -336,7 +336,7 @@ fn bars_are_told_apart_without_their_colours_and_seen_on_a_card() {
     assert!(page.matches("y=\"2\" height=\"14\"").count() > 1, "{page}");
     // Light, dark, and on paper.
     let colours = |name: &str| -> Vec<&str> {
-        super::STYLE
+        crate::report::page::STYLE
             .split(&format!("--{name}: #"))
             .skip(1)
             .map(|rest| rest.get(..6).unwrap())

@@ -8,12 +8,12 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::checks::millis as told;
+use crate::report::page::{plural, time};
 use crate::runs::{BlockedTable, Impact};
 use crate::workload::{Held, Span};
 
 use super::plot::{anchor, percent};
 use super::scale::{Linear, brief};
-use super::words::{plural, time};
 
 /// With more lanes than these, short locks are counted and not drawn.
 const MANY: usize = 24;

@@ -8,25 +8,55 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::checks::{megabytes, millis as told};
-use crate::report::bench::millis;
+use crate::report::json::millis;
+use crate::report::units::span;
 
 /// A time as people read it, with the number that JSON has: milliseconds.
-pub(super) fn time(time: Duration) -> Markup {
+pub(in crate::report) fn time(time: Duration) -> Markup {
     html! { data value=(millis(time)) { (told(time)) } }
 }
 
 /// The same, with a name by which it can be found.
-pub(super) fn named_time(name: &str, time: Duration) -> Markup {
+pub(in crate::report) fn named_time(name: &str, time: Duration) -> Markup {
     html! { data id=(name) value=(millis(time)) { (told(time)) } }
 }
 
 /// A count, with a name by which it can be found.
-pub(super) fn named_count(name: &str, count: usize) -> Markup {
+pub(in crate::report) fn named_count(name: &str, count: usize) -> Markup {
     html! { data id=(name) value=(count) { (grouped(count)) } }
 }
 
+/// A count with its number, which words around it tell from others.
+pub(in crate::report) fn count(count: impl Display + Copy) -> Markup {
+    html! { data value=(count) { (grouped(count)) } }
+}
+
+/// Seconds as people read them, with the number that JSON has.
+pub(in crate::report) fn seconds(seconds: f64) -> Markup {
+    html! { data value=(seconds) { (brief(seconds)) } }
+}
+
+/// The same, with a name by which it can be found.
+pub(in crate::report) fn named_seconds(name: &str, seconds: f64) -> Markup {
+    html! { data id=(name) value=(seconds) { (brief(seconds)) } }
+}
+
+/// Less than a second in milliseconds.
+fn brief(seconds: f64) -> String {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if seconds < 0.95 => told(time),
+        _ => span(seconds),
+    }
+}
+
+/// Lines of a text, with their breaks.
+pub(in crate::report) fn paragraphs(text: &str) -> Markup {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    html! { (first) @if !rest.trim().is_empty() { pre.detail { (rest.trim_end()) } } }
+}
+
 /// Bytes as people read them, and their number.
-pub(super) fn bytes(bytes: u64) -> Markup {
+pub(in crate::report) fn bytes(bytes: u64) -> Markup {
     html! {
         data value=(bytes) {
             @if bytes < 100_000 { (grouped(bytes)) " B" } @else { (megabytes(bytes)) }
@@ -35,23 +65,23 @@ pub(super) fn bytes(bytes: u64) -> Markup {
 }
 
 /// A bound, which few runs leave open.
-pub(super) fn bound(time: Duration) -> String {
+pub(in crate::report) fn bound(time: Duration) -> String {
     if time > Duration::from_hours(24 * 365) { "no bound".to_owned() } else { told(time) }
 }
 
 /// A share as a percentile.
-pub(super) fn percentile(share: f64) -> String {
+pub(in crate::report) fn percentile(share: f64) -> String {
     format!("{}", (share * 1e4).round() / 1e2)
 }
 
 /// A number and its word.
-pub(super) fn plural(count: impl Display + Copy, word: &str) -> String {
+pub(in crate::report) fn plural(count: impl Display + Copy, word: &str) -> String {
     let count = count.to_string();
     if count == "1" { format!("1 {word}") } else { format!("{} {word}s", in_groups(&count)) }
 }
 
 /// A number with a thin space between its thousands.
-pub(super) fn grouped(count: impl Display + Copy) -> String {
+pub(in crate::report) fn grouped(count: impl Display + Copy) -> String {
     in_groups(&count.to_string())
 }
 
@@ -67,7 +97,7 @@ fn in_groups(digits: &str) -> String {
 }
 
 /// A list with commas, or `none`.
-pub(super) fn listed(all: &[String], none: &str) -> String {
+pub(in crate::report) fn listed(all: &[String], none: &str) -> String {
     if all.is_empty() { none.to_owned() } else { all.join(", ") }
 }
 

@@ -5,11 +5,11 @@
 use maud::{Markup, html};
 
 /// A column's heading, and whether numbers stand in it.
-pub(super) type Column = (&'static str, bool);
+pub(in crate::report) type Column = (&'static str, bool);
 
 /// The table; the first cell of each row is its heading. Roles are written, since what is laid out as
 /// cards is no table for a browser.
-pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
+pub(in crate::report) fn table(caption: &str, columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
     html! {
         table.wide role="table" {
             caption { (caption) }
