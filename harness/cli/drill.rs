@@ -7,7 +7,8 @@ use clap::{Args as Arguments, ValueEnum};
 
 use crate::config::{Config, Deployment, DeploymentFlags, DrillSettings};
 use crate::report::{
-    ErrorReport, Style, drill_json, drill_json_unfinished, drill_markdown, drill_text, prometheus,
+    ErrorReport, Style, drill_html, drill_html_unfinished, drill_json, drill_json_unfinished,
+    drill_markdown, drill_text, prometheus,
 };
 use crate::runs::BenchOptions;
 use crate::runs::drill::{self, ALWAYS, Backups, CHECKS, Drilled, Options};
@@ -122,6 +123,8 @@ pub(super) enum DrillFormat {
     Json,
     /// For the summary of a job
     Markdown,
+    /// One page that needs no network
+    Html,
 }
 
 /// Reads `500MB` or `20GB`.
@@ -278,6 +281,7 @@ impl Form for DrillFormat {
             Self::Text => drill_text(drilled),
             Self::Json => drill_json(drilled),
             Self::Markdown => drill_markdown(drilled),
+            Self::Html => drill_html(drilled),
         }
     }
 
@@ -285,6 +289,7 @@ impl Form for DrillFormat {
         match self {
             Self::Text => format!("error: {}\n", error.text()),
             Self::Json => drill_json_unfinished(error, seconds),
+            Self::Html => drill_html_unfinished(error, seconds),
             Self::Markdown => {
                 format!("### Stairway drill: not finished\n\n```text\n{}\n```\n", error.text())
             }

@@ -27,6 +27,7 @@ pub(super) async fn run(
     let result = match args.format {
         AccountFormat::Text => sql,
         AccountFormat::Json => Some(json(&account, sql.as_deref(), scrubber)),
+        AccountFormat::Html => Some(report::dry_run_html(&account, sql.as_deref(), scrubber)),
     };
     match (result, &args.output) {
         (Some(result), Some(path)) => std::fs::write(path, result)

@@ -11,7 +11,8 @@ use crate::config::{Config, Deployment, DeploymentFlags, GateSettings};
 use crate::env;
 use crate::finding::CheckId;
 use crate::report::{
-    ErrorReport, Style, gate_json, gate_json_unfinished, gate_markdown, gate_text, prometheus,
+    ErrorReport, Style, gate_html, gate_html_unfinished, gate_json, gate_json_unfinished,
+    gate_markdown, gate_text, prometheus,
 };
 use crate::runs::gate::{self, FACTS, Gated, Policy, Request, Reviewed};
 use crate::runs::{self, Caching};
@@ -107,6 +108,8 @@ pub(super) enum GateFormat {
     Json,
     /// For the summary of a job
     Markdown,
+    /// One page that needs no network
+    Html,
 }
 
 impl Form for GateFormat {
@@ -119,6 +122,7 @@ impl Form for GateFormat {
             Self::Text => gate_text(gated),
             Self::Json => gate_json(gated),
             Self::Markdown => gate_markdown(gated),
+            Self::Html => gate_html(gated),
         }
     }
 
@@ -126,6 +130,7 @@ impl Form for GateFormat {
         match self {
             Self::Text => format!("error: {}\n", error.text()),
             Self::Json => gate_json_unfinished(error, seconds),
+            Self::Html => gate_html_unfinished(error, seconds),
             Self::Markdown => {
                 format!("### Stairway gate: not finished\n\n```text\n{}\n```\n", error.text())
             }

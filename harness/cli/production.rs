@@ -224,6 +224,32 @@ async fn work(
     }
 }
 
+/// The report of a run in each form, without secrets.
+struct Texts {
+    text: String,
+    json: String,
+    html: String,
+}
+
+impl Texts {
+    fn of(account: &Account, scrubber: &Scrubber) -> Self {
+        let scrubbed = |text: String| scrubber.scrub(&text).into_owned();
+        Self {
+            text: scrubbed(report::account_text(account)),
+            json: scrubbed(report::account_json(account)),
+            html: report::account_html(account, scrubber),
+        }
+    }
+
+    fn form(&self, format: AccountFormat) -> &str {
+        match format {
+            AccountFormat::Text => &self.text,
+            AccountFormat::Json => &self.json,
+            AccountFormat::Html => &self.html,
+        }
+    }
+}
+
 /// Writes the report and gives the digest of its JSON; or why it can't be written. Then it goes to
 /// stderr. What is written later says what could not be delivered before it.
 fn deliver(
@@ -233,33 +259,26 @@ fn deliver(
     scrubber: &Scrubber,
     printer: &mut Printer,
 ) -> Result<String, String> {
-    let texts = |account: &Account| {
-        let (text, json) = (report::account_text(account), report::account_json(account));
-        (scrubber.scrub(&text).into_owned(), scrubber.scrub(&json).into_owned())
-    };
-    let (mut text, mut json) = texts(account);
-    let shown = match args.format {
-        AccountFormat::Text => &text,
-        AccountFormat::Json => &json,
-    };
+    let mut told = Texts::of(account, scrubber);
     let given = if let Some(path) = &args.output {
-        std::fs::write(path, shown).map_err(|error| (path.clone(), error))
+        std::fs::write(path, told.form(args.format)).map_err(|error| (path.clone(), error))
     } else {
-        printer.result(shown);
+        printer.result(told.form(args.format));
         Ok(())
     };
     if given.is_err() && account.exit == Exit::Clean {
         account.exit = Exit::Undelivered;
-        (text, json) = texts(account);
+        told = Texts::of(account, scrubber);
     }
+    let Texts { text, json, html } = &told;
     let name = |end: &str| place.logs.join(format!("migration-report-{}.{end}", account.run));
-    let files = [(name("txt"), &text), (name("json"), &json)];
+    let files = [(name("txt"), text), (name("json"), json), (name("html"), html)];
     let written = files.iter().try_for_each(|(path, text)| write(path, text));
     match written.and(given) {
-        Ok(()) => Ok(report::digest(&json)),
+        Ok(()) => Ok(report::digest(json)),
         Err((path, error)) => {
             if args.output.is_some() {
-                printer.status(&text);
+                printer.status(text);
             }
             Err(format!("the report can't be written to {}: {error}", path.display()))
         }

@@ -175,6 +175,8 @@ pub(super) enum AccountFormat {
     Text,
     /// For programs
     Json,
+    /// One page that needs no network
+    Html,
 }
 
 /// Whether a gate must have let the release pass.
@@ -192,7 +194,7 @@ pub(super) struct AttestationArgs {
 
 #[derive(Debug, Arguments)]
 #[command(
-    after_help = "Examples:\n  stairway upgrade\n  stairway upgrade --dry-run --output plan.sql\n  \
+    after_help = "Examples:\n  stairway upgrade\n  stairway upgrade --dry-run --output plan.sql\n  stairway upgrade --dry-run --format html --output plan.html\n  \
                         stairway --env staging upgrade 20240131120000 --timeout 60"
 )]
 pub(super) struct UpgradeArgs {

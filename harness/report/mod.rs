@@ -22,13 +22,18 @@ mod unfinished;
 mod units;
 mod verification;
 
-pub use account::{account_json, account_text, digest};
+pub use account::{account_html, account_json, account_text, digest, dry_run_html};
 pub use bench::{
     bench_html, bench_html_unfinished, bench_json, bench_json_unfinished, bench_text,
     bench_text_unfinished,
 };
-pub use drill::{drill_json, drill_json_unfinished, drill_markdown, drill_text};
-pub use gate::{gate_json, gate_json_unfinished, gate_markdown, gate_text};
+pub use drill::{
+    drill_html, drill_html_unfinished, drill_json, drill_json_unfinished, drill_markdown,
+    drill_text,
+};
+pub use gate::{
+    gate_html, gate_html_unfinished, gate_json, gate_json_unfinished, gate_markdown, gate_text,
+};
 pub use github::{github, unfinished as github_unfinished};
 pub use json::json;
 pub use junit::{junit, unfinished as junit_unfinished};

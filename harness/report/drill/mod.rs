@@ -1,11 +1,15 @@
-//! What a drill found, as text for people, as JSON for programs, and as a comment in markdown.
+//! What a drill found, as text for people, as JSON for programs, as a comment in markdown, and as a page.
 //!
 //! Knows the outcome of a drill and nothing else: no value of a row is in it.
 
+mod html;
 mod json;
 mod markdown;
+#[cfg(test)]
+mod tests;
 mod text;
 
+pub use html::{drill_html, drill_html_unfinished};
 pub use json::{drill_json, drill_json_unfinished};
 pub use markdown::drill_markdown;
 pub use text::drill_text;

@@ -1,11 +1,15 @@
-//! What a gate saw, as text for people, as JSON for programs, and as a comment in markdown.
+//! What a gate saw, as text for people, as JSON for programs, as a comment in markdown, and as a page.
 //!
 //! Knows the outcome of a gate and nothing else: no value of a row is in it.
 
+mod html;
 mod json;
 mod markdown;
+#[cfg(test)]
+mod tests;
 mod text;
 
+pub use html::{gate_html, gate_html_unfinished};
 pub use json::{gate_json, gate_json_unfinished};
 pub use markdown::gate_markdown;
 pub use text::gate_text;

@@ -40,13 +40,6 @@ pub(in crate::report) fn bar(span: Span, end: f64) -> Markup {
     }
 }
 
-/// What the bars say, in words.
-pub(in crate::report) fn bar_key(what: &str, has_failed: bool) -> Markup {
-    html! {
-        p.note { (what) @if has_failed { " A hollow bar is one that failed." } }
-    }
-}
-
 fn percent(at: f64) -> String {
     format!("{at:.2}%")
 }

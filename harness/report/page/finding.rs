@@ -56,6 +56,25 @@ pub(in crate::report) fn card(finding: &Finding, source: Option<&str>, shown: Sh
     }
 }
 
+/// Something that is not as it must be, in the form of a finding: the first line of what was seen beside its
+/// name, the rest below it as it is.
+pub(in crate::report) fn problem(
+    severity: &str,
+    name: &str,
+    seen: &str,
+    (about, help): (Option<&str>, Option<&str>),
+) -> Markup {
+    let (first, rest) = seen.split_once('\n').unwrap_or((seen, ""));
+    html! {
+        article.finding.(severity) {
+            h3 { span.severity { (severity) } " " code { (name) } " " span.message { (first) } }
+            @if let Some(about) = about { p.file { (about) } }
+            @if !rest.trim().is_empty() { pre.detail { (rest.trim_end()) } }
+            @if let Some(help) = help { p.help { b { "help: " } (help) } }
+        }
+    }
+}
+
 /// The rows that bring it out, as statements.
 fn rows(rows: &[Row]) -> Markup {
     let mut text = String::new();

@@ -19,8 +19,8 @@ use crate::secret::Scrubber;
 
 use super::ErrorReport;
 
-pub(super) use bars::{Span, bar, bar_key, of_parts};
-pub(super) use finding::{Shown, card, sql};
+pub(super) use bars::{Span, bar, of_parts};
+pub(super) use finding::{Shown, card, problem, sql};
 pub(super) use table::{Column, table};
 pub(super) use words::{
     bound, bytes, count, grouped, listed, named_count, named_seconds, named_time, paragraphs,
@@ -139,6 +139,41 @@ pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (title) }
             (content)
+        }
+    }
+}
+
+/// What is wrong, each thing as a card; where there is nothing that is said.
+pub(super) fn problems(cards: &[Markup], none: &str) -> Markup {
+    let content = html! {
+        @if cards.is_empty() { p { (none) } }
+        @for card in cards { (card) }
+    };
+    section("findings", "What is wrong", &content)
+}
+
+/// One of the times that came one after the other.
+pub(super) struct Lap {
+    /// Its name and what else is told of it.
+    pub(super) cells: Vec<Markup>,
+    pub(super) seconds: f64,
+    pub(super) has_failed: bool,
+}
+
+/// A table of them, in which how long each took and its bar are the last columns.
+pub(super) fn laps(caption: &str, columns: &[Column], laps: Vec<Lap>) -> Markup {
+    let spans = of_parts(laps.iter().map(|it| (it.seconds, it.has_failed)));
+    let end = spans.last().map_or(0.0, |it| it.until);
+    let row = |(lap, span): (Lap, &Span)| {
+        let times = [seconds(lap.seconds), bar(*span, end)];
+        lap.cells.into_iter().chain(times).collect()
+    };
+    let rows: Vec<Vec<Markup>> = laps.into_iter().zip(&spans).map(row).collect();
+    html! {
+        (table(caption, columns, &rows))
+        p.note {
+            "Bars stand in time from the first to the last."
+            @if spans.iter().any(|it| it.has_failed) { " A hollow one failed." }
         }
     }
 }

@@ -67,12 +67,12 @@ mod tests {
             br;
             p class="red" { "red" }
         };
-        let scrubber = Scrubber::new([secret, "red"]);
+        let scrubber = Scrubber::new([secret]);
         let text = scrubbed(&page.into_string(), &scrubber);
         assert_eq!(
             text,
             "<style>p { color: red }</style><title>of ***</title><p title=\"***\">x***y \
-             <b>&amp;lt; ***</b></p><p>postgres://u:***@host/db, password=*** z</p><br>\
+             <b>&amp;lt; ***</b></p><p>postgres://u:***@host/db, password=&quot;***&quot; z</p><br>\
              <p class=\"red\">red</p>"
         );
     }

@@ -1,6 +1,12 @@
-//! What a run that touched production did, as text for people and JSON for programs.
+//! What a run that touched production did, as text for people, as JSON for programs, and as a page.
 //!
 //! Knows the account of a run and nothing else: no value of a row is in it.
+
+mod html;
+#[cfg(test)]
+mod tests;
+
+pub use html::{account_html, dry_run_html};
 
 use std::fmt::Write;
 
