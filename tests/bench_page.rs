@@ -2,6 +2,7 @@
 //! held against the JSON of the same bench. `STAIRWAY_SCREENSHOTS=FOLDER` keeps the pictures.
 
 mod chromium;
+mod document;
 mod program;
 mod servers;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use chromium::{Chromium, Scheme, pages};
+use document::{all, by_id, closed, has_class, numbers, of_class, text, value, values};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -82,50 +84,6 @@ fn bench(folder: &Path, args: &[&str]) -> (i32, String) {
     (code, String::from_utf8(output.stdout).unwrap())
 }
 
-/// The document as XML, which it is but for what HTML leaves open.
-fn closed(html: &str) -> String {
-    let mut text = html.replace("<br>", "").replace("&nbsp;", " ");
-    while let Some(start) = ["<!DOCTYPE", "<meta "].iter().find_map(|open| text.find(open)) {
-        let end = start + text[start..].find('>').unwrap();
-        text.replace_range(start..=end, "");
-    }
-    text
-}
-
-fn all<'a>(node: Node<'a, 'a>, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
-    node.descendants().filter(move |it| it.has_tag_name(name))
-}
-
-fn has_class(node: Node<'_, '_>, class: &str) -> bool {
-    node.attribute("class").is_some_and(|it| it.split_whitespace().any(|it| it == class))
-}
-
-fn of_class<'a>(node: Node<'a, 'a>, class: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
-    node.descendants().filter(move |it| has_class(*it, class))
-}
-
-fn text(node: Node<'_, '_>) -> String {
-    node.descendants().filter_map(|it| it.text().filter(|_| it.is_text())).collect()
-}
-
-fn by_id<'a>(page: &'a Document<'a>, id: &str) -> Node<'a, 'a> {
-    let found = page.descendants().find(|it| it.attribute("id") == Some(id));
-    found.unwrap_or_else(|| panic!("nothing has the id {id}"))
-}
-
-fn value(node: Node<'_, '_>) -> f64 {
-    node.attribute("value").unwrap().parse().unwrap()
-}
-
-/// The numbers in a cell or a row.
-fn values(node: Node<'_, '_>) -> Vec<f64> {
-    all(node, "data").map(value).collect()
-}
-
-fn numbers<'v>(of: impl IntoIterator<Item = &'v Value>) -> Vec<f64> {
-    of.into_iter().map(|it| it.as_f64().unwrap_or_else(|| panic!("{it} is no number"))).collect()
-}
-
 #[test]
 fn a_page_is_what_was_measured_and_can_be_read_by_everybody() {
     let project = project();
@@ -161,7 +119,7 @@ fn nothing_from_elsewhere(page: &str) {
 }
 
 fn says_what_json_says(html: &str, report: &Value) {
-    let xml = closed(&html.replace(" open>", ">"));
+    let xml = closed(html);
     let page = Document::parse(&xml).unwrap_or_else(|error| panic!("{error}: {xml}"));
     let title = text(all(page.root(), "title").next().unwrap());
     assert!(title.starts_with("stairway bench: "), "{title}");
@@ -349,7 +307,7 @@ fn what_was_not_measured_is_said() {
     let project = project();
     let (_, source) =
         bench(project.path(), &["--since", "4", "--pairs", "0", "--format", "html", "--quiet"]);
-    let xml = closed(&source.replace(" open>", ">"));
+    let xml = closed(&source);
     let page = Document::parse(&xml).unwrap();
     nothing_from_elsewhere(&source);
     assert!(text(by_id(&page, "migrations")).contains("Nothing is pending"));

@@ -4,6 +4,8 @@
 //! with it. Where there is none tests say that they are skipped, and fail where
 //! `STAIRWAY_REQUIRE_CHROMIUM=1`.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::fs;
 use std::io::{BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -49,31 +51,67 @@ impl Chromium {
         self.run(page, (1400, 900), scheme, "--dump-dom")
     }
 
-    /// What is wrong with a page that is laid out so wide, and how many texts it has. It is laid out in a
-    /// frame: no window is narrower than half a screen.
+    /// What is wrong with a page that is laid out so wide, and how many texts it has.
     pub(crate) fn probe(&self, page: &Path, width: u32, scheme: Scheme) -> (usize, Vec<String>) {
-        let source = fs::read_to_string(page).unwrap();
-        // The page's own policy lets no script run.
-        let (start, end) =
-            (source.find("<meta http-equiv").unwrap(), source.find("<meta name").unwrap());
+        self.probe_all(&[page], &[width], scheme).remove(0)
+    }
+
+    /// The same of each page at each width, by one process. They are laid out in frames: no window is
+    /// narrower than half a screen.
+    pub(crate) fn probe_all(
+        &self,
+        pages: &[&Path],
+        widths: &[u32],
+        scheme: Scheme,
+    ) -> Vec<(usize, Vec<String>)> {
         let script = format!("<script>{}</script></body>", include_str!("probe.js"));
-        let inside = (source[..start].to_owned() + &source[end..]).replace("</body>", &script);
-        let around = format!(
-            "<!DOCTYPE html><html><head><meta charset=\"utf-8\">\
-             <meta name=\"color-scheme\" content=\"light dark\"></head><body>\
-             <iframe width=\"{width}\" height=\"900\" style=\"border: 0\" srcdoc=\"{}\"></iframe></body></html>",
-            inside.replace('&', "&amp;").replace('"', "&quot;")
-        );
-        let file = page.with_extension("probed.html");
-        fs::write(&file, around).unwrap();
+        let mut around = "<!DOCTYPE html><html><head><meta charset=\"utf-8\">\
+             <meta name=\"color-scheme\" content=\"light dark\"></head><body>"
+            .to_owned();
+        let mut frames = Vec::new();
+        for page in pages {
+            let source = fs::read_to_string(page).unwrap();
+            // The page's own policy lets no script run.
+            let (start, end) =
+                (source.find("<meta http-equiv").unwrap(), source.find("<meta name").unwrap());
+            let inside = (source[..start].to_owned() + &source[end..]).replace("</body>", &script);
+            let inside = inside.replace('&', "&amp;").replace('"', "&quot;");
+            for width in widths {
+                let name = format!("probe-{}", frames.len());
+                around += &format!(
+                    "<iframe name=\"{name}\" width=\"{width}\" height=\"900\" style=\"border: 0\" \
+                     srcdoc=\"{inside}\"></iframe>"
+                );
+                frames.push((name, *width));
+            }
+        }
+        let file = pages[0].with_extension("probed.html");
+        fs::write(&file, around + "</body></html>").unwrap();
         let dom = self.dom(&file, scheme);
-        let told = dom.split("<pre id=\"probe\">").nth(1).unwrap_or_else(|| panic!("{dom}"));
-        let mut told = told.split("</pre>").next().unwrap().lines().map(str::to_owned);
-        let first = told.next().unwrap();
         let scheme = format!("{scheme:?}").to_lowercase();
-        let texts = first.strip_prefix(&format!("{width} wide, {scheme}, "));
-        let texts = texts.and_then(|it| it.strip_suffix(" texts")?.parse().ok());
-        (texts.unwrap_or_else(|| panic!("{first}")), told.collect())
+        let told = |(name, width): (String, u32)| {
+            let told = dom.split(&format!("<pre id=\"{name}\">")).nth(1);
+            let told = told.unwrap_or_else(|| panic!("{name} says nothing: {dom}"));
+            let mut told = told.split("</pre>").next().unwrap().lines().map(str::to_owned);
+            let first = told.next().unwrap();
+            let texts = first.strip_prefix(&format!("{width} wide, {scheme}, "));
+            let texts = texts.and_then(|it| it.strip_suffix(" texts")?.parse().ok());
+            (texts.unwrap_or_else(|| panic!("{first}")), told.collect())
+        };
+        frames.into_iter().map(told).collect()
+    }
+
+    /// What a console shows of these pages as they are, each with its own policy, by one process.
+    pub(crate) fn console(&self, pages: &[&Path]) -> Vec<String> {
+        let frame = |page: &&Path| format!("<iframe src=\"{}\"></iframe>", address(page));
+        let frames: String = pages.iter().map(frame).collect();
+        let file = pages[0].with_extension("framed.html");
+        fs::write(&file, format!("<!DOCTYPE html><html><body>{frames}</body></html>")).unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = self.command(profile.path(), (1400, 900), Scheme::Light, "--dump-dom");
+        command.args(["--enable-logging=stderr", &address(&file)]);
+        let (_, errors) = ended(command.spawn().unwrap());
+        errors.lines().filter(|it| it.contains("CONSOLE")).map(str::to_owned).collect()
     }
 
     /// A picture of its first `height` pixels.
@@ -94,14 +132,25 @@ impl Chromium {
         fs::read(to).unwrap()
     }
 
-    fn run(&self, page: &Path, (width, height): (u32, u32), scheme: Scheme, what: &str) -> String {
+    fn run(&self, page: &Path, size: (u32, u32), scheme: Scheme, what: &str) -> String {
         let profile = tempfile::tempdir().unwrap();
+        let mut command = self.command(profile.path(), size, scheme, what);
+        ended(command.arg(address(page)).spawn().unwrap()).0
+    }
+
+    fn command(
+        &self,
+        profile: &Path,
+        (width, height): (u32, u32),
+        scheme: Scheme,
+        what: &str,
+    ) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
             .args(["--no-first-run", "--disable-dev-shm-usage", "--force-device-scale-factor=1"])
             .arg("--host-resolver-rules=MAP * ~NOTFOUND")
-            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("--user-data-dir={}", profile.display()))
             .arg(format!("--window-size={width},{height}"))
             .arg(format!(
                 "--blink-settings=preferredColorScheme={}",
@@ -111,19 +160,22 @@ impl Chromium {
                 }
             ))
             .arg(what)
-            .arg(format!("file://{}", page.display()))
             // What it keeps for itself stays in the profile.
-            .env("HOME", profile.path())
+            .env("HOME", profile)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        ended(command.spawn().unwrap())
+        command
     }
 }
 
-/// What it printed, after its whole group has ended.
-fn ended(mut child: Child) -> String {
+fn address(page: &Path) -> String {
+    format!("file://{}", page.display())
+}
+
+/// What it printed, and its errors, after its whole group has ended.
+fn ended(mut child: Child) -> (String, String) {
     let (told, output) = mpsc::channel();
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let errors = std::thread::spawn(move || {
@@ -146,7 +198,8 @@ fn ended(mut child: Child) -> String {
     let status = child.wait().unwrap();
     let errors = errors.join().unwrap();
     assert!(status.success(), "{status}: {errors}");
-    text.unwrap_or_else(|_| panic!("chromium did not end: {errors}")).unwrap()
+    let text = text.unwrap_or_else(|_| panic!("chromium did not end: {errors}")).unwrap();
+    (text, errors)
 }
 
 /// The pixels of a screenshot.

@@ -46,6 +46,6 @@ for (const group of document.querySelectorAll('.ticks')) {
 if (document.documentElement.scrollWidth > innerWidth) wrong.push(`${document.documentElement.scrollWidth} wide`);
 const scheme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 const probe = parent.document.createElement('pre');
-probe.id = 'probe';
+probe.id = window.name;
 probe.textContent = [`${innerWidth} wide, ${scheme}, ${texts} texts`, ...wrong].join('\n');
 parent.document.body.append(probe);
