@@ -9,8 +9,8 @@ use maud::{Markup, html};
 
 use crate::exit::Exit;
 use crate::report::page::{
-    self, Column, Lap, Tone, bytes, count, facts, named_seconds, paragraphs, problem, seconds,
-    section, table,
+    self, Column, Lap, Tone, count, facts, named_seconds, paragraphs, problem, seconds, section,
+    size, table,
 };
 use crate::runs::production::{Account, Class, Ended, MoveAccount, State, StepAccount, Trouble};
 use crate::secret::Scrubber;
@@ -68,6 +68,7 @@ pub fn dry_run_html(account: &Account, sql: Option<&str>, scrubber: &Scrubber) -
     let content = html! {
         header { (opening(account, word, tone)) }
         main {
+            p { "A dry run: everything was looked at, and nothing was changed." }
             (trouble(account))
             (section("sql", "SQL that would be run", &script))
             (seen::preflight(account))
@@ -94,7 +95,7 @@ fn word(exit: Exit) -> &'static str {
         Exit::GateInconclusive => "inconclusive",
         Exit::ApplyFailed => "not applied",
         Exit::RolledBack => "rolled back",
-        Exit::Restored => "restored",
+        Exit::Restored => "backup restored",
         Exit::RollbackRefused => "way back refused",
         other => other.as_str(),
     }
@@ -133,18 +134,20 @@ fn opening(account: &Account, word: &str, tone: Tone) -> Markup {
         (page::opening(&account.verb, tone, word, &reason))
         (page::next(&next))
         p.state { "The database is " b #state { (account.state.as_str()) } ": " (state) "." }
-        p.about { (account.exit.meaning()) }
+        @if account.exit != Exit::Clean { p.about { (account.exit.meaning()) } }
         (facts(&[
-            ("database", html! { (account.database) }),
             ("environment", html! { (account.environment) }),
             ("from", known(&account.from)),
             ("to", known(&account.to)),
-            ("server", known(&account.server)),
             ("exit code", html! { data #exit value=(account.exit.code()) { (account.exit.code()) } }),
             ("took", named_seconds("seconds", account.seconds)),
-            ("began", html! { (account.began) }),
-            ("run", html! { span #run { (account.run) } }),
             ("rows without a parent", seen::orphans(account)),
+        ]))
+        (page::pairs(&[
+            ("database", html! { (account.database) }),
+            ("server", html! { @if account.server.is_some() { "PostgreSQL " } (known(&account.server)) }),
+            ("run", html! { span #run { (account.run) } }),
+            ("began", html! { (account.began) }),
         ]))
         @if let Some(kept) = &account.kept_database {
             p { "The database that was replaced is kept as " b { (kept) } "." }
@@ -233,6 +236,9 @@ fn rehearsal(account: &Account) -> Markup {
                 @for note in &step.notes { div.told { (paragraphs(note)) } }
             },
         }
+        @if failure.is_none() && step.is_some_and(|it| it.ended == Ended::Failed) {
+            p { "It failed, and the run went on: the notes at the head say how." }
+        }
         @if let Some(failure) = failure {
             p { "What the copy showed:" }
             pre.detail { (failure.message.trim_end()) }
@@ -274,10 +280,10 @@ fn one_move(one: &MoveAccount) -> Vec<Markup> {
 fn backup(account: &Account) -> Markup {
     let content = match &account.backup {
         None => html! { p.unknown { "This run made no backup." } },
-        Some(it) => facts(&[
+        Some(it) => page::pairs(&[
             ("file", html! { (it.file.display()) }),
             ("made", html! { (it.created_at) }),
-            ("size", html! { (bytes(it.bytes)) }),
+            ("size", html! { (size(it.bytes)) }),
             (
                 "SHA-256",
                 html! { @if it.sha256.is_empty() { "of each file, in its manifest" } @else { code { (it.sha256) } } },

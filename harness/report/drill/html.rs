@@ -6,8 +6,8 @@ use maud::{Markup, html};
 
 use crate::report::ErrorReport;
 use crate::report::page::{
-    self, Column, Lap, Tone, bytes, count, facts, named_seconds, paragraphs, problem, seconds,
-    section, table,
+    self, Column, Lap, Tone, count, facts, named_seconds, paragraphs, problem, seconds, section,
+    size, table,
 };
 use crate::runs::drill::{CHECKS, Check, Drilled, Ended, Fault, Moved, Tried, Verdict};
 
@@ -68,6 +68,7 @@ fn opening(drilled: &Drilled) -> Markup {
         (page::next(&next))
         p.about { (closing(drilled).lines().next().unwrap_or_default()) }
         (facts(&numbers(drilled)))
+        (about(drilled))
     }
 }
 
@@ -98,13 +99,6 @@ fn numbers(drilled: &Drilled) -> Vec<(&'static str, Markup)> {
                 None => unknown("no good backup, or of unknown age"),
             },
         ),
-        (
-            "last good backup",
-            match &drilled.last_good {
-                Some(file) => html! { (file.display()) },
-                None => unknown("none was found"),
-            },
-        ),
         ("not as the manifest says", number("mismatches", mismatches)),
         ("rows without a parent", number("orphans", drilled.orphans)),
         (
@@ -119,8 +113,20 @@ fn numbers(drilled: &Drilled) -> Vec<(&'static str, Markup)> {
         ),
         ("took", named_seconds("seconds", drilled.seconds)),
         ("exit code", html! { data #exit value=(drilled.exit.code()) { (drilled.exit.code()) } }),
-        ("run", html! { (drilled.run) div.small { "began " (drilled.began) } }),
     ]
+}
+
+/// Which drill of which backup it was.
+fn about(drilled: &Drilled) -> Markup {
+    let good = match &drilled.last_good {
+        Some(file) => html! { (file.display()) },
+        None => html! { span.unknown { "none was found" } },
+    };
+    page::pairs(&[
+        ("last good backup", good),
+        ("run", html! { span #run { (drilled.run) } }),
+        ("began", html! { (drilled.began) }),
+    ])
 }
 
 /// What does not hold, in full.
@@ -226,7 +232,7 @@ fn backup(tried: &Tried) -> Vec<Markup> {
             None => unknown("not told"),
         },
         tried.age.map_or_else(|| unknown("unknown"), seconds),
-        bytes(tried.bytes),
+        size(tried.bytes),
         html! { @if tried.manifest { "with" } @else { "without" } },
         match tried.level {
             Some(level) => html! { data value=(level) { (level) " of 4" } },

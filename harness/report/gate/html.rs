@@ -61,10 +61,10 @@ fn opening(gated: &Gated) -> Markup {
             ("environment", html! { (gated.environment) }),
             ("pending", named_count("pending-count", gated.pending.len())),
             ("applied", named_count("applied", gated.database.applied)),
-            ("began", html! { (gated.began) }),
             ("took", named_seconds("seconds", gated.seconds)),
             ("exit code", html! { data #exit value=(gated.exit.code()) { (gated.exit.code()) } }),
         ]))
+        (page::pairs(&[("began", html! { (gated.began) })]))
     }
 }
 
@@ -89,13 +89,10 @@ fn problems(gated: &Gated) -> Markup {
 fn unchecked(gated: &Gated) -> Vec<(String, String)> {
     let mut parts = Vec::new();
     for fact in &gated.facts {
-        let why = match (fact.ended, fact.required) {
-            (Ended::Unknown, _) => format!("nobody can tell: {}", fact.detail),
-            (Ended::Absent, _) => {
-                format!("there is nothing that it could be about: {}", fact.detail)
-            }
-            (Ended::Held | Ended::Failed, true) => continue,
-            (Ended::Held | Ended::Failed, false) => "looked at, but not required".to_owned(),
+        let why = match fact.ended {
+            Ended::Unknown => format!("nobody can tell: {}", fact.detail),
+            Ended::Absent => format!("there is nothing that it could be about: {}", fact.detail),
+            Ended::Held | Ended::Failed => continue,
         };
         parts.push((fact.name.to_owned(), why));
     }
@@ -175,7 +172,7 @@ fn attestation(gated: &Gated) -> Markup {
         } @else {
             p.unknown { "A gate that does not pass attests nothing, and removes what an earlier one attested into the same file." }
         }
-        (facts(&[
+        (page::pairs(&[
             ("database", html! { (database.name) }),
             ("system identifier", system),
             ("server", html! { "PostgreSQL " (database.server) }),

@@ -35,7 +35,9 @@ pub(in crate::report) fn bar(span: Span, end: f64) -> Markup {
     html! {
         svg.span width="100%" height="16" aria-hidden="true" {
             line x1="0" x2="100%" y1="8" y2="8" {}
-            rect.failed[span.has_failed] x=(percent(from)) width=(percent(width)) y="3" height="10" {}
+            @if span.until > span.from || span.has_failed {
+                rect.failed[span.has_failed] x=(percent(from)) width=(percent(width)) y="3" height="10" {}
+            }
         }
     }
 }
@@ -57,9 +59,12 @@ mod tests {
     }
 
     #[test]
-    fn what_took_no_time_can_be_seen_and_stays_inside() {
+    fn what_took_next_to_no_time_can_be_seen_and_stays_inside() {
+        let nothing = bar(Span { from: 1.0, until: 1.0, has_failed: false }, 2.0).into_string();
+        assert!(!nothing.contains("rect"), "{nothing}");
         for (from, end) in [(0.0, 0.0), (5.0, 5.0), (9.0, 5.0)] {
-            let drawn = bar(Span { from, until: from, has_failed: false }, end).into_string();
+            let drawn =
+                bar(Span { from, until: from + 1e-6, has_failed: false }, end).into_string();
             assert!(drawn.contains("width=\"0.60%\"") && !drawn.contains("NaN"), "{drawn}");
             assert!(drawn.contains("x=\"0.00%\"") || drawn.contains("x=\"99.40%\""), "{drawn}");
         }

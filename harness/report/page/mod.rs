@@ -6,6 +6,8 @@
 
 mod bars;
 mod finding;
+#[cfg(test)]
+pub(super) mod read;
 mod scrub;
 mod table;
 #[cfg(test)]
@@ -24,7 +26,7 @@ pub(super) use finding::{Shown, card, problem, sql};
 pub(super) use table::{Column, table};
 pub(super) use words::{
     bound, bytes, count, grouped, listed, named_count, named_seconds, named_time, paragraphs,
-    percentile, plural, seconds, time,
+    percentile, plural, seconds, size, time,
 };
 
 /// The colours and the general parts; a page may add what only it has.
@@ -181,6 +183,11 @@ pub(super) fn laps(caption: &str, columns: &[Column], laps: Vec<Lap>) -> Markup 
 /// What is known by name, side by side.
 pub(super) fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! { dl.facts { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } } }
+}
+
+/// The same one below the other, for what is long: paths, times, digests.
+pub(super) fn pairs(pairs: &[(&str, Markup)]) -> Markup {
+    html! { dl.pairs { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
 }
 
 /// What was not looked at, each with the reason. Where nothing is missing that is said.

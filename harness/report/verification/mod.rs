@@ -62,9 +62,9 @@ fn opening(report: &Report) -> Markup {
             ("warnings", named_count("warnings", count(Severity::Warning))),
             ("accepted findings", named_count("accepted", accepted)),
             ("a finding counts from", html! { (report.fail_on.as_str()) }),
-            ("folder", html! { (report.history.folder.display()) " (" (report.history.layout) ")" }),
             ("took", named_seconds("seconds", report.seconds)),
         ]))
+        (page::pairs(&[("folder", html! { (report.history.folder.display()) " (" (report.history.layout) ")" })]))
     }
 }
 

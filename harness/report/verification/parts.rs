@@ -147,6 +147,9 @@ pub(super) fn times(report: &Report) -> Markup {
         vec![html! { (name) }, seconds(*took), bar(span, longest)]
     };
     let rows: Vec<Vec<Markup>> = parts.iter().map(row).collect();
-    let caption = format!("Wall time of the parts, added up over {}", plural(report.lanes, "lane"));
+    let caption = match report.lanes {
+        0 => "Wall time of the parts; no server was needed".to_owned(),
+        lanes => format!("Wall time of the parts, added up over {}", plural(lanes, "lane")),
+    };
     page::section("times", "Times", &table(&caption, &PARTS, &rows))
 }

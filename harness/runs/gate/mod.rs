@@ -21,7 +21,7 @@ use crate::migrations::{History, MigrationDigest};
 use crate::postgres::Target;
 
 pub use evidence::EvidenceError;
-pub use outcome::{Ended, FACTS, Fact, Gated, Named, PendingMigration};
+pub use outcome::{Asked, Counted, Ended, FACTS, Fact, Gated, Named, PendingMigration};
 pub use policy::{Policy, Reviewed};
 pub use statement::statement;
 

@@ -156,7 +156,7 @@ pub struct Gated {
     pub seconds: f64,
     /// What is required; not part of the JSON, where each fact says it.
     #[serde(skip)]
-    required: Vec<&'static str>,
+    pub(crate) required: Vec<&'static str>,
 }
 
 impl Gated {

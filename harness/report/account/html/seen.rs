@@ -4,9 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::{
-    Column, bytes, named_count, paragraphs, plural, problem, section, table,
-};
+use crate::report::page::{Column, named_count, paragraphs, plural, problem, section, size, table};
 use crate::runs::production::{Account, CheckAccount, Ended, Remark, Weight};
 
 const REMARKS: [Column; 3] = [("about", false), ("weight", false), ("seen", false)];
@@ -39,8 +37,8 @@ fn remark(remark: &Remark) -> Vec<Markup> {
             (paragraphs(&remark.message))
             @if let Some(room) = &remark.room {
                 div.small {
-                    (room.folder.display()) " on " (room.mount.display()) ": " (bytes(room.needed)) " needed, "
-                    (bytes(room.free)) " free"
+                    (room.folder.display()) " on " (room.mount.display()) ": " (size(room.needed)) " needed, "
+                    (size(room.free)) " free"
                 }
             }
             @if let Some(help) = help { div.help { b { "help: " } (help) } }

@@ -9,6 +9,8 @@ use roxmltree::Document;
 use super::bench_html;
 use crate::finding::{CheckId, Finding, Span, Verdict};
 use crate::migrations::{Script, Wrap};
+use crate::report::page::STYLE;
+use crate::report::page::read::{NASTY, closed, read};
 use crate::runs::{
     Benched, BenchedQuery, Beside, Blamed, BlockedTable, Forecast, Impact, Quiet, Turned,
     Uncompared,
@@ -17,8 +19,6 @@ use crate::steps::{Relation, Rewrite};
 use crate::workload::{
     Change, Compared, Curve, Gate, Held, Measured, MissingIndex, Rule, Shape, Span as Time,
 };
-
-const NASTY: &str = "</style></pre><script>alert(\"1\")</script> & 'q' <!-- ]]> -- &lt; é😀";
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -184,25 +184,6 @@ fn full(word: &str) -> Benched {
     }
 }
 
-/// The page as XML, which it is but for what HTML leaves open.
-fn closed(page: &str) -> String {
-    let mut text = page.replace("<br>", "").replace(" open>", ">");
-    while let Some(start) = ["<!DOCTYPE", "<meta "].iter().find_map(|open| text.find(open)) {
-        let end = start + text.get(start..).and_then(|rest| rest.find('>')).unwrap();
-        text.replace_range(start..=end, "");
-    }
-    text
-}
-
-/// Its elements, and all of its text.
-fn read(page: &str) -> (Vec<String>, String) {
-    let text = closed(page);
-    let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    let elements = document.descendants().filter(roxmltree::Node::is_element);
-    let texts = document.descendants().filter(roxmltree::Node::is_text).filter_map(|it| it.text());
-    (elements.map(|it| it.tag_name().name().to_owned()).collect(), texts.collect())
-}
-
 #[test]
 fn no_text_becomes_anything_but_text() {
     let (plain, _) = read(&bench_html(&full("x")));
@@ -336,11 +317,7 @@ fn bars_are_told_apart_without_their_colours_and_seen_on_a_card() {
     assert!(page.matches("y=\"2\" height=\"14\"").count() > 1, "{page}");
     // Light, dark, and on paper.
     let colours = |name: &str| -> Vec<&str> {
-        crate::report::page::STYLE
-            .split(&format!("--{name}: #"))
-            .skip(1)
-            .map(|rest| rest.get(..6).unwrap())
-            .collect()
+        STYLE.split(&format!("--{name}: #")).skip(1).map(|rest| rest.get(..6).unwrap()).collect()
     };
     let cards = colours("card");
     assert_eq!(cards.len(), 3);
