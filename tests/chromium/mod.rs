@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -78,7 +79,8 @@ impl Chromium {
             let inside = inside.replace('&', "&amp;").replace('"', "&quot;");
             for width in widths {
                 let name = format!("probe-{}", frames.len());
-                around += &format!(
+                let _ = write!(
+                    around,
                     "<iframe name=\"{name}\" width=\"{width}\" height=\"900\" style=\"border: 0\" \
                      srcdoc=\"{inside}\"></iframe>"
                 );

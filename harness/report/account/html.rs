@@ -9,8 +9,8 @@ use maud::{Markup, html};
 
 use crate::exit::Exit;
 use crate::report::page::{
-    self, Column, Lap, Tone, count, facts, named_seconds, paragraphs, problem, seconds, section,
-    size, table,
+    self, Column, Lap, Tone, count, facts, known, named_seconds, paragraphs, problem, seconds,
+    section, size, table,
 };
 use crate::runs::production::{Account, Class, Ended, MoveAccount, State, StepAccount, Trouble};
 use crate::secret::Scrubber;
@@ -113,23 +113,16 @@ fn tone(exit: Exit) -> Tone {
 
 fn opening(account: &Account, word: &str, tone: Tone) -> Markup {
     let outcome = account.outcome.lines().next().unwrap_or_default();
-    let reason = match &account.trouble {
-        Some(trouble) => {
-            let first = trouble.message.lines().next().unwrap_or_default();
-            html! { (outcome) @if !outcome.contains(first) { ": " (first) } }
-        }
-        None => html! { (outcome) },
-    };
+    let first = account.trouble.as_ref().and_then(|it| it.message.lines().next());
+    let first = first.filter(|it| !outcome.contains(it));
+    let reason = html! { (outcome) @if let Some(first) = first { ": " (first) } };
     let next: Vec<String> = account.trouble.iter().filter_map(|it| it.help.clone()).collect();
     let state = match account.state {
         State::Before => "what it was when the run began",
         State::After => "what the run was to make of it",
         State::Unknown => "neither, or it can't be told: a person must look",
     };
-    let known = |text: &Option<String>| match text {
-        Some(text) => html! { (text) },
-        None => html! { span.unknown { "not known" } },
-    };
+    let unless = "not known";
     html! {
         (page::opening(&account.verb, tone, word, &reason))
         (page::next(&next))
@@ -137,15 +130,15 @@ fn opening(account: &Account, word: &str, tone: Tone) -> Markup {
         @if account.exit != Exit::Clean { p.about { (account.exit.meaning()) } }
         (facts(&[
             ("environment", html! { (account.environment) }),
-            ("from", known(&account.from)),
-            ("to", known(&account.to)),
+            ("from", known(account.from.as_ref(), unless)),
+            ("to", known(account.to.as_ref(), unless)),
             ("exit code", html! { data #exit value=(account.exit.code()) { (account.exit.code()) } }),
             ("took", named_seconds("seconds", account.seconds)),
             ("rows without a parent", seen::orphans(account)),
         ]))
         (page::pairs(&[
             ("database", html! { (account.database) }),
-            ("server", html! { @if account.server.is_some() { "PostgreSQL " } (known(&account.server)) }),
+            ("server", html! { @if account.server.is_some() { "PostgreSQL " } (known(account.server.as_ref(), unless)) }),
             ("run", html! { span #run { (account.run) } }),
             ("began", html! { (account.began) }),
         ]))
@@ -186,10 +179,9 @@ fn one_trouble(trouble: &Trouble) -> Markup {
         ("object", trouble.object.as_deref()),
         ("it is about", trouble.class.map(Class::as_str)),
     ];
-    let about: Vec<String> =
-        parts.iter().filter_map(|(name, part)| Some(format!("{name} {}", (*part)?))).collect();
+    let parts = parts.iter().filter_map(|(name, part)| Some(format!("{name} {}", (*part)?)));
     let about =
-        format!("in step {step}{}", about.iter().map(|it| format!("; {it}")).collect::<String>());
+        std::iter::once(format!("in step {step}")).chain(parts).collect::<Vec<_>>().join("; ");
     problem("error", step, &trouble.message, (Some(&about), trouble.help.as_deref()))
 }
 
@@ -273,7 +265,7 @@ fn one_move(one: &MoveAccount) -> Vec<Markup> {
         },
         count(one.tries),
         seconds(one.seconds),
-        one.rehearsed.map_or_else(|| html! { span.unknown { "not rehearsed" } }, seconds),
+        known(one.rehearsed.map(seconds), "not rehearsed"),
     ]
 }
 

@@ -169,7 +169,7 @@ fn what_was_forced_on_says_where_its_rehearsal_is_told() {
 #[test]
 fn a_dry_run_has_all_of_its_sql_or_says_why_there_is_none() {
     let fine = Account { exit: Exit::Clean, trouble: None, preflight: Vec::new(), ..full("x") };
-    let sql: String = (0..5000).map(|at| format!("SELECT {at};\n")).collect();
+    let sql: String = (0..5000).map(|at| format!("SELECT {at};")).collect::<Vec<_>>().join("\n");
     let page = dry_run_html(&fine, Some(&sql), &Scrubber::new([]));
     assert_eq!(verdict(&page).0, "✓ would run");
     let (_, text) = read(&page);

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 
 use crate::report::ErrorReport;
 use crate::report::page::{
-    self, Column, Lap, Tone, count, facts, named_seconds, paragraphs, problem, seconds, section,
-    size, table,
+    self, Column, Lap, Tone, count, facts, known, named_count, named_seconds, paragraphs, problem,
+    seconds, section, size, table,
 };
 use crate::runs::drill::{CHECKS, Check, Drilled, Ended, Fault, Moved, Tried, Verdict};
 
@@ -74,54 +74,41 @@ fn opening(drilled: &Drilled) -> Markup {
 
 /// What a drill is made for.
 fn numbers(drilled: &Drilled) -> Vec<(&'static str, Markup)> {
-    let unknown = |why: &str| html! { span.unknown { (why) } };
-    let number = |id: &str, number: Option<u64>| match number {
-        Some(number) => html! { data id=(id) value=(number) { (page::grouped(number)) } },
-        None => unknown("nobody could count"),
-    };
-    let mismatches = drilled.mismatches.and_then(|it| u64::try_from(it).ok());
+    let rto = drilled.rto.as_ref().map(|it| {
+        html! {
+            (named_seconds("rto", it.seconds))
+            div.small { "until " (it.query) " was answered" }
+        }
+    });
+    let rpo = drilled.rpo.map(|it| {
+        html! {
+            (named_seconds("rpo", it))
+            div.small { "age of the newest good backup" }
+        }
+    });
+    let server = drilled.server.as_ref().map(|it| html! {
+        "PostgreSQL " (it.version) " (" (it.backend) ")"
+        div.small { @if it.cut_off { "in a network of its own" } @else { "not cut off from the network" } }
+    });
+    let uncounted = "nobody could count";
+    let mismatches = drilled.mismatches.map(|it| named_count("mismatches", it));
+    let orphans = drilled.orphans.map(|it| named_count("orphans", it));
+    let exit = drilled.exit.code();
     vec![
-        (
-            "recovery time (RTO)",
-            match &drilled.rto {
-                Some(rto) => {
-                    html! { (named_seconds("rto", rto.seconds)) div.small { "until " (rto.query) " was answered" } }
-                }
-                None => unknown("not measured"),
-            },
-        ),
-        (
-            "recovery point (RPO)",
-            match drilled.rpo {
-                Some(rpo) => {
-                    html! { (named_seconds("rpo", rpo)) div.small { "age of the newest good backup" } }
-                }
-                None => unknown("no good backup, or of unknown age"),
-            },
-        ),
-        ("not as the manifest says", number("mismatches", mismatches)),
-        ("rows without a parent", number("orphans", drilled.orphans)),
-        (
-            "server of the copy",
-            match &drilled.server {
-                Some(server) => html! {
-                    "PostgreSQL " (server.version) " (" (server.backend) ")"
-                    div.small { @if server.cut_off { "in a network of its own" } @else { "not cut off from the network" } }
-                },
-                None => unknown("none was started"),
-            },
-        ),
+        ("recovery time (RTO)", known(rto, "not measured")),
+        ("recovery point (RPO)", known(rpo, "no good backup, or of unknown age")),
+        ("not as the manifest says", known(mismatches, uncounted)),
+        ("rows without a parent", known(orphans, uncounted)),
+        ("server of the copy", known(server, "none was started")),
         ("took", named_seconds("seconds", drilled.seconds)),
-        ("exit code", html! { data #exit value=(drilled.exit.code()) { (drilled.exit.code()) } }),
+        ("exit code", html! { data #exit value=(exit) { (exit) } }),
     ]
 }
 
 /// Which drill of which backup it was.
 fn about(drilled: &Drilled) -> Markup {
-    let good = match &drilled.last_good {
-        Some(file) => html! { (file.display()) },
-        None => html! { span.unknown { "none was found" } },
-    };
+    let good =
+        known(drilled.last_good.as_ref().map(|it| it.display().to_string()), "none was found");
     page::pairs(&[
         ("last good backup", good),
         ("run", html! { span #run { (drilled.run) } }),
@@ -213,7 +200,13 @@ fn backups(drilled: &Drilled) -> Markup {
 
 fn backup(tried: &Tried) -> Vec<Markup> {
     let (word, class) = if tried.good { ("✓ good", "pass") } else { ("✕ not good", "fail") };
-    let unknown = |what: &str| html! { span.unknown { (what) } };
+    let of = tried.database.as_ref().map(|it| {
+        html! {
+            (it)
+            @if let Some(system) = &tried.system_identifier { div.small { "system " (system) } }
+        }
+    });
+    let level = tried.level.map(|it| html! { data value=(it) { (it) " of 4" } });
     vec![
         html! {
             (tried.file.display())
@@ -223,27 +216,18 @@ fn backup(tried: &Tried) -> Vec<Markup> {
             b.word.(class) { (word) }
             @if let Some(reason) = &tried.reason { div { (paragraphs(reason)) } }
         },
-        html! { (tried.kind.as_deref().unwrap_or("of no known kind")) },
-        match &tried.database {
-            Some(database) => html! {
-                (database)
-                @if let Some(system) = &tried.system_identifier { div.small { "system " (system) } }
-            },
-            None => unknown("not told"),
-        },
-        tried.age.map_or_else(|| unknown("unknown"), seconds),
+        known(tried.kind.as_ref(), "of no known kind"),
+        known(of, "not told"),
+        known(tried.age.map(seconds), "unknown"),
         size(tried.bytes),
         html! { @if tried.manifest { "with" } @else { "without" } },
-        match tried.level {
-            Some(level) => html! { data value=(level) { (level) " of 4" } },
-            None => unknown("unknown"),
-        },
+        known(level, "unknown"),
     ]
 }
 
 fn pending(drilled: &Drilled) -> Markup {
     let row = |it: &Moved| {
-        let took = it.seconds.map_or_else(|| html! { span.unknown { "did not end" } }, seconds);
+        let took = known(it.seconds.map(seconds), "did not end");
         vec![html! { (it.revision) }, html! { (it.name) }, took]
     };
     let rows: Vec<Vec<Markup>> = drilled.pending.iter().map(row).collect();

@@ -7,7 +7,8 @@ use maud::{Markup, html};
 use crate::finding::Verdict;
 use crate::report::ErrorReport;
 use crate::report::page::{
-    self, Column, count, facts, named_count, named_seconds, paragraphs, problem, section, table,
+    self, Column, count, facts, known, named_count, named_seconds, paragraphs, problem, section,
+    table,
 };
 use crate::runs::gate::{Ended, FACTS, Fact, Gated, PendingMigration};
 
@@ -156,16 +157,14 @@ fn pending(gated: &Gated) -> Markup {
 /// What an attestation of this states.
 fn attestation(gated: &Gated) -> Markup {
     let database = &gated.database;
-    let system = match database.system_identifier.as_str() {
-        "" => html! { span.unknown { "the role may not ask" } },
-        system => html! { (system) },
-    };
-    let backup = match &gated.backup {
-        Some(it) => {
-            html! { (it.file.display()) div.small { "made " (it.made) } div.small { code { (it.sha256) } } }
+    let system = Some(&database.system_identifier).filter(|it| !it.is_empty());
+    let backup = gated.backup.as_ref().map(|it| {
+        html! {
+            (it.file.display())
+            div.small { "made " (it.made) }
+            div.small { code { (it.sha256) } }
         }
-        None => html! { span.unknown { "none counted" } },
-    };
+    });
     let content = html! {
         @if gated.verdict == Verdict::Pass {
             p { "What `--attest` signs holds for this database and these digests, for " (named_seconds("holds", gated.holds)) "." }
@@ -174,12 +173,12 @@ fn attestation(gated: &Gated) -> Markup {
         }
         (page::pairs(&[
             ("database", html! { (database.name) }),
-            ("system identifier", system),
+            ("system identifier", known(system, "the role may not ask")),
             ("server", html! { "PostgreSQL " (database.server) }),
             ("environment", html! { (gated.environment) }),
             ("layout", html! { (gated.layout) }),
             ("migrations applied", count(database.applied)),
-            ("newest backup that counted", backup),
+            ("newest backup that counted", known(backup, "none counted")),
         ]))
     };
     section("attestation", "Attestation", &content)

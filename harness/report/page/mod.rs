@@ -25,8 +25,8 @@ pub(super) use bars::{Span, bar, of_parts};
 pub(super) use finding::{Shown, card, problem, sql};
 pub(super) use table::{Column, table};
 pub(super) use words::{
-    bound, bytes, count, grouped, listed, named_count, named_seconds, named_time, paragraphs,
-    percentile, plural, seconds, size, time,
+    bound, bytes, count, grouped, known, listed, named_count, named_seconds, named_time,
+    paragraphs, percentile, plural, seconds, size, time,
 };
 
 /// The colours and the general parts; a page may add what only it has.

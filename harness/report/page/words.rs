@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use crate::checks::{megabytes, millis as told};
 use crate::report::json::millis;
@@ -22,7 +22,7 @@ pub(in crate::report) fn named_time(name: &str, time: Duration) -> Markup {
 }
 
 /// A count, with a name by which it can be found.
-pub(in crate::report) fn named_count(name: &str, count: usize) -> Markup {
+pub(in crate::report) fn named_count(name: &str, count: impl Display + Copy) -> Markup {
     html! { data id=(name) value=(count) { (grouped(count)) } }
 }
 
@@ -47,6 +47,11 @@ fn brief(seconds: f64) -> String {
         Ok(time) if seconds < 0.95 => told(time),
         _ => span(seconds),
     }
+}
+
+/// What is known, or the words that say that it is not.
+pub(in crate::report) fn known(known: Option<impl Render>, otherwise: &str) -> Markup {
+    html! { @if let Some(known) = known { (known) } @else { span.unknown { (otherwise) } } }
 }
 
 /// Lines of a text, with their breaks.

@@ -75,10 +75,6 @@ fn counting(report: &Report) -> Vec<&Finding> {
     counting
 }
 
-fn is_unjudged(migration: &&MigrationReport) -> bool {
-    migration.verdict == Verdict::Inconclusive
-}
-
 /// Why it is what it is.
 fn because(report: &Report) -> String {
     match report.verdict {
@@ -93,6 +89,7 @@ fn because(report: &Report) -> String {
             }
         },
         Verdict::Inconclusive => {
+            let is_unjudged = |it: &&MigrationReport| it.verdict == Verdict::Inconclusive;
             let mut unjudged = report.migrations.iter().filter(is_unjudged);
             let first = unjudged.next();
             let why = first.map(|it| {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::finding::Verdict;
 use crate::report::page::{
-    self, Column, Span, bar, count, listed, named_count, plural, seconds, table,
+    self, Column, Span, bar, count, known, listed, named_count, plural, seconds, table,
 };
 use crate::report::{Coverage, GapReport, MigrationReport, Report};
 
@@ -109,7 +109,7 @@ fn found(migration: &MigrationReport) -> Markup {
 }
 
 fn step(took: Option<f64>) -> Markup {
-    html! { @if let Some(took) = took { (seconds(took)) } @else { span.unknown { "did not end" } } }
+    known(took.map(seconds), "did not end")
 }
 
 /// What scripts that are programs printed.

@@ -4,7 +4,9 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::{Column, named_count, paragraphs, plural, problem, section, size, table};
+use crate::report::page::{
+    Column, known, named_count, paragraphs, plural, problem, section, size, table,
+};
 use crate::runs::production::{Account, CheckAccount, Ended, Remark, Weight};
 
 const REMARKS: [Column; 3] = [("about", false), ("weight", false), ("seen", false)];
@@ -78,10 +80,7 @@ fn check(check: &CheckAccount) -> Vec<Markup> {
 
 /// How many rows are without a parent, if anybody could count.
 pub(super) fn orphans(account: &Account) -> Markup {
-    match account.orphans.and_then(|it| usize::try_from(it).ok()) {
-        Some(count) => named_count("orphans", count),
-        None => html! { span.unknown { "not counted" } },
-    }
+    known(account.orphans.map(|it| named_count("orphans", it)), "not counted")
 }
 
 /// What was left out or could not be done, and why.
