@@ -209,10 +209,12 @@ pub(super) fn unfinished(
     seconds: f64,
     style: &str,
 ) -> String {
-    let reason = html! { "The " (what) " did not finish: " (error.message) };
+    let (first, rest) = error.message.split_once('\n').unwrap_or((&error.message, ""));
+    let reason = html! { "The " (what) " did not finish: " (first) };
     let content = html! {
         main {
             (opening(verb, Tone::Inconclusive, "inconclusive", &reason))
+            @if !rest.trim().is_empty() { pre.detail { (rest.trim_end()) } }
             @for cause in &error.causes { p.cause { "caused by: " (cause) } }
             p.about {
                 "It ended after " (format!("{seconds:.1}")) " s"

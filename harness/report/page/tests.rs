@@ -22,7 +22,7 @@ fn a_verdict_has_a_sign_beside_its_colour() {
 #[test]
 fn what_did_not_finish_says_so() {
     let page = |word: &str| {
-        let message = word.to_owned();
+        let message = format!("{word}\nand {word}");
         let causes = vec![word.to_owned(); 5];
         let error = ErrorReport { message, causes, exit: Some(Exit::NoServer.code()) };
         unfinished(("verify", "verification"), &error, 1.25, "")
@@ -31,6 +31,7 @@ fn what_did_not_finish_says_so() {
     let (_, text) = read(&page("it broke"));
     for part in [
         "The verification did not finish: it broke",
+        "and it broke",
         "caused by: it broke",
         "It ended after 1.2 s with exit code 3. Nothing was judged.",
     ] {

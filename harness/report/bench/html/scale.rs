@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// More labels would run into each other on a narrow page.
 const TICKS: usize = 6;
+/// Percent of the width: so would labels that are nearer.
+const APART: f64 = 20.0;
+/// Percent of the width: a label behind it would have to be moved to the left, over the one before it.
+const LAST: f64 = 90.0;
 
 /// 1, 2 and 5 microseconds, 10, 20, and so on up to 5,000 seconds.
 fn steps() -> impl Iterator<Item = Duration> {
@@ -44,7 +48,9 @@ impl Logarithmic {
     pub(super) fn ticks(self) -> Vec<Duration> {
         let inside = || steps().filter(|it| (self.low..=self.high).contains(it));
         let all: Vec<Duration> = inside().collect();
-        if all.len() <= TICKS {
+        let places = all.iter().map(|it| self.at(*it));
+        let gaps = places.clone().skip(1).zip(places).map(|(next, one)| next - one);
+        if gaps.fold(f64::INFINITY, f64::min) >= APART {
             return all;
         }
         let tens: Vec<Duration> = inside().filter(is_power).collect();
@@ -76,7 +82,16 @@ impl Linear {
         (100.0 * time.as_secs_f64() / self.end.as_secs_f64()).clamp(0.0, 100.0)
     }
 
-    /// Times to be written below it.
+    /// Those of its ticks that have room for their labels: at the end there would be none.
+    pub(super) fn labels(self) -> Vec<Duration> {
+        let mut ticks = self.ticks();
+        if ticks.len() > 1 {
+            ticks.retain(|it| self.at(*it) <= LAST);
+        }
+        ticks
+    }
+
+    /// Where lines are drawn across it.
     pub(super) fn ticks(self) -> Vec<Duration> {
         let Some(step) = steps().find(|it| *it * 5 >= self.end) else { return vec![self.end] };
         (0..=5).map(|times| step * times).filter(|it| *it <= self.end).collect()
@@ -128,6 +143,8 @@ mod tests {
         assert!(scale.at(ms(0.1)).abs() < 1e-9 && (scale.at(Duration::MAX) - 100.0).abs() < 1e-9);
         let near = Logarithmic::over([ms(1.1), ms(4.0)]);
         assert_eq!(labels(near.ticks()), ["1 ms", "2 ms", "5 ms"]);
+        let six = Logarithmic::over([ms(0.1), ms(5.0)]);
+        assert_eq!(labels(six.ticks()), ["0.1 ms", "1 ms"], "0.1 and 0.2 have no room");
     }
 
     #[test]
@@ -157,10 +174,11 @@ mod tests {
         assert_eq!(labels(scale.ticks()), ["0", "200 ms", "400 ms", "600 ms", "800 ms"]);
         let scale = Linear::until(ms(2000.0));
         assert_eq!(labels(scale.ticks()), ["0", "500 ms", "1 s", "1.5 s", "2 s"]);
+        assert_eq!(labels(scale.labels()), ["0", "500 ms", "1 s", "1.5 s"]);
         assert!((scale.at(ms(500.0)) - 25.0).abs() < 1e-9);
         assert!((scale.at(ms(9000.0)) - 100.0).abs() < 1e-9);
         assert!(Linear::until(Duration::ZERO).at(Duration::ZERO).abs() < 1e-9);
-        assert_eq!(Linear::until(Duration::from_hours(9)).ticks().len(), 1);
+        assert_eq!(Linear::until(Duration::from_hours(9)).labels().len(), 1);
     }
 
     #[test]

@@ -203,7 +203,7 @@ fn words(spans: &[Span]) -> String {
 fn axis(scale: Linear) -> Markup {
     html! {
         svg.ticks width="100%" height="22" aria-hidden="true" {
-            @for tick in scale.ticks() {
+            @for tick in scale.labels() {
                 text x=(percent(scale.at(tick))) y="14" text-anchor=(anchor(scale.at(tick))) { (brief(tick)) }
             }
         }
