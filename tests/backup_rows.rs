@@ -305,7 +305,7 @@ fn values_of_a_backup_are_shown_nowhere() {
     let major = servers::majors()[0].to_string();
     command.args(["verify", "migrations", "--backup", "nightly.sql", "--server", "local"]);
     command.args(["--postgres", &major, "--no-cache", "--keep-rows", "kept", "--repro", "repro"]);
-    for form in ["json", "junit", "sarif", "markdown", "github"] {
+    for form in ["json", "junit", "sarif", "markdown", "github", "html"] {
         command.args(["--report", &format!("{form}=report/{form}")]);
     }
     fs::create_dir(project.path().join("report")).unwrap();

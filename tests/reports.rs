@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const FORMS: [&str; 6] = ["json", "junit", "sarif", "github", "markdown", "text"];
+const FORMS: [&str; 7] = ["json", "junit", "sarif", "github", "markdown", "html", "text"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -94,6 +94,8 @@ fn all_forms_say_the_same_of_a_faulty_history() {
     assert_eq!(markdown.matches("\n#### ").count(), findings.len());
     assert!(markdown.contains("```sql\n"));
     assert!(markdown.len() < 65_536);
+    let html = read(scratch.path(), "html");
+    assert_eq!(html.matches("<article class=\"finding ").count(), findings.len());
     let text = read(scratch.path(), "text");
     assert!(text.contains("error[schema-drift]") && !text.contains('\u{1b}'));
 }
@@ -205,6 +207,9 @@ fn a_sound_history_passes_in_every_form() {
     let github = read(scratch.path(), "github");
     assert!(github.starts_with("pass: 4 migrations") && github.lines().count() == 1, "{github}");
     assert!(read(scratch.path(), "markdown").starts_with("**stairway:** pass: 4 migrations"));
+    assert!(
+        read(scratch.path(), "html").contains("<title>stairway verify: pass, 4 migrations in ")
+    );
 }
 
 #[test]
@@ -245,6 +250,7 @@ fn a_run_that_gets_no_server_says_so_in_every_form() {
     assert!(github.starts_with("::error title=stairway::") && github.lines().count() == 1);
     let markdown = read(scratch.path(), "markdown");
     assert!(markdown.starts_with("**stairway:** not finished"), "{markdown}");
+    assert!(read(scratch.path(), "html").contains("The verification did not finish: "));
     assert!(read(scratch.path(), "text").starts_with(&format!("error: {message}")));
 }
 
@@ -294,7 +300,7 @@ fn what_can_not_be_written_is_said_before_the_work() {
     for (args, words) in [
         (vec!["--report", &junit, "--report", &sarif], "two reports would be written to"),
         (vec!["--report", &junit, "--output", output], "two reports would be written to"),
-        (vec!["--report", "html=x"], "known are text, json, junit, sarif, github, markdown"),
+        (vec!["--report", "xml=x"], "known are text, json, junit, sarif, github, markdown, html"),
         (vec!["--report", "x.xml"], "FORM=PATH"),
         (vec!["--report", "junit=no/such/folder/x"], "can't write no/such/folder/x"),
         (vec!["--report", "junit=fixtures"], "can't write fixtures"),

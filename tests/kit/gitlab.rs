@@ -199,6 +199,8 @@ fn the_drill_is_green_on_a_good_backup_and_red_on_a_damaged_one() {
         assert_eq!(good.code, 0, "{}{}", good.stdout, good.stderr);
         let report = fs::read_to_string(folder.join("drill.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["verdict"], "ok");
+        let page = fs::read_to_string(folder.join("drill.html")).unwrap();
+        assert!(page.contains("<title>stairway drill: ok: "), "{page}");
         damage(&site);
         let (bad, _) = runner.run("stairway-drill", &[]).pop().unwrap();
         assert_eq!(bad.code, 12, "{}{}", bad.stdout, bad.stderr);

@@ -22,6 +22,11 @@ fn drilled(site: &Site, fetch: &str) -> JobRan {
     runner.run(&place::value(FILE), &["drill"]).pop().unwrap()
 }
 
+/// The page that is kept beside the report.
+fn page(ran: &JobRan) -> String {
+    fs::read_to_string(ran.folder.join("drill.html")).unwrap()
+}
+
 fn report(ran: &JobRan) -> Value {
     serde_json::from_str(&fs::read_to_string(ran.folder.join("drill.json")).unwrap()).unwrap()
 }
@@ -36,6 +41,7 @@ fn it_is_green_on_a_good_backup_and_red_on_a_damaged_one() {
         assert_eq!((good.result, step.code), ("success", 0), "{}{}", step.stdout, step.stderr);
         assert!(good.annotations().is_empty(), "{}", step.stdout);
         assert_eq!(report(&good)["verdict"], "ok");
+        assert!(page(&good).contains("<title>stairway drill: ok: "), "{}", page(&good));
         assert_eq!(report(&good)["pending"].as_array().unwrap().len(), 1);
         assert!(step.summary.contains("ok"), "{}", step.summary);
 
@@ -47,6 +53,7 @@ fn it_is_green_on_a_good_backup_and_red_on_a_damaged_one() {
         assert_eq!(annotation.title, "stairway drill");
         assert!(annotation.message.contains("there is no good one"), "{annotation:?}");
         assert_eq!(report(&bad)["verdict"], "bad-backup", "the report is kept nevertheless");
+        assert!(page(&bad).contains("bad backup"), "{}", page(&bad));
         assert!(step.summary.contains("digest"), "{}", step.summary);
     });
 }
