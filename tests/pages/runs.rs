@@ -117,9 +117,11 @@ fn pages_say_what_json_says_and_can_be_read_by_everybody() {
     pages.push(failed_rehearsal(&site, "failed-script", &["users_email_check"]));
     site.migration(3, &check(1), "SELECT 1;\n");
     pages.push(failed_rehearsal(&site, "drift", &["does not lead back", "users_email_check"]));
+    pages.push(rolled_back(&site));
     site.migration(3, "CREATE TABLE refunds (id int PRIMARY KEY);\n", "DROP TABLE refunds;\n");
     pages.extend(drills(&site));
     pages.push(dry_run(&site));
+    keeps_secrets(&site);
     pages.push(refused_gate(&site));
     pages.push(upgrade(&site));
     pages.push(open_gate(&site));
@@ -259,6 +261,56 @@ fn steps(page: &Document<'_>, report: &Value) {
     assert_eq!(text(by_id(page, "run")), report["run"].as_str().unwrap());
 }
 
+/// Nobody rehearsed it, it failed on the database, and what was there was put back.
+fn rolled_back(site: &Site) -> Page {
+    let up = "CREATE TABLE refunds (id int PRIMARY KEY);\nSELECT count(*) FROM nothing;\n";
+    site.migration(3, up, "DROP TABLE refunds;\n");
+    let mut page = account(site, &["upgrade", "--skip-test"], 21);
+    page.read("upgrade", "rolled back", |page, report| {
+        assert_eq!(text(by_id(page, "state")), "BEFORE");
+        let place = report["trouble"]["place"].as_str().unwrap();
+        assert!(place.ends_with("3_it.up.sql:2"), "{place}");
+        says(by_id(page, "findings"), &[place, "42P01"]);
+        says(by_id(page, "unchecked"), &["--skip-test: nobody has seen these migrations"]);
+        steps(page, report);
+        moves(page, report);
+        let ways: Vec<&str> = report["moves"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|it| it["direction"].as_str())
+            .collect();
+        assert_eq!(ways, ["upgrade", "upgrade", "downgrade"]);
+    });
+    page.rename(site.path("rolled-back.html"));
+    page
+}
+
+/// Each script that was run on the database has a row.
+fn moves(page: &Document<'_>, report: &Value) {
+    let (rows, moves) = (rows(page, "migrations"), report["moves"].as_array().unwrap());
+    assert_eq!(rows.len(), moves.len());
+    for (row, one) in rows.iter().zip(moves) {
+        says(*row, &["revision", "direction", "ended"].map(|it| one[it].as_str().unwrap()));
+        let numbers_of = ["tries", "seconds", "rehearsed"].map(|it| &one[it]);
+        assert_eq!(values(*row), numbers(numbers_of.into_iter().filter(|it| !it.is_null())));
+    }
+}
+
+/// A secret of a script is no secret any more where its page is read.
+fn keeps_secrets(site: &Site) {
+    let up = "CREATE ROLE reader LOGIN PASSWORD 'p<&\"4\"> w0rd';\n";
+    site.migration(4, up, "DROP ROLE reader;\n");
+    let ran = site.run(&["upgrade", "--dry-run", "--format", "html"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    let page = ran.said.split("</html>").next().unwrap();
+    assert!(page.contains("CREATE ROLE reader LOGIN PASSWORD") && page.contains("***"), "{page}");
+    assert!(!page.contains("w0rd") && !page.contains("p&lt;"), "{page}");
+    for way in ["up", "down"] {
+        fs::remove_file(site.path(&format!("migrations/4_it.{way}.sql"))).unwrap();
+    }
+}
+
 /// What would be sent is on the page, and not a word of it was.
 fn dry_run(site: &Site) -> Page {
     let path = site.path("plan.html");
@@ -301,10 +353,8 @@ fn upgrade(site: &Site) -> Page {
         );
         let told = ["bytes", "level", "rows", "tables"].map(|it| &backup[it]);
         assert_eq!(values(by_id(page, "backup")), numbers(told));
-        for (row, one) in rows(page, "migrations").iter().zip(report["moves"].as_array().unwrap()) {
-            says(*row, &[one["revision"].as_str().unwrap()]);
-            assert_eq!(values(*row), numbers(["tries", "seconds", "rehearsed"].map(|it| &one[it])));
-        }
+        moves(page, report);
+        assert!(report["moves"].as_array().unwrap().iter().all(|it| it["rehearsed"].is_number()));
         for check in report["validation"].as_array().unwrap() {
             says(
                 by_id(page, "validation"),
