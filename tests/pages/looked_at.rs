@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::chromium::{Chromium, Scheme};
+use crate::chromium::{self, Chromium, Scheme};
 
 /// Narrow as a phone, and wide.
 const WIDTHS: [u32; 2] = [360, 1280];
@@ -20,6 +20,8 @@ pub(crate) fn by_chromium(pages: &[&Path]) {
         }
     }
     assert_eq!(chromium.console(pages), [""; 0]);
+    let pdf = chromium.pdf(pages[0], &pages[0].with_extension("pdf"));
+    assert!(pdf.starts_with(b"%PDF") && (1..10).contains(&chromium::pages(&pdf)), "on paper");
     can_fail(&chromium, pages[0]);
     let Some(folder) = std::env::var_os("STAIRWAY_SCREENSHOTS").map(PathBuf::from) else { return };
     fs::create_dir_all(&folder).unwrap();

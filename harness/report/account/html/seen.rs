@@ -38,10 +38,7 @@ fn remark(remark: &Remark) -> Vec<Markup> {
         html! {
             (paragraphs(&remark.message))
             @if let Some(room) = &remark.room {
-                div.small {
-                    (room.folder.display()) " on " (room.mount.display()) ": " (size(room.needed)) " needed, "
-                    (size(room.free)) " free"
-                }
+                div.small { (size(room.needed)) " needed, " (size(room.free)) " free" }
             }
             @if let Some(help) = help { div.help { b { "help: " } (help) } }
         },
@@ -66,7 +63,10 @@ pub(super) fn validation(account: &Account) -> Markup {
     let rows: Vec<Vec<Markup>> = account.validation.iter().map(check).collect();
     let content = html! {
         @if rows.is_empty() {
-            p.unknown { "The database was not checked afterwards: the run did not come to it." }
+            p.unknown {
+                "No check was made after the migrations: the run did not come to it. What the database is was "
+                "told by its version table and its schema."
+            }
         } @else {
             (table("Of the database, after all else", &CHECKS, &rows))
         }
