@@ -70,6 +70,16 @@ pub enum BackupError {
         /// What it said, after a colon; what looks like a secret is not in it.
         said: String,
     },
+    /// The command that brings WAL could not be run, or was killed.
+    #[error("the command that fetches WAL {} on {file}{said}", ended(*.status))]
+    FetchWal {
+        /// The file that it was to bring.
+        file: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said, after a colon; what looks like a secret is not in it.
+        said: String,
+    },
     /// What would unpack a backup is not here.
     #[error("the backup is compressed by {program}, which can't be run here: install {program}")]
     NoUnpacker {

@@ -75,7 +75,7 @@ fn looks_like_one(path: &Path, ending: &str) -> bool {
     is_named || is_archive() || matches!(Packing::of(path), Ok(Some(_)))
 }
 
-fn size(path: &Path) -> u64 {
+pub(super) fn size(path: &Path) -> u64 {
     let Ok(about) = fs::symlink_metadata(path) else { return 0 };
     if !about.is_dir() {
         return fs::metadata(path).map_or(0, |about| about.len());

@@ -25,6 +25,7 @@ mod restore;
 mod retain;
 mod store;
 mod stream;
+mod wal;
 
 pub use about::About;
 pub use amcheck::{Amchecked, amcheck};
@@ -40,10 +41,11 @@ pub use lease::Lease;
 pub use listing::{Listing, Partial, Unverified};
 pub use manifest::{FORMAT, FileSum, Kind, Level, Manifest};
 pub use packed::Packing;
-pub use physical::{Physical, Verified};
+pub use physical::{Physical, Tablespace, Verified};
 pub use restore::{Problem, is_starved, restore, restore_by};
 pub use retain::{Retained, Retention};
 pub use store::{Backup, Store};
+pub use wal::{Fetched, Segment, fetch_wal};
 
 /// The first line of what a program said.
 fn first_line(said: &[u8]) -> String {

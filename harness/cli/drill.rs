@@ -52,6 +52,10 @@ pub(super) struct DrillArgs {
     /// [default: stairway.toml]
     #[arg(long, value_name = "COMMAND", conflicts_with = "backups")]
     pub(super) fetch: Option<String>,
+    /// A shell command that brings one file of archived WAL, its name %f to the path %p, as restore_command
+    /// does: what followed a physical backup is replayed [default: stairway.toml]
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) fetch_wal: Option<String>,
     /// Of which database, where the folder has backups of several [default: stairway.toml]
     #[arg(long, value_name = "DATABASE")]
     pub(super) of: Option<String>,
@@ -197,6 +201,7 @@ fn options(args: &DrillArgs, config: &Config) -> Result<Options, Failure> {
     options.alembic = config.alembic(&args.folder.x);
     options.server = settings::server(&args.server, config)?;
     options.major = args.server.postgres;
+    options.fetch_wal = args.fetch_wal.clone().or_else(|| written.fetch_wal.clone());
     options.database = args.of.clone().or(written.database);
     options.max_age = args.max_age.or(written.max_age);
     options.globals = args.globals.clone().or(written.globals);

@@ -15,6 +15,7 @@ use super::{Config, ConfigError};
 pub(super) struct DrillEntry {
     backups: Option<PathBuf>,
     fetch: Option<String>,
+    fetch_wal: Option<String>,
     database: Option<String>,
     max_age_hours: Option<f64>,
     checks: Option<PathBuf>,
@@ -33,6 +34,8 @@ pub struct DrillSettings {
     pub backups: Option<PathBuf>,
     /// The command that brings a backup.
     pub fetch: Option<String>,
+    /// The command that brings the WAL after a physical backup.
+    pub fetch_wal: Option<String>,
     /// Of which database, where a folder has backups of several.
     pub database: Option<String>,
     /// How old the newest backup may be.
@@ -57,6 +60,7 @@ impl Config {
         let DrillEntry {
             backups,
             fetch,
+            fetch_wal,
             database,
             max_age_hours,
             checks,
@@ -85,6 +89,7 @@ impl Config {
         Ok(DrillSettings {
             backups,
             fetch,
+            fetch_wal,
             database,
             max_age: time("max-age-hours", max_age_hours, 3600.0)?,
             checks,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::begins::Begins;
+use super::begins::{BaseBackup, Begins};
 #[cfg(feature = "container")]
 use super::container;
 use super::guest::Guest;
@@ -156,15 +156,11 @@ impl Chosen {
     }
 
     /// Starts it on a copy of a physical backup, the folder of `pg_basebackup` or of a server that was
-    /// stopped, whose superuser has the name `role`. `None` if this is no local server.
-    pub async fn start_on_backup(
-        &self,
-        folder: &Path,
-        role: &str,
-    ) -> Result<Option<Server>, ServerError> {
+    /// stopped. `None` if this is no local server.
+    pub async fn start_on_backup(&self, backup: BaseBackup) -> Result<Option<Server>, ServerError> {
         let Way::Local(installation) = &self.way else { return Ok(None) };
         let (installation, ground) = (installation.clone(), self.ground.clone());
-        let begins = Begins::Backup(folder.to_owned(), role.to_owned());
+        let begins = Begins::Backup(backup);
         let server = Server::local(installation, self.spec.profile, ground, begins).await?;
         Ok(Some(server.because(&self.spec)))
     }

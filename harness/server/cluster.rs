@@ -132,8 +132,13 @@ pub(super) fn copy(from: &Path, to: &Path, account: &Account) -> io::Result<()> 
         if OF_THE_PROCESS.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
+        // Tablespaces lie elsewhere; whoever has one copies it there.
+        if from.ends_with("pg_tblspc") && entry.file_type()?.is_symlink() {
+            continue;
+        }
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        // WAL may lie elsewhere as well, and becomes a folder.
+        if entry.path().is_dir() {
             copy(&entry.path(), &target, account)?;
         } else {
             fs::copy(entry.path(), &target)?;

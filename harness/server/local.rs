@@ -199,14 +199,16 @@ fn launch(
     let (is_cut_off, is_lent) = (apart.possible, false);
     let memory = memory.ok();
     let mut local = Local { watchdog, lease, memory, admin, reason, is_cut_off, is_lent };
-    let copied = begins.copy(&prepared, &data, account).or_else(|error| match begins.from() {
-        // The cache was cleared meanwhile: once more, from a new one.
-        None if error.kind() == io::ErrorKind::NotFound => {
-            let _ = fs::remove_dir_all(&data);
-            let again = cluster::prepared(installation, profile, cache, account);
-            cluster::copy(&again.map_err(io::Error::other)?, &data, account)
+    let copied = begins.copy(&prepared, &data, &local.lease.home, account).or_else(|error| {
+        match begins.from() {
+            // The cache was cleared meanwhile: once more, from a new one.
+            None if error.kind() == io::ErrorKind::NotFound => {
+                let _ = fs::remove_dir_all(&data);
+                let again = cluster::prepared(installation, profile, cache, account);
+                cluster::copy(&again.map_err(io::Error::other)?, &data, account)
+            }
+            _ => Err(error),
         }
-        _ => Err(error),
     });
     copied.map_err(ServerError::at("make", &data))?;
     local.watchdog.go().map_err(ServerError::io("start a server"))?;

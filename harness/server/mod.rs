@@ -37,6 +37,7 @@ mod wheel;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use begins::BaseBackup;
 pub use cache::{Shelf, clear_cache, shelves};
 pub use chosen::{Chosen, cache_folder};
 pub use database::{Database, Template};

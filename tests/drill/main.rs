@@ -12,6 +12,7 @@ mod program;
 mod servers;
 
 mod apart;
+mod archived;
 mod damaged;
 mod fetched;
 mod good;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::homes::Home;
 use crate::servers;
 use crate::yard::{Yard, flip};
 
@@ -19,11 +20,34 @@ struct Original {
     programs: PathBuf,
 }
 
-fn run(program: &Path, words: &[&str], environment: &[(&str, String)]) {
+pub(crate) fn run(program: &Path, words: &[&str], environment: &[(&str, String)]) {
     let mut command = Command::new(program);
     command.args(words).envs(environment.iter().map(|(name, value)| (*name, value)));
     let ran = command.stdin(Stdio::null()).output().unwrap();
     assert!(ran.status.success(), "{} {words:?}: {ran:?}", program.display());
+}
+
+/// Starts a server in `home` with these settings besides; how to reach it.
+pub(crate) fn served(home: &Home, settings: &str) -> [(&'static str, String); 3] {
+    home.initdb(
+        "data",
+        &format!("wal_level = replica\nmax_wal_senders = 2\nfsync = off\n{settings}"),
+    );
+    let socket = home.path.display().to_string();
+    let log = home.path.join("log");
+    let start = home
+        .command(&home.programs.join("pg_ctl"))
+        .arg("-D")
+        .arg(home.path.join("data"))
+        .arg("-l")
+        .arg(&log)
+        .args(["-w", "-o", &format!("-c listen_addresses= -k {socket}"), "start"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(start.success(), "{}", fs::read_to_string(&log).unwrap_or_default());
+    [("PGHOST", socket), ("PGUSER", "postgres".to_owned()), ("PGDATABASE", "postgres".to_owned())]
 }
 
 impl Original {
@@ -37,28 +61,8 @@ impl Original {
     }
 
     fn made(major: u32, folder: &Path, dump: &Path) -> Self {
-        let home = crate::homes::Home::new(major, 0o755);
-        home.initdb("data", "wal_level = replica\nmax_wal_senders = 2\nfsync = off\n");
-        let socket = home.path.display().to_string();
-        let data = home.path.join("data");
-        let log = home.path.join("log");
-        let start = home
-            .command(&home.programs.join("pg_ctl"))
-            .arg("-D")
-            .arg(&data)
-            .arg("-l")
-            .arg(&log)
-            .args(["-w", "-o", &format!("-c listen_addresses= -k {socket}"), "start"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(start.success(), "{}", fs::read_to_string(&log).unwrap_or_default());
-        let environment = [
-            ("PGHOST", socket),
-            ("PGUSER", "postgres".to_owned()),
-            ("PGDATABASE", "postgres".to_owned()),
-        ];
+        let home = Home::new(major, 0o755);
+        let environment = served(&home, "");
         let programs = home.programs.clone();
         run(&programs.join("psql"), &["-c", "CREATE DATABASE shop"], &environment);
         let psql = ["-q", "-d", "shop", "-v", "ON_ERROR_STOP=1", "-f", dump.to_str().unwrap()];
@@ -135,7 +139,8 @@ fn damaged(yard: &Yard, original: &Original) {
             fs::remove_file(path).unwrap();
         }
     }
-    yard.of(&lost, &[]).is(12, "bad-backup").says("could not locate required checkpoint record");
+    let ran = yard.of(&lost, &[]);
+    ran.is(2, "environment").says("the WAL that it needs is not in it");
     let control = original.again("control");
     fs::remove_file(control.join("backup_manifest")).unwrap();
     fs::set_permissions(control.join("global/pg_control"), fs::Permissions::from_mode(0o600))

@@ -50,8 +50,10 @@ fn backup(tried: &Tried) -> String {
         None => "not good".to_owned(),
         Some(reason) => reason.clone(),
     };
+    let replayed =
+        tried.recovered.map(|at| format!(", replayed up to {at:.0}")).unwrap_or_default();
     format!(
-        "backup {}: {kind}, {}, {age}, {manifest}: {verdict}\n",
+        "backup {}: {kind}, {}, {age}{replayed}, {manifest}: {verdict}\n",
         tried.file.display(),
         size(tried.bytes),
     )

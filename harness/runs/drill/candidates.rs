@@ -69,6 +69,16 @@ pub(super) async fn in_folder(folder: &Path, database: Option<&str>) -> Result<F
     Ok(Found { candidates: merged(ours, others), notes })
 }
 
+/// What a command put into a folder: backups, or the files of one data directory.
+pub(super) async fn fetched(folder: &Path, database: Option<&str>) -> Result<Found, BackupError> {
+    if !backup::is_physical(folder) {
+        return in_folder(folder, database).await;
+    }
+    let dump = backup::one_foreign(folder)?;
+    let candidates = of_others(dump, false, None).await.into_iter().collect();
+    Ok(Found { candidates, ..Found::default() })
+}
+
 /// The one of this path.
 pub(super) async fn at(path: &Path) -> Result<Candidate, BackupError> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
@@ -125,7 +135,10 @@ fn doubted(path: PathBuf, reason: String) -> Candidate {
 /// `None` for one of another database.
 async fn of_others(dump: Foreign, asked: bool, database: Option<&str>) -> Option<Candidate> {
     if let Some(physical) = Physical::open(&dump.path) {
-        let candidate = foreign(&dump, physical.clock);
+        let mut candidate = foreign(&dump, physical.clock);
+        if physical.is_utc {
+            candidate.made = physical.clock;
+        }
         return Some(Candidate { source: Source::Physical, ..candidate });
     }
     let is_packed = !matches!(Packing::of(&dump.path), Ok(None));

@@ -116,11 +116,13 @@ pub(super) async fn stand(
     candidate: &Candidate,
     begun: Option<Instant>,
 ) -> Result<Option<Copy>, Stop> {
-    if begun.is_some() {
-        old(drill, candidate);
+    let is_physical = matches!(candidate.source, Source::Physical);
+    // What WAL brings is as young as its last transaction.
+    if begun.is_some() && !(is_physical && drill.options.fetch_wal.is_some()) {
+        old(drill, candidate.made);
     }
     drill.begins("verify");
-    if matches!(candidate.source, Source::Physical) {
+    if is_physical {
         return Box::pin(physical::stand(drill, candidate, begun)).await;
     }
     let Ok(lease) = verified(drill, candidate).await else { return Ok(None) };

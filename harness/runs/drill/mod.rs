@@ -53,6 +53,9 @@ pub enum Backups {
 pub struct Options {
     /// Where backups come from.
     pub from: Backups,
+    /// A shell command that brings a file of archived WAL, as `restore_command` does: what followed a
+    /// physical backup is replayed.
+    pub fetch_wal: Option<String>,
     /// Of which database, where a folder has backups of several.
     pub database: Option<String>,
     /// How old the newest backup may be.
@@ -97,6 +100,7 @@ impl Options {
     pub fn new(from: Backups, folder: impl Into<PathBuf>) -> Self {
         Self {
             from,
+            fetch_wal: None,
             database: None,
             max_age: None,
             folder: folder.into(),
@@ -275,7 +279,7 @@ async fn find(drill: &mut Drill<'_>) -> Result<(Found, Option<Scratch>), Stop> {
                 ..Stop::here(Exit::BackupFailed, causes(&error))
                     .help("run the command by hand: it is to put a backup into $STAIRWAY_FETCH_TO")
             })?;
-            let found = candidates::in_folder(scratch.folder(), database).await;
+            let found = candidates::fetched(scratch.folder(), database).await;
             (found.map_err(|it| unusable(&it))?, Some(scratch))
         }
     };

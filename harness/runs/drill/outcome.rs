@@ -112,7 +112,7 @@ pub const ALWAYS: [&str; 2] = ["restore", "isolation"];
 /// A part of the work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Phase {
-    /// `fetch`, `verify`, `unpack`, `server`, `restore`, `analyze`, `query`, `prove`, `rehearse` or
+    /// `fetch`, `verify`, `unpack`, `wal`, `server`, `restore`, `analyze`, `query`, `prove`, `rehearse` or
     /// `latency`.
     pub name: &'static str,
     /// Wall time.
@@ -137,6 +137,8 @@ pub struct Tried {
     pub made: Option<Timestamp>,
     /// How old it was when the drill began, in seconds: what a loss of the database now would lose.
     pub age: Option<f64>,
+    /// When the last transaction ended that was replayed from archived WAL; `None` if none was.
+    pub recovered: Option<Timestamp>,
     /// In bytes.
     pub bytes: u64,
     /// What is proven of it, this drill included, as its manifest has it; `None` without one.
@@ -340,7 +342,11 @@ impl Drilled {
         (self.verdict, self.exit) = (verdict, exit);
         self.reason = (!reason.is_empty()).then_some(reason);
         let good = self.tried.iter().find(|tried| tried.good);
-        self.rpo = good.and_then(|tried| tried.age);
+        self.rpo = good.and_then(|tried| {
+            let replayed = tried.recovered.map(|at| self.began.duration_since(at).as_secs_f64());
+            // No transaction need have ended since the backup was made.
+            [replayed, tried.age].into_iter().flatten().reduce(f64::min).map(|age| age.max(0.0))
+        });
         if verdict == Verdict::BadBackup && self.help.is_none() {
             self.help = Some(match &self.last_good {
                 _ if is_stale => "make a new one, `stairway backup`".to_owned(),

@@ -7,6 +7,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::backup::{Archive, ArchiveKind, BackupError, Lease, Packing, Store};
 use crate::exit::Exit;
 use crate::server::{Scratch, causes, newest_programs};
@@ -17,12 +19,12 @@ use super::room::{self, Filling};
 use super::run::Drill;
 
 /// How old it is, of the newest.
-pub(super) fn old(drill: &mut Drill<'_>, candidate: &Candidate) {
+pub(super) fn old(drill: &mut Drill<'_>, made: Option<Timestamp>) {
     if !drill.wants("age") {
         return;
     }
     let now = drill.drilled.began;
-    let seen = match candidate.made {
+    let seen = match made {
         Some(made) => age(made, now),
         None => Err("nothing says when it was made".to_owned()),
     };

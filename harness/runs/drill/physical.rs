@@ -1,16 +1,22 @@
-//! A physical backup: a server is started on a copy of it and replays what was written while it was made.
+//! A physical backup: a server is started on a copy of it and replays what was written while it was made,
+//! and after that, if there is a command that brings archived WAL.
 
 use std::time::Instant;
 
-use crate::backup::{Physical, Verified};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::backup::{Physical, Verified, fetch_wal};
 use crate::exit::Exit;
 use crate::postgres::{PostgresError, Session};
-use crate::server::{Chosen, Database, Server, ServerError, causes, client_programs};
+use crate::server::{
+    BaseBackup, Chosen, Database, Scratch, Server, ServerError, causes, client_programs,
+};
 
 use super::candidates::Candidate;
 use super::copy::{self, Copy, unasked};
 use super::outcome::{Fault, Stop};
-use super::room;
+use super::outside::old;
+use super::room::{self, Filling};
 use super::run::Drill;
 
 /// Starts a server on a copy of it; `None` if it is bad, which a check says then.
@@ -26,16 +32,23 @@ pub(super) async fn stand(
     if let Some(tried) = drill.drilled.tried.last_mut() {
         tried.kind = Some("physical".to_owned());
     }
-    if backup.has_tablespaces {
-        let reason = format!("{} has tablespaces, which lie elsewhere", backup.path.display());
-        return Err(Stop::here(Exit::RehearsalFailed, reason)
-            .help("take it with --tablespace-mapping into one folder, or drill a dump"));
+    if let Some(space) = backup.tablespaces.iter().find(|it| !it.is_there) {
+        let reason = format!("its tablespace {} is not at {}", space.oid, space.path.display());
+        return Err(Stop::here(Exit::Usage, reason)
+            .help("bring its files as well, and have pg_tblspc lead to them"));
     }
     if !verified(drill, &backup).await? {
         return Ok(None);
     }
+    let wal = match following(drill, &backup).await? {
+        Following::Is(wal) => wal,
+        Following::Bad => return Ok(None),
+    };
     drill.begins("restore");
-    let Some(server) = Box::pin(start(drill, candidate, &backup)).await? else { return Ok(None) };
+    let has_wal = wal.is_some();
+    let Some(server) = Box::pin(start(drill, candidate, &backup, wal)).await? else {
+        return Ok(None);
+    };
     if begun.is_some() {
         copy::place(drill, &server);
     }
@@ -47,13 +60,59 @@ pub(super) async fn stand(
         }
     };
     let copy = Copy::of_physical(server, database);
-    let done = Box::pin(ready(drill, &copy, begun)).await;
+    let done = Box::pin(ready(drill, &copy, candidate, has_wal, begun)).await;
     if let Err(stop) = done {
         copy.close(drill).await;
         return Err(stop);
     }
     drill.ends();
     Ok(Some(copy))
+}
+
+/// The WAL that a backup is to replay besides its own.
+enum Following {
+    /// A folder of it, if there is any.
+    Is(Option<Scratch>),
+    /// It is not in the archive, which a check says.
+    Bad,
+}
+
+/// Brings the WAL that follows it. One that is not whole without needs a command.
+async fn following(drill: &mut Drill<'_>, backup: &Physical) -> Result<Following, Stop> {
+    let (Some(first), Some(command)) = (backup.first_wal, drill.options.fetch_wal.as_deref())
+    else {
+        if backup.first_wal.is_some() && !backup.has_wal {
+            let reason = "the WAL that it needs is not in it, and nothing says how to bring it";
+            return Err(Stop::here(Exit::Usage, reason).help(
+                "name the command that brings a file of it with --fetch-wal, or take the backup with \
+                 --wal-method=stream",
+            ));
+        }
+        return Ok(Following::Is(None));
+    };
+    drill.begins("wal");
+    let scratch = Scratch::make();
+    let scratch = scratch.map_err(|it| Stop::here(Exit::RehearsalFailed, causes(&it)))?;
+    let filling = Filling::folder("fetched", scratch.folder());
+    let at_hand = backup.path.join("pg_wal");
+    let fetching = fetch_wal(command, first, &at_hand, scratch.folder());
+    let fetched = match room::watched(drill, filling, fetching).await? {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            return Err(Stop::here(Exit::Usage, causes(&error))
+                .help("run the command by hand: it is to bring the file %f to the path %p"));
+        }
+    };
+    if fetched.segments == 0 && !backup.has_wal {
+        let why = format!("the archive has not the WAL that it begins with{}", fetched.said);
+        drill.failed("restore", Fault::Backup, why);
+        return Ok(Following::Bad);
+    }
+    let count = fetched.segments;
+    let last = fetched.last.map(|last| format!(", up to {last}")).unwrap_or_default();
+    let s = if count == 1 { "" } else { "s" };
+    drill.note(format!("{count} segment{s} of WAL fetched{last}"));
+    Ok(Following::Is(Some(scratch)))
 }
 
 /// Whether its files are what `pg_basebackup` wrote.
@@ -65,12 +124,13 @@ async fn verified(drill: &mut Drill<'_>, backup: &Physical) -> Result<bool, Stop
         drill.absent("digest", "there is no backup_manifest: nothing says what was written");
         return Ok(true);
     }
+    let is_whole = drill.options.fetch_wal.is_none() && backup.has_wal;
     let programs = backup.major.map(client_programs);
     let Some(Ok(programs)) = programs else {
         drill.skipped("digest", "there is no pg_verifybackup of its major version");
         return Ok(true);
     };
-    match backup.verify(&programs.folder).await {
+    match backup.verify(&programs.folder, is_whole).await {
         Ok(Verified::Whole) => drill.held("digest", "pg_verifybackup finds all files as written"),
         Ok(Verified::Damaged(what)) => {
             drill.failed("digest", Fault::Backup, what);
@@ -86,15 +146,23 @@ async fn start(
     drill: &mut Drill<'_>,
     candidate: &Candidate,
     backup: &Physical,
+    wal: Option<Scratch>,
 ) -> Result<Option<Server>, Stop> {
     let spec = copy::spec(drill, backup.major);
     let found = Chosen::find(&spec).await;
     let found = found.map_err(|error| Stop::here(Exit::NoServer, causes(&error)))?;
     if let Some(folder) = found.data_root() {
-        room::for_copy(&folder, candidate.bytes)?;
+        room::for_copy(&folder, candidate.bytes + backup.elsewhere())?;
     }
     let role = drill.options.superuser.clone();
-    let started = found.start_on_backup(&backup.path, &role).await;
+    let spaces = backup.tablespaces.iter().map(|it| (it.oid.clone(), it.path.clone()));
+    let base = BaseBackup {
+        folder: backup.path.clone(),
+        superuser: role.clone(),
+        tablespaces: spaces.collect(),
+        wal: wal.as_ref().map(|it| it.folder().to_owned()),
+    };
+    let started = found.start_on_backup(base).await;
     let server = match started {
         Ok(Some(server)) => server,
         Ok(None) => {
@@ -150,11 +218,27 @@ async fn chosen(drill: &Drill<'_>, server: &Server) -> Result<Database, Stop> {
     Ok(Database { target: server.admin().database(&name), name })
 }
 
-async fn ready(drill: &mut Drill<'_>, copy: &Copy, begun: Option<Instant>) -> Result<(), Stop> {
+async fn ready(
+    drill: &mut Drill<'_>,
+    copy: &Copy,
+    candidate: &Candidate,
+    has_wal: bool,
+    begun: Option<Instant>,
+) -> Result<(), Stop> {
     if drill.wants("roles") {
         drill.absent("roles", "a physical backup brings its own");
     }
     let mut session = copy.session("drill").await?;
+    if has_wal {
+        let recovered = recovered(&mut session).await.map_err(|error| unasked(&error))?;
+        if let Some(tried) = drill.drilled.tried.last_mut() {
+            tried.recovered = recovered;
+        }
+    }
+    if begun.is_some() && drill.options.fetch_wal.is_some() {
+        let recovered = drill.drilled.tried.last().and_then(|tried| tried.recovered);
+        old(drill, recovered.max(candidate.made));
+    }
     let missing = "SELECT extname FROM pg_catalog.pg_extension WHERE extname NOT IN \
                    (SELECT name FROM pg_catalog.pg_available_extensions) ORDER BY 1";
     let missing = session.rows(missing).await.map_err(|error| unasked(&error))?;
@@ -167,6 +251,14 @@ async fn ready(drill: &mut Drill<'_>, copy: &Copy, begun: Option<Instant>) -> Re
     }
     session.close().await.map_err(|error| unasked(&error))?;
     copy::answer(drill, copy, begun).await
+}
+
+/// When the last transaction ended that was replayed, if there was one.
+async fn recovered(session: &mut Session) -> Result<Option<Timestamp>, PostgresError> {
+    let sql = "SELECT extract(epoch FROM pg_catalog.pg_last_xact_replay_timestamp())";
+    let seconds = session.value(sql).await?.and_then(|it| it.parse::<f64>().ok());
+    let since = seconds.and_then(|it| SignedDuration::try_from_secs_f64(it).ok());
+    Ok(since.and_then(|it| Timestamp::from_duration(it).ok()))
 }
 
 /// What a server that ended said last, but for what it says to those who ask while it comes up.

@@ -151,6 +151,7 @@ impl<'a> Drill<'a> {
             system_identifier: manifest.and_then(|it| it.system_identifier.clone()),
             made: candidate.made,
             age,
+            recovered: None,
             bytes: candidate.bytes,
             level: match &candidate.source {
                 Source::Ours(backup) => Some(backup.manifest.level.into()),
