@@ -69,37 +69,38 @@ pub struct Fetched {
 }
 
 /// Brings the segments from `first` on into `into`, and the history files that follow its timeline,
-/// until one is neither in the archive nor in `at_hand`, the backup's own `pg_wal`. In `wanted` `%f`
-/// stands for the file's name, `%p` for where it is to go, `%%` for a percent sign, as in
+/// until one is neither in the archive nor in the `pg_wal` of `data`, the backup's data directory, in
+/// which the command is run. In `wanted` `%f` stands for the file's name, `%p` for where it is to go, `%%` for a percent sign, as in
 /// `restore_command`. A file that the command can't bring is not there, with any exit code up to 125.
 pub async fn fetch_wal(
     wanted: &str,
     first: Segment,
-    at_hand: &Path,
+    data: &Path,
     into: &Path,
 ) -> Result<Fetched, BackupError> {
-    let mut fetched = Fetched::default();
+    let (mut fetched, at_hand) = (Fetched::default(), data.join("pg_wal"));
+    let bring = |name: String| async move { one(wanted, &name, data, into).await };
     let mut timelines = BTreeSet::from([first.timeline]);
     if first.timeline > 1 {
         // The server asks for where its own timeline came from. Without parents there is none.
-        let _ = one(wanted, &format!("{:08X}.history", first.timeline), into).await?;
+        let _ = bring(format!("{:08X}.history", first.timeline)).await?;
     }
     for timeline in (first.timeline..).skip(1).take(TIMELINES as usize) {
         let name = format!("{timeline:08X}.history");
-        let Ok(path) = one(wanted, &name, into).await? else { break };
+        let Ok(path) = bring(name).await? else { break };
         timelines.insert(timeline);
         // Timelines that a history leaves out are not on its way.
         let history = fs::read_to_string(&path).map_err(BackupError::read(&path))?;
         let named = parents(&history);
         timelines.retain(|it| *it == timeline || named.contains(it));
     }
-    let mut size = size_of(at_hand);
+    let mut size = size_of(&at_hand);
     let mut segment = first;
     loop {
         let mut is_there = false;
         for timeline in timelines.iter().rev() {
             let name = segment.on(*timeline).name();
-            match one(wanted, &name, into).await? {
+            match bring(name.clone()).await? {
                 Ok(path) => {
                     let about = fs::metadata(&path).map_err(BackupError::read(&path))?;
                     size = Some(about.len());
@@ -138,11 +139,12 @@ fn size_of(folder: &Path) -> Option<u64> {
 async fn one(
     wanted: &str,
     name: &str,
+    data: &Path,
     into: &Path,
 ) -> Result<Result<PathBuf, String>, BackupError> {
     let path = into.join(name);
     let mut command = command(Path::new("sh"));
-    command.arg("-c").arg(filled(wanted, name, &path)).current_dir(into).stdout(Stdio::null());
+    command.arg("-c").arg(filled(wanted, name, &path)).current_dir(data).stdout(Stdio::null());
     let program = Path::new("sh");
     let child = Child::start(command).map_err(BackupError::program(program))?;
     let output = child.output().await.map_err(BackupError::program(program))?;
@@ -173,9 +175,8 @@ fn filled(wanted: &str, name: &str, path: &Path) -> String {
         match letters.next() {
             Some('f') => text.push_str(name),
             Some('p') => text.push_str(&path.display().to_string()),
-            Some('%') => text.push('%'),
+            Some('%') | None => text.push('%'),
             Some(other) => text.extend(['%', other]),
-            None => text.push('%'),
         }
         rest = letters.as_str();
     }
@@ -225,7 +226,8 @@ mod tests {
         ]);
         let own = tempfile::tempdir().unwrap();
         // 16 MiB of nothing: it is its size that counts.
-        let at_hand = own.path().join("000000010000000000000003");
+        std::fs::create_dir(own.path().join("pg_wal")).unwrap();
+        let at_hand = own.path().join("pg_wal/000000010000000000000003");
         std::fs::File::create(&at_hand).unwrap().set_len(16 << 20).unwrap();
         for name in
             ["000000010000000000000002", "000000010000000000000004", "000000030000000000000005"]

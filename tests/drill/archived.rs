@@ -60,7 +60,7 @@ impl Archiving {
         };
         let last = newest().split(' ').next().unwrap().trim().to_owned();
         let patience = Instant::now() + Duration::from_secs(30);
-        while !newest().split(' ').nth(1).is_some_and(|archived| archived.trim() >= last.as_str()) {
+        while newest().split(' ').nth(1).is_none_or(|archived| archived.trim() < last.as_str()) {
             assert!(Instant::now() < patience, "{last} was not archived");
             std::thread::sleep(Duration::from_millis(20));
         }

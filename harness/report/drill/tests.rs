@@ -22,6 +22,7 @@ fn full(word: &str) -> Drilled {
         system_identifier: Some(text()),
         made: Some(at),
         age: Some(90_000.0),
+        recovered: None,
         bytes: 12_345_678,
         level: Some(3),
         good: false,

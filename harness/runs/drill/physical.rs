@@ -41,7 +41,7 @@ pub(super) async fn stand(
         return Ok(None);
     }
     let wal = match following(drill, &backup).await? {
-        Following::Is(wal) => wal,
+        Following::Is(wal) => *wal,
         Following::Bad => return Ok(None),
     };
     drill.begins("restore");
@@ -72,7 +72,7 @@ pub(super) async fn stand(
 /// The WAL that a backup is to replay besides its own.
 enum Following {
     /// A folder of it, if there is any.
-    Is(Option<Scratch>),
+    Is(Box<Option<Scratch>>),
     /// It is not in the archive, which a check says.
     Bad,
 }
@@ -88,14 +88,13 @@ async fn following(drill: &mut Drill<'_>, backup: &Physical) -> Result<Following
                  --wal-method=stream",
             ));
         }
-        return Ok(Following::Is(None));
+        return Ok(Following::Is(Box::default()));
     };
     drill.begins("wal");
     let scratch = Scratch::make();
     let scratch = scratch.map_err(|it| Stop::here(Exit::RehearsalFailed, causes(&it)))?;
     let filling = Filling::folder("fetched", scratch.folder());
-    let at_hand = backup.path.join("pg_wal");
-    let fetching = fetch_wal(command, first, &at_hand, scratch.folder());
+    let fetching = fetch_wal(command, first, &backup.path, scratch.folder());
     let fetched = match room::watched(drill, filling, fetching).await? {
         Ok(fetched) => fetched,
         Err(error) => {
@@ -112,7 +111,7 @@ async fn following(drill: &mut Drill<'_>, backup: &Physical) -> Result<Following
     let last = fetched.last.map(|last| format!(", up to {last}")).unwrap_or_default();
     let s = if count == 1 { "" } else { "s" };
     drill.note(format!("{count} segment{s} of WAL fetched{last}"));
-    Ok(Following::Is(Some(scratch)))
+    Ok(Following::Is(Box::new(Some(scratch))))
 }
 
 /// Whether its files are what `pg_basebackup` wrote.
