@@ -304,6 +304,14 @@ fn said(drill: &mut Drill<'_>, restored: &Restored) -> Result<bool, Stop> {
         return Err(Stop::here(Exit::NoServer, format!("extensions: {why}"))
             .help(format!("install {first} for the server, or name another one with --server")));
     }
+    if let Some(unloaded) = restored.problems.iter().find(|it| wants_loading(&it.message)) {
+        let what = unloaded.entry.as_deref().unwrap_or("an extension");
+        let why = format!("{what}: its library is not loaded when the server starts");
+        drill.failed("extensions", Fault::Environment, why.clone());
+        return Err(Stop::here(Exit::NoServer, format!("extensions: {why}")).help(
+            "name a server that has it in shared_preload_libraries with --server, and runs no jobs",
+        ));
+    }
     let Some(first) = restored.problems.first() else {
         drill.held("restore", format!("without an error, in {:.1} s", restored.took.as_secs_f64()));
         return Ok(true);
@@ -314,6 +322,19 @@ fn said(drill: &mut Drill<'_>, restored: &Restored) -> Result<bool, Stop> {
     };
     drill.failed("restore", Fault::Backup, format!("{}{more}", first.discreet()));
     Ok(false)
+}
+
+/// Whether CREATE EXTENSION failed because the server has not loaded its library, which says nothing of
+/// the backup.
+fn wants_loading(message: &str) -> bool {
+    // Of timescaledb, pg_cron and others of their kind.
+    const SAID: [&str; 4] = [
+        "shared_preload_libraries",
+        "must be preloaded",
+        "can only create extension in database",
+        "unrecognized configuration parameter \"cron.database_name\"",
+    ];
+    SAID.iter().any(|it| message.contains(it))
 }
 
 /// Takes away what could speak to others, and passwords.
@@ -341,4 +362,23 @@ async fn silenced(drill: &mut Drill<'_>, copy: &Copy, session: &mut Session) -> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants_loading;
+
+    #[test]
+    fn a_library_that_is_not_loaded_is_no_fault_of_the_backup() {
+        // As pg_cron and timescaledb say it.
+        for said in [
+            "pg_cron can only be loaded via shared_preload_libraries",
+            "extension \"timescaledb\" must be preloaded",
+            "unrecognized configuration parameter \"cron.database_name\"",
+        ] {
+            assert!(wants_loading(said), "{said}");
+        }
+        assert!(!wants_loading("unrecognized configuration parameter \"app.tenant\""));
+        assert!(!wants_loading("relation \"shared\" does not exist"));
+    }
 }
