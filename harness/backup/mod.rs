@@ -45,7 +45,7 @@ pub use physical::{Physical, Tablespace, Verified};
 pub use restore::{Problem, is_starved, restore, restore_by};
 pub use retain::{Retained, Retention};
 pub use store::{Backup, Store};
-pub use wal::{Fetched, Segment, fetch_wal};
+pub use wal::{Fetched, Segment, fetch_wal, tablespaces_made};
 
 /// The first line of what a program said.
 fn first_line(said: &[u8]) -> String {

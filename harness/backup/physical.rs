@@ -29,8 +29,8 @@ pub struct Physical {
     pub has_manifest: bool,
     /// The segment from which on WAL must be replayed; `None` for a server that was stopped.
     pub first_wal: Option<Segment>,
-    /// Whether that segment is in it.
-    pub has_wal: bool,
+    /// Whether that segment is not in it.
+    pub lacks_wal: bool,
 }
 
 /// A folder that holds a part of a server's data.
@@ -72,6 +72,7 @@ impl Physical {
         }
         let file = said("START WAL LOCATION: ").and_then(|at| at.split_once("(file "));
         let file = file.and_then(|(_, file)| file.split(')').next()).unwrap_or_default();
+        let first_wal = Segment::parse(file);
         Some(Self {
             path: path.to_owned(),
             major: version.trim().parse().ok(),
@@ -79,8 +80,8 @@ impl Physical {
             is_utc,
             tablespaces: tablespaces(path),
             has_manifest: path.join("backup_manifest").is_file(),
-            first_wal: Segment::parse(file),
-            has_wal: path.join("pg_wal").join(file).is_file(),
+            first_wal,
+            lacks_wal: first_wal.is_some() && !path.join("pg_wal").join(file).is_file(),
         })
     }
 
@@ -157,11 +158,12 @@ mod tests {
              START TIME: 2026-11-24 03:53:23 UTC\n",
         );
         let found = Physical::open(folder.path()).unwrap();
-        assert_eq!((found.major, found.has_manifest, found.has_wal), (Some(15), false, false));
+        assert_eq!((found.major, found.has_manifest, found.lacks_wal), (Some(15), false, true));
         assert!(found.first_wal.is_some() && found.tablespaces.is_empty());
         assert_eq!(found.clock, Some("2026-11-24T03:53:23Z".parse().unwrap()));
         assert!(found.is_utc);
         write("pg_wal/000000010000000000000002", "x");
+        assert!(!Physical::open(folder.path()).unwrap().lacks_wal);
         write("backup_label", "START TIME: 2026-11-24 03:53:23 CET\n");
         assert!(!Physical::open(folder.path()).unwrap().is_utc);
     }

@@ -4,7 +4,7 @@
 //! Knows the names of segments and history files. Must not know what is in them, nor how they are
 //! replayed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -70,7 +70,8 @@ pub struct Fetched {
 
 /// Brings the segments from `first` on into `into`, and the history files that follow its timeline,
 /// until one is neither in the archive nor in the `pg_wal` of `data`, the backup's data directory, in
-/// which the command is run. In `wanted` `%f` stands for the file's name, `%p` for where it is to go, `%%` for a percent sign, as in
+/// which the command is run; those of `pg_wal` that the archive has not are copied. In `wanted` `%f`
+/// stands for the file's name, `%p` for where it is to go, `%%` for a percent sign, as in
 /// `restore_command`. A file that the command can't bring is not there, with any exit code up to 125.
 pub async fn fetch_wal(
     wanted: &str,
@@ -108,9 +109,15 @@ pub async fn fetch_wal(
                     fetched.last = Some(name);
                     is_there = true;
                 }
-                Err(said) => fetched.said = said,
+                Err(said) => {
+                    fetched.said = said;
+                    let own = at_hand.join(&name);
+                    is_there = own.is_file();
+                    if is_there {
+                        fs::copy(&own, into.join(&name)).map_err(BackupError::read(&own))?;
+                    }
+                }
             }
-            is_there = is_there || at_hand.join(segment.on(*timeline).name()).is_file();
             if is_there {
                 break;
             }
@@ -120,6 +127,50 @@ pub async fn fetch_wal(
         }
         segment = segment.next(size.unwrap_or(USUAL));
     }
+}
+
+/// Where WAL that would be replayed from `first` on makes tablespaces, by the `pg_waldump` of the folder
+/// `programs`. Replaying it would write to those places of this machine, and to whatever is in them.
+pub async fn tablespaces_made(
+    programs: &Path,
+    wal: &Path,
+    first: Segment,
+) -> Result<Vec<String>, BackupError> {
+    let mut begins: BTreeMap<u32, Segment> = BTreeMap::new();
+    for entry in fs::read_dir(wal).map_err(BackupError::read(wal))? {
+        let entry = entry.map_err(BackupError::read(wal))?;
+        let Some(found) = Segment::parse(&entry.file_name().to_string_lossy()) else { continue };
+        if found.on(first.timeline) >= first {
+            let begin = begins.entry(found.timeline).or_insert(found);
+            *begin = found.min(*begin);
+        }
+    }
+    let program = programs.join("pg_waldump");
+    let mut made = Vec::new();
+    for begin in begins.into_values() {
+        // Of a file that is named it would read no further than to its end.
+        let file = wal.join(begin.name());
+        let bytes = fs::metadata(&file).map_err(BackupError::read(&file))?.len();
+        let (log, at) = (begin.log, u64::from(begin.part) * bytes);
+        let mut command = command(&program);
+        command.arg("--rmgr=Tablespace").arg("--path").arg(wal);
+        command
+            .arg(format!("--timeline={}", begin.timeline))
+            .arg(format!("--start={log:X}/{at:X}"));
+        command.stdout(Stdio::piped());
+        let child = Child::start(command).map_err(BackupError::program(&program))?;
+        // It fails where WAL ends, as all WAL does, and so does the server.
+        let output = child.output().await.map_err(BackupError::program(&program))?;
+        if is_broken(output.status) {
+            let why = std::io::Error::other(format!("it ended with {}", output.status));
+            return Err(BackupError::program(&program)(why));
+        }
+        let said = String::from_utf8_lossy(&output.stdout);
+        let places =
+            said.lines().filter_map(|line| line.split_once("desc: CREATE ")?.1.split_once(' '));
+        made.extend(places.map(|(_, place)| place.trim().trim_matches('"').to_owned()));
+    }
+    Ok(made)
 }
 
 /// The timelines that a history file comes after.
@@ -251,6 +302,7 @@ mod tests {
             names,
             [
                 "000000010000000000000002",
+                "000000010000000000000003",
                 "000000010000000000000004",
                 "00000002.history",
                 "00000003.history",

@@ -56,7 +56,7 @@ pub use refused_row::{is_of_a_default, is_of_the_schema, refused_row};
 pub use restore_failed::judge as restore_failed;
 pub use safer::Budgets;
 pub use table_rewrite::{Written, table_rewrite};
-pub use times::{megabytes, millis};
+pub use times::{megabytes, millis, size};
 
 use crate::finding::Finding;
 

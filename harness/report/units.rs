@@ -1,4 +1,4 @@
-//! Times and sizes as people say them.
+//! Times as people say them.
 //!
 //! Knows units. Must not know what they are of.
 
@@ -16,27 +16,13 @@ pub(super) fn span(seconds: f64) -> String {
     }
 }
 
-/// Bytes as people read them.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let (mut value, mut unit) = (bytes, "bytes");
-    for next in units {
-        if value < 10_000 {
-            break;
-        }
-        (value, unit) = (value / 1000, next);
-    }
-    format!("{value} {unit}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{size, span};
+    use super::span;
 
     #[test]
-    fn times_and_sizes_are_short() {
+    fn times_are_short() {
         let spans = [0.04, 9.96, 75.0, 600.0, 90_000.0, 300_000.0].map(span);
         assert_eq!(spans, ["0.0 s", "10.0 s", "75 s", "10 min 0 s", "25 h 0 min", "3 d 11 h"]);
-        assert_eq!([9_999, 10_000, 12_345_678].map(size), ["9999 bytes", "10 kB", "12 MB"]);
     }
 }

@@ -66,6 +66,18 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Each with its name, in the order of the work.
+    pub fn named(&self) -> [(&'static str, f64); 6] {
+        [
+            ("plan", self.plan),
+            ("start", self.start),
+            ("pass", self.pass),
+            ("climb", self.climb),
+            ("end", self.end),
+            ("keep", self.keep),
+        ]
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.plan += other.plan;
         self.start += other.start;

@@ -17,6 +17,7 @@ struct Archiving {
     home: Home,
     base: PathBuf,
     space: PathBuf,
+    environment: [(&'static str, String); 3],
 }
 
 impl Archiving {
@@ -46,25 +47,30 @@ impl Archiving {
         let mapping = format!("{}={}", original.display(), space.display());
         let words = ["-D", base.to_str().unwrap(), "-c", "fast", "-X", "none", "-T", &mapping];
         run(&home.programs.join("pg_basebackup"), &words, &environment);
-        psql("INSERT INTO kept VALUES (2)");
-        psql("SELECT pg_switch_wal()");
-        psql("INSERT INTO kept VALUES (3)");
-        psql("SELECT pg_switch_wal()");
-        // The last one has been begun since.
-        let newest = || {
-            let mut command = Command::new(home.programs.join("psql"));
-            let sql =
-                "SELECT pg_walfile_name(pg_switch_wal()), last_archived_wal FROM pg_stat_archiver";
-            let command = command.args(["-AtF ", "-c", sql]).envs(environment.clone());
-            String::from_utf8(command.output().unwrap().stdout).unwrap()
-        };
-        let last = newest().split(' ').next().unwrap().trim().to_owned();
+        let archiving = Self { home, base, space, environment: environment.clone() };
+        archiving.archives("INSERT INTO kept VALUES (2)");
+        archiving.archives("INSERT INTO kept VALUES (3)");
+        archiving
+    }
+
+    /// What psql prints of a query.
+    fn asks(&self, sql: &str) -> String {
+        let mut command = Command::new(self.home.programs.join("psql"));
+        let command = command.args(["-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+        let output = command.envs(self.environment.clone()).output().unwrap();
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Runs a statement and waits until its WAL is in the archive.
+    fn archives(&self, sql: &str) {
+        self.asks(sql);
+        let last = self.asks("SELECT pg_walfile_name(pg_switch_wal())");
         let patience = Instant::now() + Duration::from_secs(30);
-        while newest().split(' ').nth(1).is_none_or(|archived| archived.trim() < last.as_str()) {
+        while self.asks("SELECT last_archived_wal FROM pg_stat_archiver") < last {
             assert!(Instant::now() < patience, "{last} was not archived");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { home, base, space }
     }
 
     fn brings(&self) -> String {
@@ -129,6 +135,16 @@ async fn archived_wal_is_replayed_and_tablespaces_come_along() {
         with("false").is(12, "bad-backup").says("the archive has not the WAL that it begins with");
         let ran = with("no-such-program-41 %f");
         ran.is(2, "environment").says("the command that fetches WAL ended with exit code 127");
+        // It would be made where this server has it.
+        let late = archiving.home.path.join("late");
+        fs::create_dir(&late).unwrap();
+        archiving.home.give(&late);
+        archiving.archives(&format!("CREATE TABLESPACE late LOCATION '{}'", late.display()));
+        let before = files(&late);
+        let ran = with(&brings);
+        ran.is(13, "environment")
+            .says(&format!("its WAL makes a tablespace at {}", late.display()));
+        assert_eq!(files(&late), before);
         fs::remove_dir_all(&archiving.space).unwrap();
         with(&brings).is(2, "environment").says("its tablespace ");
         yard.end().await;

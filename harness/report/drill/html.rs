@@ -211,6 +211,7 @@ fn backup(tried: &Tried) -> Vec<Markup> {
         html! {
             (tried.file.display())
             @if let Some(made) = tried.made { div.small { "made " (made) } }
+            @if let Some(at) = tried.recovered { div.small { "replayed up to " (at) } }
         },
         html! {
             b.word.(class) { (word) }

@@ -16,7 +16,7 @@ pub use text::drill_text;
 
 use crate::runs::drill::{Drilled, Ended, Verdict};
 
-use super::units::{size, span};
+use super::units::span;
 
 fn word(ended: Ended) -> &'static str {
     match ended {

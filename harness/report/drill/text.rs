@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 
+use crate::checks::size;
 use crate::runs::drill::{Drilled, Ended, Tried};
 
-use super::{closing, size, span, word};
+use super::{closing, span, word};
 
 /// The report for people.
 pub fn drill_text(drilled: &Drilled) -> String {

@@ -9,7 +9,7 @@ use maud::{Markup, Render, html};
 
 use crate::checks::{megabytes, millis as told};
 use crate::report::json::millis;
-use crate::report::units::{self, span};
+use crate::report::units::span;
 
 /// A time as people read it, with the number that JSON has: milliseconds.
 pub(in crate::report) fn time(time: Duration) -> Markup {
@@ -71,7 +71,7 @@ pub(in crate::report) fn bytes(bytes: u64) -> Markup {
 
 /// The same in the unit that says most.
 pub(in crate::report) fn size(bytes: u64) -> Markup {
-    html! { data value=(bytes) { (units::size(bytes)) } }
+    html! { data value=(bytes) { (crate::checks::size(bytes)) } }
 }
 
 /// A bound, which few runs leave open.

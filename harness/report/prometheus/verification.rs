@@ -9,15 +9,7 @@ use super::{Samples, findings};
 pub fn verification(report: &Report) -> Samples {
     let mut samples = Samples::default();
     findings(&mut samples, report.all_findings());
-    let parts = &report.parts;
-    for (stage, seconds) in [
-        ("plan", parts.plan),
-        ("start", parts.start),
-        ("pass", parts.pass),
-        ("climb", parts.climb),
-        ("end", parts.end),
-        ("keep", parts.keep),
-    ] {
+    for (stage, seconds) in report.parts.named() {
         samples.set(&RUN_DURATION, &[stage], seconds);
     }
     samples

@@ -132,15 +132,7 @@ pub(super) fn printed(report: &Report) -> Markup {
 
 /// The parts of the work.
 pub(super) fn times(report: &Report) -> Markup {
-    let parts = &report.parts;
-    let parts = [
-        ("plan", parts.plan),
-        ("start", parts.start),
-        ("pass", parts.pass),
-        ("climb", parts.climb),
-        ("end", parts.end),
-        ("keep", parts.keep),
-    ];
+    let parts = report.parts.named();
     let longest = parts.iter().map(|(_, seconds)| *seconds).fold(0.0, f64::max);
     let row = |(name, took): &(&str, f64)| {
         let span = Span { from: 0.0, until: *took, has_failed: false };

@@ -1,11 +1,12 @@
 //! A physical backup: a server is started on a copy of it and replays what was written while it was made,
 //! and after that, if there is a command that brings archived WAL.
 
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::backup::{Physical, Verified, fetch_wal};
+use crate::backup::{Physical, Segment, Verified, fetch_wal, tablespaces_made};
 use crate::exit::Exit;
 use crate::postgres::{PostgresError, Session};
 use crate::server::{
@@ -40,10 +41,7 @@ pub(super) async fn stand(
     if !verified(drill, &backup).await? {
         return Ok(None);
     }
-    let wal = match following(drill, &backup).await? {
-        Following::Is(wal) => *wal,
-        Following::Bad => return Ok(None),
-    };
+    let Ok(wal) = Box::pin(following(drill, &backup)).await? else { return Ok(None) };
     drill.begins("restore");
     let has_wal = wal.is_some();
     let Some(server) = Box::pin(start(drill, candidate, &backup, wal)).await? else {
@@ -69,26 +67,23 @@ pub(super) async fn stand(
     Ok(Some(copy))
 }
 
-/// The WAL that a backup is to replay besides its own.
-enum Following {
-    /// A folder of it, if there is any.
-    Is(Box<Option<Scratch>>),
-    /// It is not in the archive, which a check says.
-    Bad,
-}
-
-/// Brings the WAL that follows it. One that is not whole without needs a command.
-async fn following(drill: &mut Drill<'_>, backup: &Physical) -> Result<Following, Stop> {
-    let (Some(first), Some(command)) = (backup.first_wal, drill.options.fetch_wal.as_deref())
-    else {
-        if backup.first_wal.is_some() && !backup.has_wal {
+/// Brings the WAL that follows it, if there is a command for that. Fails if it is bad. One that is not whole
+/// without needs a command.
+async fn following(
+    drill: &mut Drill<'_>,
+    backup: &Physical,
+) -> Result<Result<Option<Scratch>, ()>, Stop> {
+    let Some(first) = backup.first_wal else { return Ok(Ok(None)) };
+    let Some(command) = drill.options.fetch_wal.as_deref() else {
+        if backup.lacks_wal {
             let reason = "the WAL that it needs is not in it, and nothing says how to bring it";
             return Err(Stop::here(Exit::Usage, reason).help(
                 "name the command that brings a file of it with --fetch-wal, or take the backup with \
                  --wal-method=stream",
             ));
         }
-        return Ok(Following::Is(Box::default()));
+        harmless(backup, &backup.path.join("pg_wal"), first).await?;
+        return Ok(Ok(None));
     };
     drill.begins("wal");
     let scratch = Scratch::make();
@@ -102,16 +97,35 @@ async fn following(drill: &mut Drill<'_>, backup: &Physical) -> Result<Following
                 .help("run the command by hand: it is to bring the file %f to the path %p"));
         }
     };
-    if fetched.segments == 0 && !backup.has_wal {
+    if fetched.segments == 0 && backup.lacks_wal {
         let why = format!("the archive has not the WAL that it begins with{}", fetched.said);
         drill.failed("restore", Fault::Backup, why);
-        return Ok(Following::Bad);
+        return Ok(Err(()));
     }
     let count = fetched.segments;
     let last = fetched.last.map(|last| format!(", up to {last}")).unwrap_or_default();
     let s = if count == 1 { "" } else { "s" };
-    drill.note(format!("{count} segment{s} of WAL fetched{last}"));
-    Ok(Following::Is(Box::new(Some(scratch))))
+    // Whoever reads it can tell the end of an archive from a command that failed.
+    drill.note(format!(
+        "{count} segment{s} of WAL fetched{last}; then the command failed{}",
+        fetched.said
+    ));
+    harmless(backup, scratch.folder(), first).await?;
+    Ok(Ok(Some(scratch)))
+}
+
+/// Whether its WAL can be replayed here: a tablespace is made where it was, which may be one in use.
+async fn harmless(backup: &Physical, wal: &Path, first: Segment) -> Result<(), Stop> {
+    let Some(major) = backup.major else { return Ok(()) };
+    // Without programs of its major version no server is started either.
+    let programs =
+        client_programs(major).map_err(|it| Stop::here(Exit::NoServer, it.to_string()))?;
+    let made = tablespaces_made(&programs.folder, wal, first).await;
+    let made = made.map_err(|it| Stop::here(Exit::NoServer, causes(&it)))?;
+    let Some(first) = made.first() else { return Ok(()) };
+    let reason = format!("its WAL makes a tablespace at {first}, and would do so on this machine");
+    Err(Stop::here(Exit::RehearsalFailed, reason)
+        .help("drill a backup that was begun after the tablespace was made"))
 }
 
 /// Whether its files are what `pg_basebackup` wrote.
@@ -123,7 +137,7 @@ async fn verified(drill: &mut Drill<'_>, backup: &Physical) -> Result<bool, Stop
         drill.absent("digest", "there is no backup_manifest: nothing says what was written");
         return Ok(true);
     }
-    let is_whole = drill.options.fetch_wal.is_none() && backup.has_wal;
+    let is_whole = drill.options.fetch_wal.is_none() && !backup.lacks_wal;
     let programs = backup.major.map(client_programs);
     let Some(Ok(programs)) = programs else {
         drill.skipped("digest", "there is no pg_verifybackup of its major version");

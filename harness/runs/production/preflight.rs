@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, access};
 
 use crate::backup::{BackupError, Store};
+use crate::checks::size;
 use crate::exit::Exit;
 use crate::finding::CheckId;
 use crate::migrations::{Applied, History, Place, compare, resolve, route};
@@ -18,7 +19,7 @@ use crate::steps::{self, Facts, Ledger, Other};
 use super::account::{Remark, Weight};
 use super::attested::attested;
 use super::request::Request;
-use super::room::{self, size};
+use super::room;
 use super::run::{Run, Stop};
 use super::site::{Seen, Site, SiteError, Way, revision_at};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::backup::{Backup, Format, Lease, Level, Store};
+use crate::checks::size;
 use crate::exit::Exit;
 use crate::migrations::Move;
 use crate::postgres::{Backend, Session};
@@ -18,7 +19,6 @@ use super::journal::{Begun, Entry, Journal, Planned};
 use super::loss;
 use super::preflight::{Known, preflight};
 use super::request::Request;
-use super::room::size;
 use super::run::{Amount, Run, Stop};
 use super::server;
 use super::site::Standing;

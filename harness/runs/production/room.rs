@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
+use crate::checks::size;
 use crate::postgres::Target;
 use crate::server::{Choice, Chosen};
 use crate::steps::Facts;
@@ -122,19 +123,6 @@ fn is_same_server(request: &Request, facts: &Facts) -> bool {
     let Choice::Existing(target) = &request.copy.choice else { return false };
     let there = |target: &Target| target.database(&facts.identity.name).to_string();
     there(target) == there(&request.target)
-}
-
-/// Bytes as people read them.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let (mut value, mut unit) = (bytes, "bytes");
-    for next in units {
-        if value < 10_000 {
-            break;
-        }
-        (value, unit) = (value / 1000, next);
-    }
-    format!("{value} {unit}")
 }
 
 #[cfg(test)]
