@@ -107,7 +107,7 @@ async fn following(
     let s = if count == 1 { "" } else { "s" };
     // Whoever reads it can tell the end of an archive from a command that failed.
     drill.note(format!(
-        "{count} segment{s} of WAL fetched{last}; then the command failed{}",
+        "{count} segment{s} of WAL fetched{last}; the command brought no more{}",
         fetched.said
     ));
     harmless(backup, scratch.folder(), first).await?;
